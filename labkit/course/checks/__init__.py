@@ -1,0 +1,10 @@
+"""Visible checks: ``check("02.1", magnitude_mask)`` prints ``02.1 ok (6 cases)`` or says what is wrong.
+
+A check knows the mathematics an answer must satisfy, not the reference answer: oracles here are
+written independently of the modules students may read. One module a lab (``lab01``, ``lab02``, …).
+Leaves out: points (nbplugin) and hidden checks (cells of the notebooks).
+"""
+
+from labkit.course.checks.expect import CheckFailed, Expect, check
+
+__all__ = ["CheckFailed", "Expect", "check"]

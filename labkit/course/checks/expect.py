@@ -1,0 +1,110 @@
+"""The machinery of a check: cases are counted, the first that fails is explained.
+
+Leaves out: the cases themselves (one module a lab beside this one).
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+__all__ = ["CheckFailed", "Expect", "check"]
+
+
+class CheckFailed(AssertionError):
+    """An answer gave something else than expected; the message says what, where and a hint."""
+
+
+def check(exercise: str, *answers: Callable[..., Any]) -> None:
+    """Run the visible cases of ``exercise`` against ``answers`` and print the verdict.
+
+    Args:
+        exercise: an id such as ``"02.1"``.
+        answers: the function or functions the exercise asks for.
+
+    Raises:
+        CheckFailed: at the first case that fails, with input, expected, got and a hint.
+        ValueError: if there is no such exercise.
+    """
+    lab, _, _ = exercise.partition(".")
+    try:
+        cases = importlib.import_module(f"labkit.course.checks.lab{lab}").CASES[exercise]
+    except (ImportError, KeyError) as error:
+        raise ValueError(f"there is no check for exercise {exercise!r}; see the cell's own id.") from error
+    expect = Expect(exercise)
+    cases(expect, *answers)
+    print(f"{exercise} ok ({expect.count} cases)")  # noqa: T201
+
+
+class Expect:
+    """Counts the cases of one exercise and raises :class:`CheckFailed` at the first that fails."""
+
+    def __init__(self, exercise: str) -> None:
+        self.exercise = exercise
+        self.count = 0
+
+    def call(self, answer: Callable[..., Any], *inputs: Any, given: str, hint: str) -> Any:
+        """The answer's value for ``inputs``; an exception of its own is explained, not swallowed.
+
+        ``NotImplementedError`` passes through: the exercise has not been started.
+        """
+        try:
+            return answer(*inputs)
+        except NotImplementedError:
+            raise
+        except Exception as error:
+            raise self._failure(given, "a value", f"{type(error).__name__}: {error}", hint) from error
+
+    def close(
+        self, got: Any, expected: Any, *, given: str, hint: str, atol: float = 1e-9, rtol: float = 1e-7
+    ) -> None:
+        """One case: ``got`` has the shape of ``expected`` and its numbers within tolerance."""
+        actual, wanted = _as_array(got), _as_array(expected)
+        if actual is None or actual.dtype == object:
+            raise self._failure(given, _show(expected), f"{type(got).__name__} {_show(got)}", hint)
+        if actual.shape != wanted.shape:
+            raise self._failure(given, f"shape {wanted.shape}", f"shape {actual.shape}", hint)
+        if not np.allclose(actual, wanted, atol=atol, rtol=rtol):
+            raise self._failure(given, _show(expected), _show(got), hint)
+        self.count += 1
+
+    def equal(self, got: Any, expected: Any, *, given: str, hint: str) -> None:
+        """One case: ``got`` equals ``expected`` exactly, shape included."""
+        actual, wanted = _as_array(got), _as_array(expected)
+        if actual is None or actual.shape != wanted.shape or not np.array_equal(actual, wanted):
+            raise self._failure(given, _show(expected), _show(got), hint)
+        self.count += 1
+
+    def true(self, condition: bool, *, given: str, expected: str, got: Any, hint: str) -> None:
+        """One case: a property holds; ``expected`` says which, in words."""
+        if not condition:
+            raise self._failure(given, expected, _show(got), hint)
+        self.count += 1
+
+    def _failure(self, given: str, expected: str, got: str, hint: str) -> CheckFailed:
+        return CheckFailed(
+            f"{self.exercise} is not right yet.\n"
+            f"  input:    {given}\n  expected: {expected}\n  got:      {got}\n  hint:     {hint}"
+        )
+
+
+def _as_array(value: Any) -> np.ndarray | None:
+    """``value`` (number, sequence, array or tensor) as an array; None if it is none of these."""
+    try:
+        detached = value.detach().cpu() if hasattr(value, "detach") else value
+        return np.asarray(detached)
+    except (TypeError, ValueError):
+        return None
+
+
+def _show(value: Any) -> str:
+    """A short text for a message: small values whole, large ones by shape."""
+    array = _as_array(value)
+    if array is None or array.dtype == object or array.ndim == 0:
+        return repr(value)
+    if array.size > 24:
+        return f"an array of shape {array.shape}, {np.count_nonzero(array)} of {array.size} not 0"
+    return np.array2string(array, precision=6, separator=", ").replace("\n", "")

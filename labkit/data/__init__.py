@@ -1,0 +1,80 @@
+"""Data sets: :func:`load_dataset` gives the 10- or the 100-class set that ``$LABKIT_DATASET`` names.
+
+``photodigits`` (default) is built offline and cached; ``cifar`` is downloaded; ``folder:PATH`` is
+yours. Leaves out: how each is made (photodigits, cifar, folder) and augmentation (augment).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+from safetensors.numpy import save as to_bytes
+
+from labkit import repro
+from labkit.data import photodigits
+from labkit.data.dataset import Dataset, Split, channel_statistics
+
+__all__ = ["Dataset", "Split", "load_dataset"]
+
+
+def load_dataset(class_count: int) -> Dataset:
+    """The data set with ``class_count`` classes of the family that ``$LABKIT_DATASET`` names.
+
+    Args:
+        class_count: 10 or 100; a ``folder:PATH`` has the classes it has, whatever is asked for.
+
+    Raises:
+        ValueError: if the family or the number of classes is unknown, or a folder's layout is wrong.
+        RuntimeError: if a download fails.
+    """
+    family = os.environ.get("LABKIT_DATASET", "photodigits")
+    if class_count not in (10, 100):
+        raise ValueError(f"data sets here have 10 or 100 classes, not {class_count}.")
+    if family == "photodigits":
+        return _load_photodigits(class_count, repro.data_dir())
+    if family == "cifar":
+        from labkit.data.cifar import load_cifar
+
+        return load_cifar(class_count, repro.data_dir())
+    if family.startswith("folder:"):
+        from labkit.data.folder import load_folder
+
+        return load_folder(Path(family.removeprefix("folder:")).expanduser())
+    raise ValueError(
+        f"LABKIT_DATASET={family!r} is not a data set; set it to photodigits, cifar or folder:PATH."
+    )
+
+
+def _load_photodigits(class_count: int, root: Path) -> Dataset:
+    """photodigits from its cache, or built and cached; a damaged cache is built again."""
+    cache = root / f"photodigits{class_count}.safetensors"
+    expected = photodigits.SHA256[class_count]
+    try:
+        arrays = load_file(cache)
+    except (FileNotFoundError, SafetensorError):
+        arrays = {}
+    if photodigits.checksum(arrays) != expected:
+        arrays = photodigits.build(class_count)
+        built = photodigits.checksum(arrays)
+        if built != expected:
+            raise RuntimeError(
+                f"photodigits{class_count} was built with SHA-256 {built}, expected {expected}: "
+                "scikit-learn's digits or photographs, or Pillow's JPEG decoder, differ from the "
+                "versions in constraints.txt; install those."
+            )
+        repro.write_atomically(cache, to_bytes(arrays))
+    parts = {
+        part: Split(
+            torch.from_numpy(arrays[f"{part}_images"]),
+            torch.from_numpy(arrays[f"{part}_labels"]).long(),
+        )
+        for part in photodigits.PARTS
+    }
+    mean, std = channel_statistics(parts["train"].images)
+    width = len(str(class_count - 1))
+    classes = tuple(f"{label:0{width}d}" for label in range(class_count))
+    return Dataset(f"photodigits{class_count}", **parts, classes=classes, mean=mean, std=std, flip=False)

@@ -1,0 +1,117 @@
+"""The one shape of every data set here: three splits of uint8 images held in memory.
+
+Leaves out: where the images come from (the modules beside this one) and augmentation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+__all__ = ["Dataset", "Split", "channel_statistics", "hold_out"]
+
+IMAGE_SHAPE = (3, 32, 32)
+
+
+class Split(NamedTuple):
+    """Images ``(n, 3, 32, 32)`` uint8 and their labels ``(n,)`` int64."""
+
+    images: Tensor
+    labels: Tensor
+
+    @property
+    def size(self) -> int:
+        """Number of images."""
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A whole image-classification data set in memory.
+
+    ``train`` is what gradients see; ``validation`` was held out of the training images and is
+    what every choice is made on; ``test`` is read once, for the number that is reported.
+    ``mean`` and ``std`` are per channel, on the 0–1 scale, from ``train`` alone.
+    ``flip`` says whether a mirrored image keeps its label.
+    """
+
+    name: str
+    train: Split
+    validation: Split
+    test: Split
+    classes: tuple[str, ...]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    flip: bool
+
+    def __post_init__(self) -> None:
+        """Refuse splits that are not images with labels in range."""
+        for part in ("train", "validation", "test"):
+            _require_valid(getattr(self, part), f"{self.name} {part}", len(self.classes))
+
+
+def channel_statistics(images: Tensor) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    """Mean and standard deviation of each channel of uint8 images, on the 0–1 scale.
+
+    Computed from exact integer sums, so the result does not depend on the machine.
+
+    Args:
+        images: ``(n, 3, h, w)`` uint8.
+
+    Returns:
+        Two triples, rounded to four decimals.
+    """
+    means, stds = [], []
+    for channel in range(3):
+        counts = torch.bincount(images[:, channel].flatten().long(), minlength=256)
+        values = torch.arange(256)
+        total, first, second = (int((counts * values**power).sum()) for power in (0, 1, 2))
+        mean = first / total
+        means.append(round(mean / 255, 4))
+        stds.append(round(max(second / total - mean**2, 0.0) ** 0.5 / 255, 4))
+    return (means[0], means[1], means[2]), (stds[0], stds[1], stds[2])
+
+
+def hold_out(split: Split, *, fraction: float, seed: int) -> tuple[Split, Split]:
+    """Divide ``split`` at random into what is kept and what is held out for validation.
+
+    Args:
+        split: at least two images.
+        fraction: share held out, rounded to an image, at least one.
+        seed: decides which images.
+
+    Raises:
+        ValueError: if there are too few images to leave one on either side.
+    """
+    held = max(1, round(fraction * split.size))
+    if not 0 < held < split.size:
+        raise ValueError(f"cannot hold out {held} of {split.size} training images; add images.")
+    order = torch.randperm(split.size, generator=torch.Generator().manual_seed(seed))
+    kept_rows, held_rows = order[held:].sort().values, order[:held].sort().values
+    kept = Split(split.images[kept_rows], split.labels[kept_rows])
+    return kept, Split(split.images[held_rows], split.labels[held_rows])
+
+
+def _require_valid(split: Split, what: str, class_count: int) -> None:
+    """Raise ValueError unless ``split`` holds images of the right shape with labels in range."""
+    images, labels = split
+    if images.dtype != torch.uint8 or images.ndim != 4 or tuple(images.shape[1:]) != IMAGE_SHAPE:
+        raise ValueError(
+            f"{what}: images must be uint8 of shape (n, 3, 32, 32), "
+            f"got {images.dtype} {tuple(images.shape)}."
+        )
+    if labels.dtype != torch.int64 or labels.shape != images.shape[:1]:
+        raise ValueError(
+            f"{what}: labels must be int64 of shape ({len(images)},), "
+            f"got {labels.dtype} {tuple(labels.shape)}."
+        )
+    if not len(labels):
+        raise ValueError(f"{what}: no images; every split needs at least one.")
+    if int(labels.min()) < 0 or int(labels.max()) >= class_count:
+        raise ValueError(
+            f"{what}: labels must lie in [0, {class_count}), "
+            f"got {int(labels.min())} to {int(labels.max())}."
+        )

@@ -1,0 +1,249 @@
+"""photodigits10 and photodigits100: the embedded data sets, built offline from scikit-learn's files.
+
+Scikit-learn's 1,797 handwritten digits (8×8, levels 0–16) are pasted onto crops of its two bundled
+photographs. Every draw is an integer from one seeded NumPy generator and every pixel is integer
+arithmetic, so that any machine builds the same bytes; :data:`SHA256` says which.
+
+No digit serves two splits, and test images use photo halves that training never sees.
+Leaves out: augmentation, and the wrapping in a :class:`~labkit.data.dataset.Dataset`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "DIFFICULTY",
+    "SHA256",
+    "Difficulty",
+    "build",
+    "checksum",
+    "glyphs_of",
+    "photo_columns",
+]
+
+IntArray = NDArray[np.int64]
+ByteArray = NDArray[np.uint8]
+
+SEED = 20240917
+SIDE = 32
+PARTS = ("train", "validation", "test")
+SIZES = {
+    10: {"train": 9_000, "validation": 1_000, "test": 2_000},
+    100: {"train": 18_000, "validation": 2_000, "test": 2_000},
+}
+GLYPH_COUNTS = {"train": 1_097, "validation": 200, "test": 500}
+ZOOMS = (1, 2, 3)  # a patch is 32, 64 or 96 photo pixels wide
+CHUNK = 1_000  # images drawn at a time, to bound memory; part of the definition of the data
+
+
+@dataclass(frozen=True)
+class Difficulty:
+    """What makes an image hard to read; ranges are inclusive, in the units named.
+
+    ``opacity`` and ``noise`` are on a 0–256 scale (noise: standard deviation of the grey level),
+    ``height`` is the digit's height in pixels, ``degrees`` the largest rotation either way,
+    ``shift`` the largest displacement in pixels.
+    """
+
+    opacity: tuple[int, int]
+    noise: int
+    height: tuple[int, int]
+    degrees: int
+    shift: int
+
+
+DIFFICULTY = {
+    10: Difficulty(opacity=(77, 256), noise=15, height=(20, 28), degrees=15, shift=3),
+    100: Difficulty(opacity=(90, 256), noise=12, height=(14, 19), degrees=12, shift=1),
+}
+
+# Of the bytes that build() returns; a machine that gets others must not compare recorded numbers.
+SHA256 = {
+    10: "",
+    100: "",
+}
+
+
+def glyphs_of(part: str) -> IntArray:
+    """Indices into ``sklearn.datasets.load_digits()`` of the digits that ``part`` may use.
+
+    >>> [len(glyphs_of(part)) for part in PARTS]
+    [1097, 200, 500]
+    """
+    order = np.random.default_rng(SEED).permutation(sum(GLYPH_COUNTS.values()))
+    start = sum(GLYPH_COUNTS[earlier] for earlier in PARTS[: PARTS.index(part)])
+    return np.sort(order[start : start + GLYPH_COUNTS[part]])
+
+
+def photo_columns(part: str, width: int) -> tuple[int, int]:
+    """The half-open range of photo columns that ``part`` may crop from: test has the right half.
+
+    >>> photo_columns("train", 640), photo_columns("test", 640)
+    ((0, 320), (320, 640))
+    """
+    return (width // 2, width) if part == "test" else (0, width // 2)
+
+
+def build(class_count: int, difficulty: Difficulty | None = None) -> dict[str, ByteArray]:
+    """Draw every image of photodigits10 or photodigits100.
+
+    Args:
+        class_count: 10 (one digit an image) or 100 (two digits side by side).
+        difficulty: the ranges to draw from; the data set's own by default.
+
+    Returns:
+        ``{"train_images": (n, 3, 32, 32) uint8, "train_labels": (n,) uint8, …}`` for the three parts.
+
+    Raises:
+        ValueError: if ``class_count`` is neither 10 nor 100.
+    """
+    if class_count not in SIZES:
+        raise ValueError(f"photodigits has 10 or 100 classes, not {class_count}.")
+    chosen = difficulty or DIFFICULTY[class_count]
+    arrays: dict[str, ByteArray] = {}
+    for index, part in enumerate(PARTS):
+        rng = np.random.default_rng([SEED, class_count, index])
+        size = SIZES[class_count][part]
+        chunks = [_draw(part, class_count, CHUNK, chosen, rng) for _ in range(size // CHUNK)]
+        arrays[f"{part}_images"] = np.concatenate([images for images, _ in chunks])
+        arrays[f"{part}_labels"] = np.concatenate([labels for _, labels in chunks])
+    return arrays
+
+
+def checksum(arrays: dict[str, ByteArray]) -> str:
+    """SHA-256 over names, shapes and bytes, in the order of the names."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        digest.update(f"{name}{arrays[name].shape}".encode())
+        digest.update(np.ascontiguousarray(arrays[name]).tobytes())
+    return digest.hexdigest()
+
+
+def _draw(
+    part: str, class_count: int, n: int, difficulty: Difficulty, rng: np.random.Generator
+) -> tuple[ByteArray, ByteArray]:
+    """``n`` images ``(n, 3, 32, 32)`` with labels ``(n,)``."""
+    patches = _random_patches(part, n, rng)  # (n, 32, 32, 3)
+    colours = _contrasting_colours(patches, rng)  # (n, 3)
+    opacity = _uniform(rng, difficulty.opacity, n)
+    digit_count = 1 if class_count == 10 else 2
+    labels = np.zeros(n, np.int64)
+    alpha = np.zeros((n, SIDE, SIDE), np.int64)  # 0..256
+    for place in range(digit_count):
+        centre = SIDE * (2 * place + 1) // digit_count  # in half pixels
+        values, drawn = _random_glyphs(part, n, centre, difficulty, rng)
+        labels = 10 * labels + values
+        alpha = np.maximum(alpha, drawn)
+    weight = (alpha * opacity[:, None, None])[..., None]  # 0..65536
+    pixels = (patches * (65_536 - weight) + colours[:, None, None, :] * weight + 32_768) >> 16
+    pixels = np.clip(pixels + _noise(pixels.shape, difficulty.noise, rng), 0, 255)
+    return pixels.astype(np.uint8).transpose(0, 3, 1, 2), labels.astype(np.uint8)
+
+
+def _random_patches(part: str, n: int, rng: np.random.Generator) -> IntArray:
+    """Crops ``(n, 32, 32, 3)`` of random photo, zoom and place, from the half that is ``part``'s."""
+    photos = [_shrink(photo, zoom) for photo in _photos(part) for zoom in ZOOMS]
+    which = rng.integers(len(photos), size=n)
+    offset = np.arange(SIDE)
+    patches = np.empty((n, SIDE, SIDE, 3), np.int64)
+    for index, photo in enumerate(photos):
+        rows = np.flatnonzero(which == index)
+        top = rng.integers(photo.shape[0] - SIDE + 1, size=len(rows))[:, None, None]
+        left = rng.integers(photo.shape[1] - SIDE + 1, size=len(rows))[:, None, None]
+        patches[rows] = photo[top + offset[:, None], left + offset]
+    return patches
+
+
+def _photos(part: str) -> list[IntArray]:
+    """The part's half of each of scikit-learn's photographs, ``(height, width, 3)``."""
+    from sklearn.datasets import load_sample_images
+
+    photos = [image.astype(np.int64) for image in load_sample_images().images]
+    columns = [photo_columns(part, photo.shape[1]) for photo in photos]
+    return [photo[:, start:stop] for photo, (start, stop) in zip(photos, columns, strict=True)]
+
+
+def _shrink(photo: IntArray, factor: int) -> IntArray:
+    """Average ``factor``×``factor`` blocks, rounding half up."""
+    height, width = photo.shape[0] // factor, photo.shape[1] // factor
+    blocks = photo[: height * factor, : width * factor]
+    sums = blocks.reshape(height, factor, width, factor, 3).sum(axis=(1, 3))
+    return (2 * sums + factor**2) // (2 * factor**2)
+
+
+def _contrasting_colours(patches: IntArray, rng: np.random.Generator) -> IntArray:
+    """A random hue an image ``(n, 3)``: dark where the patch is light, light where it is dark."""
+    n = len(patches)
+    hue = rng.integers(6 * 256, size=n)
+    depth = rng.integers(40, 161, size=n)[:, None]  # 0: black or white, 256: the pure hue
+    third = np.array([0, 512, 1024])
+    distance = np.abs((hue[:, None] - third + 768) % 1536 - 768)  # 0..768 from red, green, blue
+    pure = np.clip(512 - distance, 0, 255)
+    dark, light = (pure * depth) >> 8, 255 - (((255 - pure) * depth) >> 8)
+    luminance = patches.reshape(n, -1, 3).sum(axis=1) @ np.array([299, 587, 114])
+    is_light = luminance > 127 * 1_000 * SIDE * SIDE
+    return np.where(is_light[:, None], dark, light)
+
+
+def _random_glyphs(
+    part: str, n: int, centre_half_px: int, difficulty: Difficulty, rng: np.random.Generator
+) -> tuple[IntArray, IntArray]:
+    """Digits ``(n,)`` and their coverage ``(n, 32, 32)`` in 0..256, scaled, rotated and shifted."""
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    chosen = rng.choice(glyphs_of(part), size=n)
+    strokes = np.pad(digits.images[chosen].astype(np.int64), ((0, 0), (2, 2), (2, 2)))  # (n, 12, 12)
+    height = _uniform(rng, (16 * difficulty.height[0], 16 * difficulty.height[1]), n)  # 1/16 px
+    shift = _uniform(rng, (-16 * difficulty.shift, 16 * difficulty.shift), (2, n))
+    turn = _uniform(rng, (-16 * difficulty.degrees, 16 * difficulty.degrees), n)  # 1/16 degree
+    cos, sin = _rotation(difficulty.degrees)
+    c, s = (table[turn + 16 * difficulty.degrees][:, None, None] for table in (cos, sin))
+    # Distance of each pixel's centre from the digit's centre, in 1/16 px.
+    pixel = 16 * np.arange(SIDE) + 8
+    dy = pixel[:, None] - (16 * SIDE // 2 + shift[0])[:, None, None]
+    dx = pixel - (8 * centre_half_px + shift[1])[:, None, None]
+    scale = height[:, None, None]  # 8 glyph cells = height
+    row = (8 * (c * dy - s * dx)) // scale  # glyph cells in 16.16 fixed point
+    column = (8 * (s * dy + c * dx)) // scale
+    coverage = _bilinear(strokes, row + (11 << 15), column + (11 << 15))  # centre of 12 cells: 5.5
+    return digits.target[chosen].astype(np.int64), coverage
+
+
+def _rotation(degrees: int) -> tuple[IntArray, IntArray]:
+    """Cosine and sine in 16.16 fixed point, for −degrees … degrees in steps of 1/16."""
+    angles = [math.radians(step / 16) for step in range(-16 * degrees, 16 * degrees + 1)]
+    cos = np.array([round(65_536 * math.cos(angle)) for angle in angles])
+    sin = np.array([round(65_536 * math.sin(angle)) for angle in angles])
+    return cos, sin
+
+
+def _bilinear(glyphs: IntArray, row: IntArray, column: IntArray) -> IntArray:
+    """Sample ``(n, 12, 12)`` levels 0..16 at 16.16 positions ``(n, h, w)``; 0..256, 0 outside."""
+    last = glyphs.shape[1] - 2
+    row, column = (np.clip(value, 0, (last << 16) + 0xFFFF) for value in (row, column))
+    top, left = row >> 16, column >> 16
+    down, right = (row & 0xFFFF) >> 8, (column & 0xFFFF) >> 8  # 0..255
+    n = np.arange(len(glyphs))[:, None, None]
+    upper = glyphs[n, top, left] * (256 - right) + glyphs[n, top, left + 1] * right
+    lower = glyphs[n, top + 1, left] * (256 - right) + glyphs[n, top + 1, left + 1] * right
+    return (upper * (256 - down) + lower * down + (1 << 11)) >> 12
+
+
+def _noise(shape: tuple[int, ...], deviation: int, rng: np.random.Generator) -> IntArray:
+    """Bell-shaped integer noise: four uniform bytes summed (standard deviation 147.8), then scaled."""
+    total = np.zeros(shape, np.int64)
+    for _ in range(4):
+        total += rng.integers(256, size=shape, dtype=np.uint8)
+    return ((total - 510) * deviation * 2 + 147) // 295
+
+
+def _uniform(rng: np.random.Generator, bounds: tuple[int, int], size: int | tuple[int, ...]) -> IntArray:
+    """Integers drawn uniformly from ``bounds``, both ends included."""
+    return rng.integers(bounds[0], bounds[1], size=size, endpoint=True)

@@ -1,0 +1,60 @@
+"""Loss and accuracy of a classifier on a split, always in float32.
+
+Leaves out: training. Rounding to bf16 here would make recorded accuracies depend on the machine.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from labkit.data import Dataset, Split
+from labkit.data.augment import normalize
+
+__all__ = ["Evaluation", "evaluate", "top_k_hits"]
+
+
+class Evaluation(NamedTuple):
+    """Mean cross-entropy in nats; top-1 and top-5 accuracy in per cent."""
+
+    loss: float
+    top1: float
+    top5: float
+
+
+def evaluate(model: nn.Module, dataset: Dataset, split: Split, *, batch_size: int = 500) -> Evaluation:
+    """Evaluate ``model`` on ``split`` of ``dataset`` and leave it in the mode it was in.
+
+    Args:
+        model: maps ``(n, 3, 32, 32)`` float32 to logits ``(n, classes)``.
+        dataset: says how images are normalized.
+        split: usually ``dataset.validation``; ``dataset.test`` only for a number that is reported.
+        batch_size: images at a time; does not change the result.
+    """
+    device = next(model.parameters()).device
+    was_training = model.training
+    model.eval()
+    loss, top1, top5 = 0.0, 0, 0
+    with torch.inference_mode():
+        for images, labels in zip(
+            split.images.split(batch_size), split.labels.split(batch_size), strict=True
+        ):
+            logits = model(normalize(images.to(device), dataset.mean, dataset.std))
+            labels = labels.to(device)
+            loss += functional.cross_entropy(logits, labels, reduction="sum").item()
+            top1 += top_k_hits(logits, labels, k=1)
+            top5 += top_k_hits(logits, labels, k=min(5, logits.shape[1]))
+    model.train(was_training)
+    return Evaluation(loss / split.size, 100 * top1 / split.size, 100 * top5 / split.size)
+
+
+def top_k_hits(logits: Tensor, labels: Tensor, *, k: int) -> int:
+    """How many of ``labels`` ``(n,)`` are among the ``k`` largest of their ``logits`` ``(n, classes)``.
+
+    >>> top_k_hits(torch.tensor([[0.1, 0.9], [0.8, 0.2]]), torch.tensor([1, 1]), k=1)
+    1
+    """
+    return int((logits.topk(k, dim=1).indices == labels[:, None]).sum())

@@ -1,0 +1,232 @@
+"""The one training loop: SGD over a data set held in memory, resumable after any epoch.
+
+On hardware that has bf16 it runs under autocast with channels-last tensors, about twice as fast on
+a laptop CPU. Leaves out: what is trained (recipes) and where weights are kept (checkpoints).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from tqdm.auto import tqdm
+
+from labkit import repro
+from labkit.data import Dataset
+from labkit.data.augment import normalize, random_crop, random_flip
+from labkit.models import prunable_weights
+from labkit.training.evaluate import evaluate
+
+__all__ = ["Callback", "EpochRecord", "TrainConfig", "fit", "learning_rate", "loss_prefix"]
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that decides a training run besides the data and the starting weights."""
+
+    epochs: int = 30
+    batch_size: int = 128
+    peak_lr: float = 0.4
+    warmup: float = 0.25  # share of all steps in which the rate rises linearly; then a cosine to 0
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot train."""
+        for name, low in (("epochs", 1), ("batch_size", 2), ("seed", 0)):
+            if getattr(self, name) < low:
+                raise ValueError(f"{name} must be at least {low}, got {getattr(self, name)}.")
+        if not 0 <= self.warmup < 1 or not self.peak_lr > 0:
+            raise ValueError(
+                f"warmup must be in [0, 1) and peak_lr positive, got {self.warmup}, {self.peak_lr}."
+            )
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """What one epoch did; accuracy in per cent, ``sparsity`` the share of prunable weights at 0."""
+
+    epoch: int
+    train_loss: float
+    validation_loss: float
+    validation_top1: float
+    sparsity: float
+    seconds: float
+
+
+class Callback:
+    """Two places where a method may act on the model; the base class does nothing."""
+
+    def before_epoch(self, model: nn.Module, epoch: int) -> None:
+        """Called before the first step of ``epoch`` (counted from 0)."""
+
+    def after_step(self, model: nn.Module) -> None:
+        """Called after every optimizer step."""
+
+
+def learning_rate(step: int, total_steps: int, config: TrainConfig) -> float:
+    """The rate at ``step`` (from 0): linear warm-up to the peak, then a cosine towards 0.
+
+    >>> [round(learning_rate(s, 4, TrainConfig(peak_lr=1.0, warmup=0.25)), 2) for s in range(4)]
+    [1.0, 1.0, 0.75, 0.25]
+    """
+    warmup_steps = max(1, round(config.warmup * total_steps))
+    if step < warmup_steps:
+        return config.peak_lr * (step + 1) / warmup_steps
+    progress = (step - warmup_steps) / (total_steps - warmup_steps)
+    return config.peak_lr * (1 + math.cos(math.pi * progress)) / 2
+
+
+def fit(
+    model: nn.Module,
+    dataset: Dataset,
+    config: TrainConfig,
+    *,
+    callback: Callback | None = None,
+    resume: Path | None = None,
+    progress: bool = True,
+) -> list[EpochRecord]:
+    """Train ``model`` in place on ``dataset.train``; validation accuracy is recorded, never used.
+
+    Args:
+        model: on any device; moved to the one chosen by ``$LABKIT_DEVICE``.
+        dataset: its training split is augmented by shifts, and by flips where labels allow.
+        config: the hyperparameters.
+        callback: acts before each epoch and after each step, e.g. to keep pruned weights at 0.
+        resume: a file that holds the state after each epoch; continued from if it exists.
+        progress: whether to draw a bar on a terminal.
+
+    Returns:
+        One record an epoch, those before an interruption included.
+
+    Raises:
+        FloatingPointError: if the loss becomes NaN or infinite.
+    """
+    callback = callback or Callback()
+    optimizer, records = _prepare(model, config), list[EpochRecord]()
+    if resume is not None and resume.is_file():
+        records = _restore(resume, model, optimizer)
+    bar = tqdm(range(len(records), config.epochs), "epochs", disable=None if progress else True)
+    for epoch in bar:
+        start = time.perf_counter()
+        callback.before_epoch(model, epoch)
+        losses = list(_run_epoch(model, dataset, config, optimizer, callback, epoch))
+        result = evaluate(model, dataset, dataset.validation)
+        mean = sum(losses) / len(losses)
+        seconds = time.perf_counter() - start
+        records.append(EpochRecord(epoch, mean, result.loss, result.top1, _sparsity(model), seconds))
+        bar.set_postfix(loss=f"{mean:.3f}", validation=f"{result.top1:.1f} %")
+        if resume is not None:
+            _save(resume, model, optimizer, records)
+    return records
+
+
+def loss_prefix(
+    model: nn.Module,
+    dataset: Dataset,
+    config: TrainConfig,
+    *,
+    callback: Callback | None = None,
+    steps: int = 20,
+) -> list[float]:
+    """The losses of the first ``steps`` steps of :func:`fit`; trains ``model`` in place that far."""
+    callback = callback or Callback()
+    optimizer, losses = _prepare(model, config), list[float]()
+    for epoch in range(config.epochs):
+        callback.before_epoch(model, epoch)
+        for loss in _run_epoch(model, dataset, config, optimizer, callback, epoch):
+            losses.append(loss)
+            if len(losses) == steps:
+                return losses
+    return losses
+
+
+def _prepare(model: nn.Module, config: TrainConfig) -> torch.optim.SGD:
+    """Move the model to its device and layout; its optimizer."""
+    model.to(repro.choose_device()).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return torch.optim.SGD(
+        model.parameters(),
+        lr=config.peak_lr,
+        momentum=config.momentum,
+        weight_decay=config.weight_decay,
+        nesterov=config.momentum > 0,
+    )
+
+
+def _run_epoch(
+    model: nn.Module,
+    dataset: Dataset,
+    config: TrainConfig,
+    optimizer: torch.optim.SGD,
+    callback: Callback,
+    epoch: int,
+) -> Iterator[float]:
+    """Take the optimizer steps of one epoch, yielding each step's loss."""
+    device = next(model.parameters()).device
+    steps = math.ceil(dataset.train.size / config.batch_size)
+    # subtle: a generator an epoch, so that a resumed run draws what an uninterrupted one would.
+    generator = torch.Generator().manual_seed(config.seed * 1_000 + epoch)
+    model.train()
+    for step, (images, labels) in enumerate(_batches(dataset, config.batch_size, generator)):
+        optimizer.param_groups[0]["lr"] = learning_rate(
+            epoch * steps + step, config.epochs * steps, config
+        )
+        inputs = normalize(images.to(device), dataset.mean, dataset.std)
+        with torch.autocast(device.type, torch.bfloat16, enabled=repro.has_fast_bf16(device)):
+            logits = model(inputs)
+        loss = functional.cross_entropy(logits.float(), labels.to(device))
+        if not math.isfinite(loss.item()):
+            raise FloatingPointError(
+                f"loss is {loss.item()} at epoch {epoch}, step {step}; lower peak_lr or add warm-up."
+            )
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        callback.after_step(model)
+        yield loss.item()
+
+
+def _batches(
+    dataset: Dataset, batch_size: int, generator: torch.Generator
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Augmented batches of the training split in a random order; the last may be smaller."""
+    for rows in torch.randperm(dataset.train.size, generator=generator).split(batch_size):
+        images = random_crop(dataset.train.images[rows], generator)
+        if dataset.flip:
+            images = random_flip(images, generator)
+        yield images, dataset.train.labels[rows]
+
+
+def _sparsity(model: nn.Module) -> float:
+    """Share of prunable weights that are exactly zero; 0 for a model without any."""
+    weights = prunable_weights(model).values()
+    zeros = sum(int((weight == 0).sum()) for weight in weights)
+    return zeros / max(1, sum(weight.numel() for weight in weights))
+
+
+def _save(path: Path, model: nn.Module, optimizer: torch.optim.SGD, records: list[EpochRecord]) -> None:
+    """Store everything an interrupted run needs, atomically."""
+    import io
+
+    buffer = io.BytesIO()
+    rows = [asdict(record) for record in records]
+    torch.save(
+        {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "records": rows}, buffer
+    )
+    repro.write_atomically(path, buffer.getvalue())
+
+
+def _restore(path: Path, model: nn.Module, optimizer: torch.optim.SGD) -> list[EpochRecord]:
+    """Continue from what :func:`_save` wrote; the records up to there."""
+    state = torch.load(path, map_location=next(model.parameters()).device, weights_only=True)
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    names = {field.name for field in fields(EpochRecord)}
+    return [EpochRecord(**{k: v for k, v in row.items() if k in names}) for row in state["records"]]
