@@ -5,14 +5,14 @@ Leaves out: training and compression.
 
 from __future__ import annotations
 
-from torch import nn
+from torch import Tensor, nn
 
 from labkit.models.resnet import ResNet20
 
 __all__ = ["ResNet20", "prunable_weights"]
 
 
-def prunable_weights(model: nn.Module) -> dict[str, nn.Parameter]:
+def prunable_weights(model: nn.Module) -> dict[str, Tensor]:
     """The weights of convolutions and linear layers by name, in the model's order.
 
     Biases and batch normalization are never pruned, so they are left out.

@@ -150,7 +150,7 @@ def loss_prefix(
 
 def _prepare(model: nn.Module, config: TrainConfig) -> torch.optim.SGD:
     """Move the model to its device and layout; its optimizer."""
-    model.to(repro.choose_device()).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model.to(repro.choose_device()).to(memory_format=torch.channels_last)
     return torch.optim.SGD(
         model.parameters(),
         lr=config.peak_lr,
@@ -175,9 +175,7 @@ def _run_epoch(
     generator = torch.Generator().manual_seed(config.seed * 1_000 + epoch)
     model.train()
     for step, (images, labels) in enumerate(_batches(dataset, config.batch_size, generator)):
-        optimizer.param_groups[0]["lr"] = learning_rate(
-            epoch * steps + step, config.epochs * steps, config
-        )
+        optimizer.param_groups[0]["lr"] = learning_rate(epoch * steps + step, config.epochs * steps, config)
         inputs = normalize(images.to(device), dataset.mean, dataset.std)
         with torch.autocast(device.type, torch.bfloat16, enabled=repro.has_fast_bf16(device)):
             logits = model(inputs)
@@ -217,9 +215,7 @@ def _save(path: Path, model: nn.Module, optimizer: torch.optim.SGD, records: lis
 
     buffer = io.BytesIO()
     rows = [asdict(record) for record in records]
-    torch.save(
-        {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "records": rows}, buffer
-    )
+    torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "records": rows}, buffer)
     repro.write_atomically(path, buffer.getvalue())
 
 

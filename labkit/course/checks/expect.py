@@ -62,7 +62,7 @@ class Expect:
         self, got: Any, expected: Any, *, given: str, hint: str, atol: float = 1e-9, rtol: float = 1e-7
     ) -> None:
         """One case: ``got`` has the shape of ``expected`` and its numbers within tolerance."""
-        actual, wanted = _as_array(got), _as_array(expected)
+        actual, wanted = _as_array(got), np.asarray(_as_array(expected))
         if actual is None or actual.dtype == object:
             raise self._failure(given, _show(expected), f"{type(got).__name__} {_show(got)}", hint)
         if actual.shape != wanted.shape:
@@ -73,7 +73,7 @@ class Expect:
 
     def equal(self, got: Any, expected: Any, *, given: str, hint: str) -> None:
         """One case: ``got`` equals ``expected`` exactly, shape included."""
-        actual, wanted = _as_array(got), _as_array(expected)
+        actual, wanted = _as_array(got), np.asarray(_as_array(expected))
         if actual is None or actual.shape != wanted.shape or not np.array_equal(actual, wanted):
             raise self._failure(given, _show(expected), _show(got), hint)
         self.count += 1

@@ -1,0 +1,128 @@
+"""The store of trained weights: one safetensors file each, and a manifest that vouches for them.
+
+``checkpoints/<dataset>/<name>.safetensors`` beside ``checkpoints/<dataset>/manifest.json``.
+A file that does not match its recorded SHA-256 is refused. Leaves out: how weights are made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from safetensors.torch import load, save
+from torch import Tensor
+
+from labkit import repro
+from labkit.training.loop import EpochRecord
+
+__all__ = ["CheckpointError", "Entry", "read_entry", "read_manifest", "read_weights", "write_checkpoint"]
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint is missing, damaged or not what the manifest says; the message tells the remedy."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the manifest records of one checkpoint; accuracies in per cent, losses in nats."""
+
+    sha256: str
+    size_bytes: int
+    recipe: dict[str, object]
+    recipe_hash: str
+    validation_top1: float
+    test_loss: float
+    test_top1: float
+    test_top5: float
+    loss_prefix: list[float]
+    seconds: float
+    environment: dict[str, str]
+    epochs: list[EpochRecord] = field(default_factory=list)
+
+
+def manifest_path(dataset: str) -> Path:
+    """Where the manifest of ``dataset`` lies."""
+    return repro.checkpoint_dir() / dataset / "manifest.json"
+
+
+def weights_path(dataset: str, name: str) -> Path:
+    """Where the weights of checkpoint ``name`` lie."""
+    return repro.checkpoint_dir() / dataset / f"{name}.safetensors"
+
+
+def read_manifest(dataset: str) -> dict[str, Entry]:
+    """All entries for ``dataset`` by name; empty where nothing was trained yet.
+
+    Raises:
+        CheckpointError: if the manifest is not the JSON this module writes.
+    """
+    path = manifest_path(dataset)
+    if not path.is_file():
+        return {}
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            name: Entry(**{**entry, "epochs": [EpochRecord(**row) for row in entry["epochs"]]})
+            for name, entry in entries.items()
+        }
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise CheckpointError(
+            f"{path} is damaged ({error}); restore it with `git checkout {path}`."
+        ) from error
+
+
+def read_entry(dataset: str, name: str) -> Entry:
+    """The manifest's entry for checkpoint ``name``.
+
+    Raises:
+        CheckpointError: if there is none.
+    """
+    entries = read_manifest(dataset)
+    if name not in entries:
+        raise CheckpointError(f"no checkpoint {name!r} for {dataset}; make it: {_remedy(name)}.")
+    return entries[name]
+
+
+def read_weights(dataset: str, name: str) -> dict[str, Tensor]:
+    """The state dict of checkpoint ``name``, after checking it against the manifest.
+
+    Raises:
+        CheckpointError: if the file is absent, truncated or changed.
+    """
+    entry, path = read_entry(dataset, name), weights_path(dataset, name)
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path} is missing; rebuild it: {_remedy(name)}.") from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != entry.sha256:
+        raise CheckpointError(
+            f"{path} is damaged: {len(content)} bytes with SHA-256 {found[:12]}…, expected "
+            f"{entry.size_bytes} bytes with {entry.sha256[:12]}…; rebuild it: {_remedy(name)}."
+        )
+    return load(content)
+
+
+def write_checkpoint(dataset: str, name: str, state: dict[str, Tensor], facts: dict[str, object]) -> Entry:
+    """Store weights and their manifest entry; each file is replaced whole or not at all.
+
+    Args:
+        dataset: the data set's name.
+        name: the checkpoint's name.
+        state: the model's state dict.
+        facts: the fields of :class:`Entry` besides ``sha256`` and ``size_bytes``.
+    """
+    content = save({key: value.detach().cpu().contiguous() for key, value in state.items()})
+    entry = Entry(hashlib.sha256(content).hexdigest(), len(content), **facts)  # type: ignore[arg-type]
+    repro.write_atomically(weights_path(dataset, name), content)
+    entries = {key: asdict(value) for key, value in read_manifest(dataset).items()}
+    entries[name] = asdict(entry)
+    text = json.dumps(dict(sorted(entries.items())), indent=1, ensure_ascii=False)
+    repro.write_atomically(manifest_path(dataset), f"{text}\n".encode())
+    return entry
+
+
+def _remedy(name: str) -> str:
+    return f"`labkit train {name}`"
