@@ -48,13 +48,9 @@ def table_bundle(
     """
     for number, row in enumerate(rows):
         if len(row) != len(columns):
-            raise ValueError(
-                f"table {title!r}, row {number}: {len(row)} cells for {len(columns)} columns."
-            )
+            raise ValueError(f"table {title!r}, row {number}: {len(row)} cells for {len(columns)} columns.")
     texts = [[_format(cell, digits) for cell in row] for row in rows]
-    numeric = [
-        all(not isinstance(row[index], str | bool) for row in rows) for index in range(len(columns))
-    ]
+    numeric = [all(not isinstance(row[index], str | bool) for row in rows) for index in range(len(columns))]
     data = {"title": title, "columns": list(columns), "rows": [list(row) for row in rows]}
     return {
         "text/plain": _as_text(title, columns, texts, numeric),
@@ -72,9 +68,7 @@ def _format(cell: Cell, digits: int) -> str:
     return str(cell)
 
 
-def _as_text(
-    title: str, columns: Sequence[str], texts: list[list[str]], numeric: list[bool]
-) -> str:
+def _as_text(title: str, columns: Sequence[str], texts: list[list[str]], numeric: list[bool]) -> str:
     """Columns padded with spaces, numbers to the right."""
     table = [list(columns), *texts]
     widths = [max(len(row[index]) for row in table) for index in range(len(columns))]
@@ -88,20 +82,15 @@ def _as_text(
     return "\n".join([title, *lines])
 
 
-def _as_html(
-    title: str, columns: Sequence[str], texts: list[list[str]], numeric: list[bool]
-) -> str:
+def _as_html(title: str, columns: Sequence[str], texts: list[list[str]], numeric: list[bool]) -> str:
     """A table with a caption and column headers, as screen readers want it."""
     styles = [' style="text-align:right"' if right else ' style="text-align:left"' for right in numeric]
     head = "".join(
-        f'<th scope="col"{style}>{escape(name)}</th>'
-        for name, style in zip(columns, styles, strict=True)
+        f'<th scope="col"{style}>{escape(name)}</th>' for name, style in zip(columns, styles, strict=True)
     )
     body = "".join(
         "<tr>"
-        + "".join(
-            f"<td{style}>{escape(text)}</td>" for text, style in zip(row, styles, strict=True)
-        )
+        + "".join(f"<td{style}>{escape(text)}</td>" for text, style in zip(row, styles, strict=True))
         + "</tr>"
         for row in texts
     )

@@ -59,14 +59,14 @@ class Difficulty:
 
 
 DIFFICULTY = {
-    10: Difficulty(opacity=(77, 256), noise=15, height=(20, 28), degrees=15, shift=3),
+    10: Difficulty(opacity=(62, 256), noise=17, height=(18, 28), degrees=18, shift=4),
     100: Difficulty(opacity=(90, 256), noise=12, height=(14, 19), degrees=12, shift=1),
 }
 
 # Of the bytes that build() returns; a machine that gets others must not compare recorded numbers.
 SHA256 = {
-    10: "",
-    100: "",
+    10: "63805080b15ff580d34a8eeee732766b0b030f0521dc02c6c583af5f96086340",
+    100: "60983db38747536f8d5b5e145add11bd8cfaded8bc99edccf4175a4471bd764c",
 }
 
 
