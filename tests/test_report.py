@@ -228,7 +228,7 @@ def test_cells_carry_their_badge(tmp_path: Path) -> None:
     answer = markdown("Because.", role="answer", id="02.9", points=1)
     badges = [tag.get_text() for tag in render(tmp_path, *lab(), predict, answer).select(".badge")]
     assert badges == [
-        "summary: predicted and measured",
+        "summary",
         "exercise 02.1",
         "check 02.1 · 10 points",
         "summary",
