@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
@@ -66,6 +67,8 @@ def _load_photodigits(class_count: int, root: Path) -> Dataset:
                 "scikit-learn's digits or photographs, or Pillow's JPEG decoder, differ from the "
                 "versions in constraints.txt; install those."
             )
+        # subtle: safetensors writes an array's memory as it lies, whatever its strides.
+        arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
         repro.write_atomically(cache, to_bytes(arrays))
     parts = {
         part: Split(
