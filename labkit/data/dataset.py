@@ -48,9 +48,13 @@ class Dataset:
     flip: bool
 
     def __post_init__(self) -> None:
-        """Refuse splits that are not images with labels in range."""
+        """Refuse splits that are not images with labels in range, or that cannot be normalized."""
         for part in ("train", "validation", "test"):
             _require_valid(getattr(self, part), f"{self.name} {part}", len(self.classes))
+        if min(self.std) <= 0:
+            raise ValueError(
+                f"{self.name}: a channel has one value in all training images; std {self.std}."
+            )
 
 
 def channel_statistics(images: Tensor) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
