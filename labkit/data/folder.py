@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torchvision.datasets import ImageFolder
 from tqdm.auto import tqdm
 
@@ -58,7 +58,11 @@ def _read_image(path: str) -> np.ndarray:
     """One image as ``(3, 32, 32)`` uint8."""
     try:
         with Image.open(path) as image:
-            resized = image.convert("RGB").resize((32, 32), Image.Resampling.BICUBIC)
-    except (OSError, UnidentifiedImageError) as error:
+            if image.mode.startswith(("I", "F")):
+                raise ValueError(f"mode {image.mode}: more than 8 bits a channel would be cut off")
+            # subtle: a palette with transparency turns into RGB by way of RGBA only.
+            plain = image.convert("RGBA") if image.has_transparency_data else image
+            resized = plain.convert("RGB").resize((32, 32), Image.Resampling.BICUBIC)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(f"{path} is not a readable image ({error}); repair or remove it.") from error
     return np.asarray(resized, dtype=np.uint8).transpose(2, 0, 1)
