@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from torch import Tensor, nn
@@ -108,6 +109,7 @@ def fit(
 
     Raises:
         FloatingPointError: if the loss becomes NaN or infinite.
+        ValueError: if ``resume`` is damaged or holds another model's state.
     """
     callback = callback or Callback()
     optimizer, records = _prepare(model, config), list[EpochRecord]()
@@ -221,8 +223,13 @@ def _save(path: Path, model: nn.Module, optimizer: torch.optim.SGD, records: lis
 
 def _restore(path: Path, model: nn.Module, optimizer: torch.optim.SGD) -> list[EpochRecord]:
     """Continue from what :func:`_save` wrote; the records up to there."""
-    state = torch.load(path, map_location=next(model.parameters()).device, weights_only=True)
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    names = {field.name for field in fields(EpochRecord)}
-    return [EpochRecord(**{k: v for k, v in row.items() if k in names}) for row in state["records"]]
+    try:
+        state = torch.load(path, map_location=next(model.parameters()).device, weights_only=True)
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        names = {field.name for field in fields(EpochRecord)}
+        return [EpochRecord(**{k: v for k, v in row.items() if k in names}) for row in state["records"]]
+    except (OSError, EOFError, UnpicklingError, RuntimeError, ValueError, TypeError, KeyError) as error:
+        raise ValueError(
+            f"{path} is no state of this training ({type(error).__name__}); delete it to train from the start."
+        ) from error
