@@ -51,7 +51,12 @@ def table_bundle(
             raise ValueError(f"table {title!r}, row {number}: {len(row)} cells for {len(columns)} columns.")
     texts = [[_format(cell, digits) for cell in row] for row in rows]
     numeric = [all(not isinstance(row[index], str | bool) for row in rows) for index in range(len(columns))]
-    data = {"title": title, "columns": list(columns), "rows": [list(row) for row in rows]}
+    data = {
+        "title": title,
+        "columns": list(columns),
+        "rows": [list(row) for row in rows],
+        "digits": digits,
+    }
     return {
         "text/plain": _as_text(title, columns, texts, numeric),
         "text/html": _as_html(title, columns, texts, numeric),

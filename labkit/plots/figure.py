@@ -78,6 +78,7 @@ def show_figure(figure: Figure, *, alt: str, data: Mapping[str, Sequence[object]
         FIGURE_MIME: {
             "title": title,
             "alt": alt,
+            "columns": list(data),  # JSON keeps no order: nbformat sorts keys
             "data": {name: _rounded(values) for name, values in data.items()},
         },
     }
