@@ -12,7 +12,6 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 __all__ = [
     "AffineGrid",
@@ -108,8 +107,9 @@ def fit_grid(
     _require_floating(x, per_channel)
     channels = len(x) if per_channel else 1
     rows = x.detach().reshape(channels, x.numel() // max(1, channels))
-    rows = functional.pad(rows, (1, 0)).double()  # the 0 that every grid contains
-    low, high = rows.amin(dim=1), rows.amax(dim=1)
+    if not rows.shape[1]:
+        rows = rows.new_zeros(channels, 1)
+    low, high = rows.amin(dim=1).double().clamp(max=0), rows.amax(dim=1).double().clamp(min=0)
     if scheme == "symmetric":
         high = torch.maximum(-low, high)
         low = -high
@@ -140,7 +140,7 @@ def quantize(x: Tensor, grid: AffineGrid) -> Tensor:
     tensor([0, 1, 2, 3], dtype=torch.uint8)
     """
     _require_floating(x, per_channel=False)
-    levels = _round_half_away(x.detach().double() / grid.scale) + grid.zero_point
+    levels = _round_half_away(x.detach().double() / grid.scale).add_(grid.zero_point)
     levels = levels.clamp_(grid.lowest, grid.highest)
     if grid.bits > 8:
         return levels.to(torch.int32)
@@ -156,7 +156,7 @@ def dequantize(levels: Tensor, grid: AffineGrid) -> Tensor:
     >>> dequantize(torch.tensor([0, 1, 2, 3]), grid)
     tensor([-0.5000,  0.0000,  0.5000,  1.0000])
     """
-    return (levels.to(torch.int32) - grid.zero_point).float() * grid.scale
+    return (levels.to(torch.int32) - grid.zero_point).float().mul_(grid.scale)
 
 
 def fake_quantize(
@@ -243,4 +243,4 @@ def _round_towards_zero(exact: Tensor) -> Tensor:
 
 def _round_half_away(x: Tensor) -> Tensor:
     """Nearest integer, halves away from zero: odd like x itself, and no extreme is rounded inwards."""
-    return (x + x.sign() / 2).trunc()
+    return x.sign().div_(2).add_(x).trunc_()
