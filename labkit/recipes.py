@@ -119,7 +119,7 @@ def recorded(name: str, dataset: Dataset) -> Entry:
 
 
 def train(names: Sequence[str]) -> None:
-    """Make the checkpoints ``names`` of the 10-class set, skipping those that are up to date.
+    """Make the checkpoints ``names`` of the 10-class set, skipping those that are up to date and whole.
 
     Raises:
         ValueError: if there is no such recipe; nothing is trained then.
@@ -127,7 +127,7 @@ def train(names: Sequence[str]) -> None:
     wanted = [_recipe(name) for name in names]
     dataset = load_dataset(10)
     for recipe in wanted:
-        if repro.mode() == "full" or not _is_current(recipe, dataset):
+        if repro.mode() == "full" or not _is_whole(recipe, dataset):
             _make(recipe, dataset)
 
 
@@ -138,12 +138,18 @@ def verify_prefix(recipe: Recipe, dataset: Dataset) -> list[float]:
         The losses just measured.
 
     Raises:
-        CheckpointError: if one differs by more than 5 % of the recorded value plus 0.05 nats.
+        CheckpointError: if one differs by more than 5 % of the recorded value plus 0.05 nats, or
+            the checkpoint was made by another recipe or from other data.
     """
-    expected = recorded(recipe.name, dataset).loss_prefix
+    entry = recorded(recipe.name, dataset)
+    if entry.recipe_hash != _recipe_hash(recipe, dataset):
+        raise CheckpointError(
+            f"{recipe.name} was made by another recipe or from other data; "
+            f"retrain it: `labkit train {recipe.name}`."
+        )
     model = _starting_model(recipe, dataset)
     losses = loss_prefix(model, dataset, recipe.config, callback=_callback(recipe), steps=PREFIX_STEPS)
-    for step, (got, want) in enumerate(zip(losses, expected, strict=True)):
+    for step, (got, want) in enumerate(zip(losses, entry.loss_prefix, strict=True)):
         if abs(got - want) > PREFIX_TOLERANCE * (1 + want):
             raise CheckpointError(
                 f"{recipe.name} is not what this code trains: loss {got:.4f} at step {step}, "
@@ -170,6 +176,17 @@ def _is_current(recipe: Recipe, dataset: Dataset) -> bool:
     """Whether the manifest holds this recipe's result; a damaged file is for the reader to refuse."""
     entry = checkpoints.read_manifest(dataset.name).get(recipe.name)
     return entry is not None and entry.recipe_hash == _recipe_hash(recipe, dataset)
+
+
+def _is_whole(recipe: Recipe, dataset: Dataset) -> bool:
+    """Whether this recipe's result is recorded and its weights are undamaged."""
+    if not _is_current(recipe, dataset):
+        return False
+    try:
+        checkpoints.read_weights(dataset.name, recipe.name)
+    except CheckpointError:
+        return False
+    return True
 
 
 def _build(dataset: Dataset) -> nn.Module:
@@ -200,7 +217,7 @@ def _prune(rule: Callable[[nn.Module, float], Masks], amount: float, model: nn.M
 
 def _make(recipe: Recipe, dataset: Dataset) -> None:
     """Train one recipe, and its start first where that is not up to date; store the result."""
-    if recipe.start is not None and not _is_current(_recipe(recipe.start), dataset):
+    if recipe.start is not None and not _is_whole(_recipe(recipe.start), dataset):
         _make(_recipe(recipe.start), dataset)
     digest = _recipe_hash(recipe, dataset)
     target = checkpoints.weights_path(dataset.name, recipe.name)
