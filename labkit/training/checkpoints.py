@@ -113,12 +113,16 @@ def write_checkpoint(dataset: str, name: str, state: dict[str, Tensor], facts: d
         name: the checkpoint's name.
         state: the model's state dict.
         facts: the fields of :class:`Entry` besides ``sha256`` and ``size_bytes``.
+
+    Raises:
+        CheckpointError: if the manifest is damaged; nothing is written then.
+        OSError: if the disk is full.
     """
     content = save({key: value.detach().cpu().contiguous() for key, value in state.items()})
     entry = Entry(hashlib.sha256(content).hexdigest(), len(content), **facts)  # type: ignore[arg-type]
-    repro.write_atomically(weights_path(dataset, name), content)
     entries = {key: asdict(value) for key, value in read_manifest(dataset).items()}
     entries[name] = asdict(entry)
+    repro.write_atomically(weights_path(dataset, name), content)
     text = json.dumps(dict(sorted(entries.items())), indent=1, ensure_ascii=False)
     repro.write_atomically(manifest_path(dataset), f"{text}\n".encode())
     return entry
