@@ -212,7 +212,7 @@ def _move(X: ArrayLike, y: ArrayLike, step: float) -> Callable[[Array], Array]:
     features, targets = _problem(X, y)
     if not (np.isfinite(step) and step > 0):
         raise ValueError(f"step must be a positive number, got {step}.")
-    return lambda weights: weights - 2 * step * features.T @ (features @ weights - targets)
+    return lambda weights: weights - step * (2 * features.T @ (features @ weights - targets))
 
 
 def _largest(values: Array, count: int) -> NDArray[np.intp]:

@@ -1,0 +1,168 @@
+"""Tables and figures of lab 01: paths of the weights, step sizes, sparse recovery.
+
+Leaves out: the runs themselves (labkit.linear and the notebook).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from labkit.linear import Array, Trajectory
+from labkit.plots.figure import COLOURS, MARKERS, new_figure, show_figure
+from labkit.tables import Cell, show_table
+
+__all__ = ["NEAR", "plot_curves", "plot_recovery", "plot_runs", "show_finals", "show_summary"]
+
+NEAR = 0.1  # a weight below this that is not exactly 0 counts as a near zero
+FLOOR = 1e-12  # losses below this are rounding and are not drawn
+
+
+def show_finals(title: str, runs: Mapping[str, Trajectory]) -> None:
+    """A table of the last weights, the loss, and the exact and near zeros of each run."""
+    size = next(iter(runs.values())).final.size
+    columns = [
+        "run",
+        *(f"w{index}" for index in range(size)),
+        "loss",
+        "exact zeros",
+        f"near zeros (< {NEAR})",
+    ]
+    rows: list[list[Cell]] = []
+    for name, run in runs.items():
+        exact = run.final == 0
+        near = ~exact & (np.abs(run.final) < NEAR)
+        numbers = [_plain(value) for value in (*run.final, run.losses[-1])]
+        rows.append([name, *numbers, int(exact.sum()), int(near.sum())])
+    show_table(title, columns, rows, digits=4)
+
+
+def show_summary(rows: Sequence[tuple[str, object, object]]) -> None:
+    """The summary card: what was measured beside what was predicted (None: left empty)."""
+    columns = ["quantity", "predicted", "measured"]
+    show_table(
+        "Prediction beside measurement",
+        columns,
+        [[name, _as_cell(predicted), _as_cell(measured)] for name, predicted, measured in rows],
+    )
+
+
+def plot_runs(
+    title: str, runs: Mapping[str, Trajectory], *, alt: str, steps: int | None = None, magnify: bool = False
+) -> None:
+    """The log-loss of all runs in one panel, then one panel of weights for each run.
+
+    Args:
+        title: the claim.
+        runs: trajectories by label; five weights each.
+        alt: the figure in words.
+        steps: draw only the first steps; all if None.
+        magnify: stretch the band within ±0.1 of zero (a symmetric log axis beyond it).
+    """
+    columns = 2 if len(runs) == 1 else 3
+    rows = -(-(len(runs) + 1) // columns)
+    figure, axes = new_figure(title, rows=rows, columns=columns, size=(6.8, 0.9 + 1.75 * rows))
+    losses, *panels = axes
+    stop = None if steps is None else steps + 1
+    _draw_losses(losses, {name: run.losses[:stop] for name, run in runs.items()})
+    for axis, (name, run) in zip(panels, runs.items(), strict=False):
+        for index, path in enumerate(run.weights[:stop].T):
+            axis.plot(path, color=COLOURS[index], linewidth=1.2, label=f"$w_{index}$")
+        axis.set(title=name, xlabel="step", ylabel="weight")
+        if magnify:
+            axis.set_yscale("symlog", linthresh=NEAR)
+            axis.set_yticks([-1, -NEAR, 0, NEAR, 1], ["−1", "−0.1", "0", "0.1", "1"])
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=9)
+    for spare in panels[len(runs) :]:
+        spare.set_axis_off()
+    if len(runs) > 1:
+        place = panels[-1] if len(panels) > len(runs) else losses
+        place.legend(*losses.get_legend_handles_labels(), title="loss", fontsize=8, title_fontsize=8)
+    show_figure(figure, alt=alt, data=_series(runs, steps))
+
+
+def plot_curves(title: str, curves: Mapping[str, Array], *, ylabel: str, alt: str) -> None:
+    """One panel with a positive quantity per step for each run, on a log axis."""
+    figure, [axis] = new_figure(title, size=(5.6, 2.7))
+    _draw_losses(axis, curves)
+    axis.set_ylabel(ylabel)
+    axis.legend(fontsize=8)
+    show_figure(
+        figure,
+        alt=alt,
+        data={name: [_plain(value) for value in curve[::10]] for name, curve in curves.items()},
+    )
+
+
+def plot_recovery(
+    title: str,
+    samples: tuple[Sequence[int], Mapping[str, Sequence[float]]],
+    strengths: tuple[Sequence[float], Mapping[str, Sequence[float]]],
+    *,
+    alt: str,
+) -> None:
+    """Left: true features among the ten largest weights against n. Right: F1 of the nonzeros against λ.
+
+    Args:
+        title: the claim.
+        samples: the values of n, and the share found by each method at each.
+        strengths: the values of λ, and the F1 score of each method at each.
+        alt: the figure in words.
+    """
+    figure, [left, right] = new_figure(title, columns=2, size=(6.8, 3.0))
+    for axis, (positions, curves) in ((left, samples), (right, strengths)):
+        for name, curve in curves.items():
+            index = list(samples[1]).index(name)
+            axis.plot(
+                positions, curve, color=COLOURS[index], marker=MARKERS[index], markersize=5, label=name
+            )
+        axis.set_ylim(-0.03, 1.05)
+    left.set(xlabel="samples n", ylabel="true features in the top 10")
+    right.set(xlabel="λ", ylabel="F1 of the exact nonzeros", xscale="log")
+    left.legend(fontsize=8)
+    data: dict[str, Sequence[object]] = {"n": list(samples[0]), "λ": list(strengths[0])}
+    data |= {f"{name}, by n": list(curve) for name, curve in samples[1].items()}
+    data |= {f"{name}, by λ": list(curve) for name, curve in strengths[1].items()}
+    show_figure(figure, alt=alt, data=data)
+
+
+def _draw_losses(axis: Axes, curves: Mapping[str, Array]) -> None:
+    """Curves on a log axis; they end where they fall to the level of rounding."""
+    styles = ("-", "--", "-.", ":")
+    for index, (name, curve) in enumerate(curves.items()):
+        shown = np.where(curve > FLOOR, curve, np.nan)
+        axis.semilogy(shown, styles[index % 4], color=COLOURS[-1 - index], label=name)
+    axis.set(xlabel="step", ylabel="loss ‖Xw − y‖²")
+
+
+def _series(runs: Mapping[str, Trajectory], steps: int | None) -> dict[str, list[object]]:
+    """What a figure of runs plots, thinned to at most 21 steps."""
+    length = steps if steps is not None else len(next(iter(runs.values())).losses) - 1
+    shown = list(range(0, length + 1, max(1, length // 20)))
+    data: dict[str, list[object]] = {"step": list(shown)}
+    for name, run in runs.items():
+        data[f"{name}: loss"] = [_plain(value) for value in run.losses[shown]]
+        for index, path in enumerate(run.weights[shown].T):
+            data[f"{name}: w{index}"] = [_plain(value) for value in path]
+    return data
+
+
+def _plain(value: float) -> float:
+    """A Python float rounded to nine decimals, never −0.0, so that rounding noise cannot show."""
+    return round(float(value), 9) + 0.0
+
+
+def _as_cell(value: object) -> Cell:
+    """Text for a number, a sequence of numbers or anything else a student wrote; None stays None."""
+    if value is None:
+        return None
+    if isinstance(value, bool | str):
+        return str(value)
+    try:
+        numbers = np.atleast_1d(np.asarray(value))
+        digits = 0 if np.issubdtype(numbers.dtype, np.integer) else 3
+        return ", ".join(f"{round(float(number), digits) + 0.0:.{digits}f}" for number in numbers.ravel())
+    except (TypeError, ValueError):
+        return str(value)

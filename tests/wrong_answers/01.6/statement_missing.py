@@ -1,0 +1,9 @@
+# Leaves one statement out.
+def concept_answers():
+    return {
+        "subgradient_exact_zeros": False,
+        "proximal_exact_zeros": True,
+        "lasso_gradient_vanishes": False,
+        "projection_locks_support": False,
+        "trimmed_depends_on_strength": False,
+    }

@@ -1,0 +1,10 @@
+# Believes that enough subgradient steps end at exact zeros.
+def concept_answers():
+    return {
+        "least_norm": True,
+        "subgradient_exact_zeros": True,
+        "proximal_exact_zeros": True,
+        "lasso_gradient_vanishes": False,
+        "projection_locks_support": False,
+        "trimmed_depends_on_strength": False,
+    }
