@@ -76,6 +76,8 @@ def deviation_mask(weight: Tensor, s: float) -> Tensor:
     if not (math.isfinite(s) and s >= 0):
         raise ValueError(f"s is a number of standard deviations ≥ 0, got {s}.")
     _require_finite(weight, "weight")
+    if not weight.numel():
+        return torch.ones_like(weight, dtype=torch.bool)
     return weight.detach().abs() > s * weight.detach().std(correction=0)
 
 
@@ -97,6 +99,8 @@ def global_masks(model: nn.Module, sparsity: float) -> Masks:
         sparsity: share of all prunable weights to remove, in [0, 1].
     """
     weights = prunable_weights(model)
+    if not weights:
+        return {}
     joined = torch.cat([weight.detach().flatten() for weight in weights.values()])
     kept = magnitude_mask(joined, sparsity).split([weight.numel() for weight in weights.values()])
     return {
@@ -113,7 +117,8 @@ def apply_masks(model: nn.Module, masks: Mapping[str, Tensor]) -> None:
     """Set the masked weights of ``model`` to zero, in place.
 
     Raises:
-        ValueError: if a mask names no prunable weight or has another shape than its weight.
+        ValueError: if a mask names no prunable weight, has another shape than its weight or is not
+            bool; no weight is changed then.
     """
     weights = prunable_weights(model)
     for name, mask in masks.items():
@@ -123,6 +128,8 @@ def apply_masks(model: nn.Module, masks: Mapping[str, Tensor]) -> None:
             raise ValueError(
                 f"mask {name!r} has shape {tuple(mask.shape)}, its weight {tuple(weights[name].shape)}."
             )
+        if mask.dtype != torch.bool:
+            raise ValueError(f"mask {name!r} is {mask.dtype}, expected torch.bool (True: kept).")
     with torch.no_grad():
         for name, mask in masks.items():
             # subtle: multiplying would leave −0.0 behind, and NaN where a weight is infinite.
@@ -139,7 +146,8 @@ def sparsity_by_layer(model: nn.Module) -> dict[str, float]:
 def total_sparsity(model: nn.Module) -> float:
     """Share of exact zeros among all prunable weights; batch normalization and biases not counted."""
     weights = prunable_weights(model).values()
-    return sum(int((weight == 0).sum()) for weight in weights) / sum(w.numel() for w in weights)
+    zeros = sum(int((weight == 0).sum()) for weight in weights)
+    return zeros / max(1, sum(weight.numel() for weight in weights))
 
 
 def _require_share(sparsity: float) -> None:
