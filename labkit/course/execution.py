@@ -1,0 +1,203 @@
+"""Execute labs: record one in place, or run many side by side into an output folder.
+
+Every notebook gets a kernel of this environment's Python, in the notebook's own folder. No time
+limit applies here, since a lab may be asked to train from scratch; limits belong to the gate
+(:mod:`labkit.course.nbplugin`). Leaves out: comparing outputs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import subprocess
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import nbformat
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbformat import NotebookNode
+from nbval.kernel import CURRENT_ENV_KERNEL_NAME, NbvalKernelspecManager
+from tqdm import tqdm
+
+from labkit import repro
+from labkit.course import notebooks
+from labkit.course.lint import lint
+from labkit.course.normal_form import normalise, to_bytes
+
+__all__ = ["Result", "default_jobs", "record", "run_all"]
+
+BYTES_PER_NOTEBOOK = 1_500_000_000  # a kernel with torch, a data set and a network in training
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+class Result(NamedTuple):
+    """How one notebook fared; ``error`` names the cell that failed, None if none did."""
+
+    path: Path
+    seconds: float
+    error: str | None
+
+
+class _Client(NotebookClient):
+    """A client that knows which cell it runs, and leaves Ctrl-C to asyncio.
+
+    nbclient sets a handler of Ctrl-C per event loop: with several notebooks in one loop it would
+    shut down the last kernel only. Here cancelling the task shuts down the task's kernel.
+    """
+
+    current = ""
+
+    @asynccontextmanager
+    async def async_setup_kernel(self, **options: object) -> AsyncIterator[None]:
+        """Start the kernel and its client; kill it in the end, whatever happens."""
+        try:
+            await self.async_start_new_kernel(**options)
+            await self.async_start_new_kernel_client()
+            yield
+        finally:
+            if self.km is not None:
+                await self._async_cleanup_kernel()
+
+    def note(self, cell: NotebookNode, cell_index: int) -> None:  # noqa: ARG002
+        """Called by nbclient, with these keywords, before a cell is executed."""
+        self.current = cell.id
+
+
+def record(path: Path) -> list[str]:
+    """Execute the lab ``path`` in its folder and store it, in normal form, with its outputs.
+
+    Returns:
+        What breaks a limit of :func:`labkit.course.lint.lint`, one sentence each; it is stored all
+        the same, since most of it only shows in the outputs.
+
+    Raises:
+        ValueError: if the file is no well-formed lab; nothing is written.
+        RuntimeError: if a cell fails; names it, and nothing is written.
+        OSError: if the file cannot be read or written.
+    """
+    notebook, error = asyncio.run(_execute(notebooks.parse(path), path, threads=_cores()))
+    if error is not None:
+        raise RuntimeError(f"{path.name} is unchanged: {error}")
+    recorded = normalise(notebook)
+    repro.write_atomically(path, to_bytes(recorded))
+    return lint(recorded)
+
+
+def run_all(paths: Sequence[Path], *, jobs: int | None = None, out: Path) -> list[Result]:
+    """Execute notebooks side by side and write each, with its outputs, to the folder ``out``.
+
+    One that fails does not stop the others; what it did until then is written too, so that its
+    page shows where it failed. The sources are not changed. Ctrl-C stops every kernel.
+
+    Args:
+        paths: the notebooks; their file names differ.
+        jobs: how many at a time; by default as many as :func:`default_jobs` says.
+        out: made if missing.
+
+    Returns:
+        One result a notebook, in the order of ``paths``.
+
+    Raises:
+        ValueError: if ``jobs`` is less than 1 or two notebooks have the same file name.
+        OSError: if ``out`` cannot be written.
+    """
+    if jobs is not None and jobs < 1:
+        raise ValueError(f"jobs must be at least 1, got {jobs}.")
+    if len({path.name for path in paths}) < len(paths):
+        raise ValueError("two notebooks have the same file name; run them one after the other.")
+    return asyncio.run(_run_all(paths, jobs or default_jobs(len(paths)), out))
+
+
+def default_jobs(notebook_count: int) -> int:
+    """How many notebooks to run at a time: at most one a core, and 1.5 GB of free memory each."""
+    by_memory = _available_bytes() // BYTES_PER_NOTEBOOK
+    return max(1, min(notebook_count, _cores(), by_memory))
+
+
+async def _run_all(paths: Sequence[Path], jobs: int, out: Path) -> list[Result]:
+    """Run every notebook, ``jobs`` at a time."""
+    slots = asyncio.Semaphore(jobs)
+    threads = max(1, _cores() // jobs)
+    with tqdm(total=len(paths), unit="notebook", disable=None) as bar:
+
+        async def run_next(path: Path) -> Result:
+            async with slots:
+                result = await _run(path, threads, out)
+            bar.update()
+            bar.write(f"{path.name}  {result.seconds:.0f} s  {result.error or 'ok'}")
+            return result
+
+        try:
+            async with asyncio.TaskGroup() as group:  # if one raises, it cancels the others
+                tasks = [group.create_task(run_next(path)) for path in paths]
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from failures
+    return [task.result() for task in tasks]
+
+
+async def _run(path: Path, threads: int, out: Path) -> Result:
+    """Run one notebook and write what came of it; what is wrong with it is in the result."""
+    start = time.perf_counter()
+    try:
+        source = notebooks.read(path)
+    except (ValueError, OSError) as error:
+        (out / path.name).unlink(missing_ok=True)
+        return Result(path, time.perf_counter() - start, str(error))
+    executed, problem = await _execute(source, path, threads)
+    seconds = time.perf_counter() - start
+    normal = normalise(executed)
+    normal.metadata["labkit"] = {"seconds": round(seconds, 1)}
+    repro.write_atomically(out / path.name, to_bytes(normal))
+    return Result(path, seconds, problem)
+
+
+async def _execute(notebook: NotebookNode, path: Path, threads: int) -> tuple[NotebookNode, str | None]:
+    """Execute a copy of ``notebook`` beside its file; it, and what failed or None."""
+    copy = nbformat.from_dict(notebook)
+    for cell in notebooks.code_cells(copy):
+        cell.outputs, cell.execution_count = [], None
+    manager = AsyncKernelManager(
+        kernel_name=CURRENT_ENV_KERNEL_NAME, kernel_spec_manager=NbvalKernelspecManager()
+    )
+    client = _Client(
+        copy,
+        km=manager,
+        timeout=None,
+        shutdown_kernel="immediate",
+        resources={"metadata": {"path": str(path.resolve().parent)}},
+    )
+    client.on_cell_execute = client.note
+    environment = os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads))
+    try:
+        await client.async_execute(env=environment, stderr=subprocess.DEVNULL)
+    except CellExecutionError as error:
+        return copy, f"cell {client.current}: {error.ename}: {error.evalue}"
+    except DeadKernelError:
+        return copy, f"cell {client.current}: the kernel died (out of memory?)"
+    except RuntimeError as error:
+        return copy, f"the kernel did not start: {error}"
+    return copy, None
+
+
+def _cores() -> int:
+    """Processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _available_bytes() -> int:
+    """Memory that can be used without swapping; half of all memory where the system does not tell."""
+    meminfo = Path("/proc/meminfo")
+    if meminfo.is_file():
+        found = re.search(r"^MemAvailable:\s+(\d+) kB", meminfo.read_text(encoding="ascii"), re.MULTILINE)
+        if found:
+            return int(found[1]) * 1024
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    except (AttributeError, ValueError, OSError):
+        return BYTES_PER_NOTEBOOK
