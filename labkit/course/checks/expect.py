@@ -63,7 +63,7 @@ class Expect:
     ) -> None:
         """One case: ``got`` has the shape of ``expected`` and its numbers within tolerance."""
         actual, wanted = _as_array(got), np.asarray(_as_array(expected))
-        if actual is None or actual.dtype == object:
+        if actual is None or actual.dtype.kind not in "biufc":
             raise self._failure(given, _show(expected), f"{type(got).__name__} {_show(got)}", hint)
         if actual.shape != wanted.shape:
             raise self._failure(given, f"shape {wanted.shape}", f"shape {actual.shape}", hint)
@@ -104,7 +104,8 @@ def _show(value: Any) -> str:
     """A short text for a message: small values whole, large ones by shape."""
     array = _as_array(value)
     if array is None or array.dtype == object or array.ndim == 0:
-        return repr(value)
+        text = repr(value)
+        return text if len(text) <= 300 else f"{text[:300]}… ({len(text)} characters)"
     if array.size > 24:
         return f"an array of shape {array.shape}, {np.count_nonzero(array)} of {array.size} not 0"
     return np.array2string(array, precision=6, separator=", ").replace("\n", "")
