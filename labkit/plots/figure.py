@@ -87,4 +87,5 @@ def show_figure(figure: Figure, *, alt: str, data: Mapping[str, Sequence[object]
 
 def _rounded(values: Sequence[object]) -> list[object]:
     """Plain Python values, floats to six significant digits, so that notebooks stay small."""
-    return [float(f"{value:.6g}") if isinstance(value, float) else value for value in values]
+    plain = [value.item() if hasattr(value, "item") else value for value in values]
+    return [float(f"{value:.6g}") if isinstance(value, float) else value for value in plain]
