@@ -1,0 +1,72 @@
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+CONDA = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
+CONDA_NAMES = {"pytorch": "torch"}  # conda's name, pip's name
+
+
+def ranges(lines):
+    """Version ranges by name; two packages' names are equal as the package index sees them."""
+    found = {}
+    for requirement in map(Requirement, lines):
+        name = canonicalize_name(requirement.name)
+        assert name not in found, f"{name} is listed twice"
+        found[name] = requirement.specifier
+    return found
+
+
+def conda_lines():
+    """What environment.yml installs besides python, pip and the project itself, by pip's names."""
+    pip_lines = [line for entry in CONDA if isinstance(entry, dict) for line in entry["pip"]]
+    conda = [Requirement(entry) for entry in CONDA if isinstance(entry, str)]
+    renamed = [
+        f"{CONDA_NAMES.get(requirement.name, requirement.name)}{requirement.specifier}"
+        for requirement in conda
+        if requirement.name not in ("python", "pip")
+    ]
+    return renamed + [line for line in pip_lines if not line.startswith("-e")]
+
+
+def pins():
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def test_conda_and_pip_install_the_same_packages_in_the_same_ranges():
+    assert ranges(conda_lines()) == ranges(PROJECT["dependencies"])
+
+
+def test_conda_and_pip_ask_for_the_same_python_and_conda_adds_the_tools_for_tests():
+    assert f"python{PROJECT['requires-python']}" in CONDA
+    assert [entry["pip"][-1] for entry in CONDA if isinstance(entry, dict)] == ["-e .[dev]"]
+
+
+def test_every_constraint_is_one_exact_version():
+    for line in pins():
+        specifiers = list(Requirement(line).specifier)
+        assert [specifier.operator for specifier in specifiers] == ["=="], line
+        assert "*" not in specifiers[0].version, line
+    assert len(ranges(pins())) == len(pins())
+
+
+@pytest.mark.parametrize("group", ["dependencies", "dev", "bench"])
+def test_every_direct_dependency_is_pinned_within_its_range(group):
+    lines = PROJECT["dependencies"] if group == "dependencies" else PROJECT["optional-dependencies"][group]
+    pinned = ranges(pins())
+    for name, allowed in ranges(lines).items():
+        assert name in pinned, f"{name} is not in constraints.txt"
+        (version,) = pinned[name]
+        assert allowed.contains(version.version), f"{name}=={version.version} is outside {allowed}"
+
+
+def test_every_range_has_a_lower_bound():
+    groups = [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
+    for line in [line for group in groups for line in group]:
+        assert any(specifier.operator == ">=" for specifier in Requirement(line).specifier), line

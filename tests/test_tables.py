@@ -1,0 +1,105 @@
+import json
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from labkit.tables import TABLE_MIME, show_table, table_bundle
+
+TITLE = "Pruned & retrained <layers>"
+COLUMNS = ["layer", "weights", "zeros (%)", "kept"]
+ROWS = [["conv1", 432, 31.024, True], ["linear <fc>", 640, None, False]]
+
+
+class Cells(HTMLParser):
+    """The text of every cell, heading and caption, by tag."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = {"td": [], "th": [], "caption": []}
+        self.tag = None
+        self.scopes = []
+
+    def handle_starttag(self, tag, attributes):
+        self.tag = tag
+        if tag in self.found:
+            self.found[tag].append("")
+        if tag == "th":
+            self.scopes.append(dict(attributes).get("scope"))
+
+    def handle_data(self, data):
+        if self.tag in self.found:
+            self.found[self.tag][-1] += data
+
+
+def cells_of(html):
+    parser = Cells()
+    parser.feed(html)
+    return parser
+
+
+def test_the_text_is_aligned_with_numbers_to_the_right():
+    assert table_bundle(TITLE, COLUMNS, ROWS)["text/plain"].splitlines() == [
+        "Pruned & retrained <layers>",
+        "layer        weights  zeros (%)  kept",
+        "conv1            432      31.02  True",
+        "linear <fc>      640          –  False",
+    ]
+
+
+def test_the_html_holds_the_same_cells_with_a_caption_and_headers_for_screen_readers():
+    cells = cells_of(table_bundle(TITLE, COLUMNS, ROWS)["text/html"])
+    assert cells.found["caption"] == [TITLE]
+    assert cells.found["th"] == COLUMNS
+    assert cells.scopes == ["col"] * 4
+    assert cells.found["td"] == ["conv1", "432", "31.02", "True", "linear <fc>", "640", "–", "False"]
+
+
+def test_the_data_keep_every_digit_and_can_be_stored_as_json():
+    data = table_bundle(TITLE, COLUMNS, ROWS, digits=1)[TABLE_MIME]
+    assert json.loads(json.dumps(data)) == {"title": TITLE, "columns": COLUMNS, "rows": ROWS, "digits": 1}
+
+
+@pytest.mark.parametrize(("digits", "text"), [(0, "31"), (1, "31.0"), (4, "31.0240")])
+def test_decimals_are_as_many_as_asked_for_and_integers_have_none(digits, text):
+    shown = table_bundle("t", ["value", "count"], [[31.024, 7]], digits=digits)["text/plain"]
+    assert shown.splitlines()[-1].split() == [text, "7"]
+
+
+def test_a_table_without_rows_shows_its_headings():
+    assert table_bundle("Nothing", ["a", "b"], [])["text/plain"] == "Nothing\na  b"
+
+
+@settings(deadline=None, derandomize=True)
+@given(
+    st.integers(1, 4).flatmap(
+        lambda width: st.lists(
+            st.lists(
+                st.integers(-999, 999) | st.floats(-1e3, 1e3) | st.none(), min_size=width, max_size=width
+            ),
+            min_size=1,
+            max_size=5,
+        )
+    )
+)
+def test_numbers_of_a_column_end_at_the_same_place(rows):
+    names = [f"c{index}" for index in range(len(rows[0]))]
+    lines = table_bundle("t", names, rows)["text/plain"].splitlines()[1:]
+    assert len({len(line) for line in lines}) == 1
+    assert all(len(line.split()) == len(names) for line in lines)
+
+
+@pytest.mark.parametrize("row", [[1], [1, 2, 3]])
+def test_a_row_of_the_wrong_length_is_refused_by_number(row):
+    with pytest.raises(ValueError, match=rf"table 'Layers', row 1: {len(row)} cells for 2 columns"):
+        table_bundle("Layers", ["a", "b"], [[1, 2], row])
+
+
+def test_showing_a_table_displays_its_bundle_once(monkeypatch):
+    shown = []
+    monkeypatch.setattr(
+        "IPython.display.display", lambda *bundle, **options: shown.append((bundle, options))
+    )
+    show_table(TITLE, COLUMNS, ROWS, digits=3)
+    assert shown == [((table_bundle(TITLE, COLUMNS, ROWS, digits=3),), {"raw": True})]
