@@ -31,6 +31,7 @@ __all__ = [
     "labels",
     "parse",
     "read",
+    "require_labels",
     "require_structure",
 ]
 
@@ -91,8 +92,9 @@ def require_structure(notebook: NotebookNode, name: str) -> None:
     this order (or is a written answer alone); solutions stand between balanced delimiters, in todo
     cells only.
     """
+    require_labels(notebook, name)
     for cell in notebook.cells:
-        problem = _label_problem(cell) or _solution_problem(cell)
+        problem = _solution_problem(cell)
         if problem:
             raise _fault(name, f"cell {cell.id} {problem[0]}", problem[1])
     places: dict[str, list[str]] = {}
@@ -103,6 +105,14 @@ def require_structure(notebook: NotebookNode, name: str) -> None:
         problem = _exercise_problem(roles)
         if problem:
             raise _fault(name, f"exercise {exercise} has {problem[0]}", problem[1])
+
+
+def require_labels(notebook: NotebookNode, name: str) -> None:
+    """Raise ValueError, naming ``name`` and the cell, unless every cell's id and labels are valid."""
+    for cell in notebook.cells:
+        problem = _label_problem(cell)
+        if problem:
+            raise _fault(name, f"cell {cell.id} {problem[0]}", problem[1])
 
 
 def labels(cell: NotebookNode) -> dict[str, Any]:
