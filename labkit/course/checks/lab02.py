@@ -57,10 +57,10 @@ def magnitude_mask(expect: Expect, answer: Answer) -> None:
 
 def deviation_mask(expect: Expect, answer: Answer) -> None:
     """02.2: kept where |w| exceeds s population standard deviations."""
-    hint = "keep where |w| > s · σ; σ is the standard deviation of all weights of the layer"
+    hint = "keep where |w| > s · σ; σ is the standard deviation of the layer's weights, signs included"
     for values, s, why in (
-        ([0.2, -0.4, 2.0, -3.0, 0.1, 0.9], 1.0, hint),
-        ([0.2, -0.4, 2.0, -3.0, 0.1, 0.9], 0.25, hint),
+        ([0.2, -0.4, 2.0, -3.0, 0.1, 1.2], 1.0, hint),
+        ([0.2, -0.4, 2.0, -3.0, 0.1, 1.2], 0.5, hint),
         ([1.0, -1.0, 1.0, -1.0], 1.0, "a weight exactly at the threshold does not exceed it"),
         ([1.1, -1.1, 0.98, -0.98], 1.0, "divide by n, not by n − 1: the population standard deviation"),
         ([3.0, 5.0, 3.0, 5.0], 2.0, "σ is measured around the mean: not the root of the mean square"),
@@ -87,11 +87,11 @@ def sparsity(expect: Expect, answer: Answer) -> None:
     given = "conv '0.0' (9 of 18 weights are 0), batch norm (2 of 2), linear '0.3' (2 of 8), linear '2' (0 of 4)"
     got = expect.call(answer, model, given=given, hint=PAIR)
     _holds(expect, isinstance(got, tuple) and len(got) == 2, given, "(dict, number)", got, PAIR)
-    _same_keys(expect, got[0], ["0.0", "0.3", "2"], given)
+    names = "convolutions and linear layers only, nested ones too, named as by model.named_modules()"
+    _same_keys(expect, got[0], ["0.0", "0.3", "2"], given, names)
     values = [got[0][name] for name in ("0.0", "0.3", "2")]
-    expect.close(
-        values, [50, 25, 0], given=given, hint="per cent of each layer's weights, not biases", atol=1e-4
-    )
+    why = "the zeros among each layer's weights, in per cent; biases do not count"
+    expect.close(values, [50, 25, 0], given=given, hint=why, atol=1e-4)
     why = "all zeros over all weights: a large layer counts for more than a small one"
     expect.close(got[1], 100 * 11 / 30, given=given, hint=why, atol=1e-4)
     last.weight.data = torch.tensor([[1e-30], [-0.0], [-1e-8], [0.0]])
@@ -126,12 +126,13 @@ def keep_zeros(expect: Expect, answer: Answer) -> None:
 
 def sparsity_schedule(expect: Expect, answer: Answer) -> None:
     """02.5: the sparsity that each epoch trains at."""
-    hint = "epoch 0 already trains at `step`, since pruning comes before the epoch"
+    hint = "epoch 0 already trains at `step`; each epoch adds `step` per cent of all weights"
     flat = "after ramp_epochs epochs the sparsity stays where it is"
     for inputs, expected, why in (
-        ((10.0, 3, 5), [10.0, 20.0, 30.0, 30.0, 30.0], hint),
+        ((10.0, 3, 3), [10.0, 20.0, 30.0], hint),
+        ((10.0, 3, 5), [10.0, 20.0, 30.0, 30.0, 30.0], flat),
         ((8.0, 10, 20), [8.0 * min(n, 10) for n in range(1, 21)], flat),
-        ((20.0, 4, 4), [20.0, 40.0, 60.0, 80.0], "the ramp's last epoch reaches ramp_epochs · step"),
+        ((24.0, 4, 4), [24.0, 48.0, 72.0, 96.0], "the ramp's last epoch reaches ramp_epochs · step"),
         ((5.0, 6, 3), [5.0, 10.0, 15.0], "one entry an epoch, even if training ends before the ramp"),
         ((80.0, 1, 3), [80.0, 80.0, 80.0], "one-shot pruning is a ramp of a single epoch"),
     ):
@@ -208,11 +209,13 @@ def _mask_form(expect: Expect, weight: Tensor, answer: Answer) -> None:
     _holds(expect, unchanged, given, "the weight unchanged", parameter.data, why)
 
 
-def _same_keys(expect: Expect, got: Any, keys: list[str], given: str) -> None:
+def _same_keys(
+    expect: Expect, got: Any, keys: list[str], given: str, hint: str = "one entry a name, none else"
+) -> None:
     """``got`` is a dict with exactly these keys."""
     names = list(got) if isinstance(got, Mapping) else type(got).__name__
     fits = isinstance(got, Mapping) and sorted(map(str, got)) == sorted(keys)
-    _holds(expect, fits, given, f"a dict with the keys {', '.join(keys)}", names, "one entry a name")
+    _holds(expect, fits, given, f"a dict with the keys {', '.join(keys)}", names, hint)
 
 
 def _train(make: Optimizers, hook: Answer, remove: bool = False) -> dict[str, Tensor]:
@@ -225,7 +228,7 @@ def _train(make: Optimizers, hook: Answer, remove: bool = False) -> dict[str, Te
     for step in range(7):
         if step == 3:
             weights["a"].data[~HALF] = 0.0
-            handle = hook(optimizer, weights, {"a": HALF.clone()})
+            handle = hook(optimizer, dict(weights), {"a": HALF.clone()})
             if remove:
                 handle.remove()
         optimizer.zero_grad()

