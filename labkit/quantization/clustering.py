@@ -139,7 +139,7 @@ def _initial_centroids(
 
 def _by_density(data: _SortedValues, clusters: int) -> Floats:
     """Centroids with the density of the cube root of a histogram, at its half-odd quantiles."""
-    bins = min(2048, max(4 * clusters, len(data.values) // 64))
+    bins = min(2048, max(2 * clusters, len(data.values) // 64))
     edges = np.linspace(data.values[0], data.values[-1], bins + 1)
     counts = np.diff(data.values.searchsorted(edges[1:-1]), prepend=0, append=len(data.values))
     mass = np.concatenate([[0.0], np.cbrt(counts).cumsum()])
