@@ -18,17 +18,18 @@ from labkit.coding.bits import (
     varint,
 )
 from labkit.coding.bitstream import count_symbols
+from labkit.coding.huffman import entropy_bits
 
 __all__ = [
-    "MAX_PRECISION_BITS",
-    "PRECISION_BITS",
     "count_in_context",
+    "fit_frequencies",
     "quantize_frequencies",
     "read_table",
     "write_table",
 ]
 
 PRECISION_BITS = 12  # a table of 4,096 slots stays in the first-level cache
+FINE_PRECISION_BITS = 14
 MAX_PRECISION_BITS = 16
 MAX_SLOTS = 1 << 20  # bounds the memory of a decoder's tables
 
@@ -52,16 +53,42 @@ def quantize_frequencies(counts: ArrayLike, precision_bits: int = PRECISION_BITS
     if used.sum() > slots:
         raise ValueError(f"{int(used.sum())} symbols do not fit {precision_bits} bits of precision.")
     frequencies = np.maximum(count * slots // max(int(count.sum()), 1), used)
-    missing = slots - int(frequencies.sum()) if used.any() else 0
-    for _ in range(missing):
+    if not used.any():
+        return frequencies
+    excess = int(frequencies.sum()) - slots
+    while True:  # costs are convex, so what no exchange of one slot improves is best
         gain = count * np.log2((frequencies + 1) / np.maximum(frequencies, 1))
-        frequencies[np.argmax(gain)] += 1
-    for _ in range(-missing):
-        loss = np.where(frequencies > 1, count, np.inf) * np.log2(
-            np.maximum(frequencies, 2) / np.maximum(frequencies - 1, 1)
-        )
-        frequencies[np.argmin(loss)] -= 1
-    return frequencies
+        fewer_bits = np.log2(np.maximum(frequencies, 2) / np.maximum(frequencies - 1, 1))
+        loss = np.where(frequencies > 1, count * fewer_bits, np.inf)
+        taker, giver = np.argmax(gain), np.argmin(loss)
+        if excess == 0 and gain[taker] <= loss[giver] * (1 + 1e-9):
+            return frequencies
+        if excess <= 0:
+            frequencies[taker] += 1
+        if excess >= 0:
+            frequencies[giver] -= 1
+        excess -= int(np.sign(excess))
+
+
+def fit_frequencies(counts: Ints) -> tuple[Ints, int, float]:
+    """Frequencies ``(contexts, alphabet)`` for such counts, their precision, the bits they cost.
+
+    The precision is 12 bits, or what a large alphabet needs, or 14 where rare symbols would
+    otherwise take 0.1 % more than the entropy.
+    """
+    used = int((counts > 0).sum(axis=1).max(initial=0))
+    if used > 1 << PRECISION_BITS - 2:
+        choices = [min((used - 1).bit_length() + 2, MAX_PRECISION_BITS)]
+    else:
+        choices = [PRECISION_BITS, FINE_PRECISION_BITS]
+    for precision_bits in choices:
+        frequencies = np.stack([quantize_frequencies(row, precision_bits) for row in counts])
+        cost_bits = float((counts * (precision_bits - np.log2(np.maximum(frequencies, 1)))).sum())
+        if cost_bits <= 1.001 * sum(entropy_bits(row) * int(row.sum()) for row in counts):
+            break
+        if len(counts) << FINE_PRECISION_BITS > MAX_SLOTS:
+            break
+    return frequencies, precision_bits, cost_bits
 
 
 def count_in_context(symbols: Symbols, contexts: ArrayLike | None, shape: tuple[int, int]) -> Ints:

@@ -25,12 +25,7 @@ from labkit.coding.bits import (
     varint,
 )
 from labkit.coding.density import CONTEXTS, RATES, density_contexts, interleaved_order, track_density
-from labkit.coding.frequencies import (
-    PRECISION_BITS,
-    count_in_context,
-    quantize_frequencies,
-    write_table,
-)
+from labkit.coding.frequencies import count_in_context, fit_frequencies, write_table
 from labkit.coding.huffman import code_lengths
 
 __all__ = ["Coder", "check_coder", "read_stream", "write_stream"]
@@ -173,11 +168,8 @@ def _density_candidate(
 
 def _rans_size_bytes(symbols: Symbols, contexts: Symbols | None, shape: tuple[int, int]) -> float:
     """Bytes of table and words, up to the lanes."""
-    counts = count_in_context(symbols, contexts, shape)
-    precision_bits = PRECISION_BITS if int((counts > 0).sum(axis=1).max()) <= 1 << 10 else 16
-    frequencies = np.stack([quantize_frequencies(row, precision_bits) for row in counts])
-    bits = counts * (precision_bits - np.log2(np.maximum(frequencies, 1)))
-    return float(bits.sum()) / 8 + len(write_table(frequencies, precision_bits))
+    frequencies, precision_bits, bits = fit_frequencies(count_in_context(symbols, contexts, shape))
+    return bits / 8 + len(write_table(frequencies, precision_bits))
 
 
 def _lanes(size_bytes: float, count: int) -> int:
