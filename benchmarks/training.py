@@ -1,0 +1,141 @@
+"""Training throughput of ResNet-20: the workbook's loop beside a plain PyTorch one.
+
+What: images a second through complete training steps (load, augment, forward, backward, SGD), batch
+128, on photodigits10's training images. How: the loops take turns, ROUNDS times in one process; the
+first two steps of each turn are not timed (they start workers and pick kernels); a row gives the
+median of its turns and their range. Every loop trains the same network with the same optimizer and
+the same augmentation (pad-4 random crop), and reads its loss after every step.
+
+  plain     torchvision's CIFAR10 class over the same images, PIL transforms, DataLoader, float32
+  labkit    the step of labkit.training.fit, once held to float32 and once as it is: bf16 autocast
+            where the hardware has it; both in memory, augmented as a batch, channels last
+
+Leaves out: evaluation, and accuracy, which the manifest of the checkpoints records.
+Run: python benchmarks/training.py [--rounds N] [--steps N], on a machine that does nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import statistics
+import time
+from collections.abc import Callable
+from functools import partial
+from unittest import mock
+
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.utils.data import DataLoader
+from torchvision import transforms
+from torchvision.datasets import CIFAR10, VisionDataset
+
+from labkit import repro
+from labkit.data import Dataset, load_dataset
+from labkit.models import ResNet20
+from labkit.tables import table_bundle
+from labkit.training import Callback, TrainConfig
+from labkit.training.loop import loss_prefix
+
+UNTIMED_STEPS = 2
+CONFIG = TrainConfig(batch_size=128, peak_lr=0.1)
+
+
+class StepClock(Callback):
+    """Notes the time after every step."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    def after_step(self, model: nn.Module) -> None:  # noqa: ARG002
+        """Called when the loss of the step has been read, so that nothing is still running."""
+        self.times.append(time.perf_counter())
+
+    def images_per_second(self) -> float:
+        """Over the timed steps."""
+        timed = self.times[UNTIMED_STEPS - 1 :]
+        return CONFIG.batch_size * (len(timed) - 1) / (timed[-1] - timed[0])
+
+
+class ImagesAsCifar10(CIFAR10):
+    """torchvision's CIFAR10 over given images, with its own per-image PIL route."""
+
+    def __init__(self, dataset: Dataset, transform: Callable[..., object]) -> None:
+        VisionDataset.__init__(self, "", transform=transform)  # no files to read
+        self.data = dataset.train.images.permute(0, 2, 3, 1).contiguous().numpy()
+        self.targets = dataset.train.labels.tolist()
+
+
+def plain_loop(dataset: Dataset, steps: int, *, workers: int) -> float:
+    """Images a second of the loop that most tutorials write."""
+    torch.manual_seed(0)
+    device, clock = repro.choose_device(), StepClock()
+    transform = transforms.Compose(
+        [
+            transforms.RandomCrop(32, padding=4),
+            transforms.ToTensor(),
+            transforms.Normalize(dataset.mean, dataset.std),
+        ]
+    )
+    images = ImagesAsCifar10(dataset, transform)
+    loader = DataLoader(images, CONFIG.batch_size, shuffle=True, drop_last=True, num_workers=workers)
+    model = ResNet20(len(dataset.classes)).to(device).train()
+    optimizer = torch.optim.SGD(
+        model.parameters(), CONFIG.peak_lr, CONFIG.momentum, weight_decay=CONFIG.weight_decay, nesterov=True
+    )
+    for inputs, labels in itertools.islice(loader, steps):
+        loss = functional.cross_entropy(model(inputs.to(device)), labels.to(device))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        loss.item()
+        clock.after_step(model)
+    return clock.images_per_second()
+
+
+def labkit_loop(dataset: Dataset, steps: int, *, bf16: bool) -> float:
+    """Images a second of the step of :func:`labkit.training.fit`."""
+    torch.manual_seed(0)
+    clock, model = StepClock(), ResNet20(len(dataset.classes))
+    fast = bf16 and repro.has_fast_bf16(repro.choose_device())
+    with mock.patch.object(repro, "has_fast_bf16", return_value=fast):
+        loss_prefix(model, dataset, CONFIG, callback=clock, steps=steps)
+    return clock.images_per_second()
+
+
+def main() -> None:
+    """Measure, then print a table."""
+    parser = argparse.ArgumentParser(description="ResNet-20 training throughput beside a plain loop.")
+    parser.add_argument("--rounds", type=int, default=5, help="turns each loop takes (default: 5)")
+    parser.add_argument("--steps", type=int, default=22, help="steps a turn, two of them untimed")
+    options = parser.parse_args()
+    dataset = load_dataset(10)
+    if options.rounds < 1 or not UNTIMED_STEPS < options.steps <= dataset.train.size // CONFIG.batch_size:
+        parser.error("rounds must be at least 1, steps at least 3 and at most an epoch's")
+    loops: dict[str, Callable[[Dataset, int], float]] = {
+        "plain, float32, DataLoader with 0 workers": partial(plain_loop, workers=0),
+        "plain, float32, DataLoader with 2 workers": partial(plain_loop, workers=2),
+        "labkit, held to float32": partial(labkit_loop, bf16=False),
+        "labkit": partial(labkit_loop, bf16=True),
+    }
+    speeds: dict[str, list[float]] = {name: [] for name in loops}
+    for _ in range(options.rounds):
+        for name, loop in loops.items():
+            speeds[name].append(loop(dataset, options.steps))
+    medians = {name: statistics.median(values) for name, values in speeds.items()}
+    best_plain = max(value for name, value in medians.items() if name.startswith("plain"))
+    rows = [
+        [name, round(medians[name]), round(min(values)), round(max(values)), medians[name] / best_plain]
+        for name, values in speeds.items()
+    ]
+    columns = ["loop", "images/s (median)", "min", "max", "beside the faster plain loop"]
+    title = (
+        f"ResNet-20 training, {dataset.name}, {options.rounds} rounds of {options.steps - 2} timed steps"
+    )
+    print(table_bundle(title, columns, rows)["text/plain"])
+    print("; ".join(f"{name} {value}" for name, value in repro.environment_stamp().items()))
+
+
+if __name__ == "__main__":
+    main()
