@@ -8,7 +8,6 @@ points, and how its output is compared. Leaves out: the normal form a notebook i
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -44,7 +43,6 @@ ROLES = MARKDOWN_ROLES | {"setup", "todo", "check", "hidden", "run", "predict", 
 GRADED_ROLES = frozenset({"check", "hidden", "answer"})
 NUMBERS = ("points", "rtol", "atol", "timeout")
 LABELS = ("role", "id", *NUMBERS)
-CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
 def read(path: Path) -> NotebookNode:
@@ -108,7 +106,7 @@ def require_structure(notebook: NotebookNode, name: str) -> None:
 
 
 def require_labels(notebook: NotebookNode, name: str) -> None:
-    """Raise ValueError, naming ``name`` and the cell, unless every cell's id and labels are valid."""
+    """Raise ValueError, naming ``name`` and the cell, unless every cell's labels are valid."""
     for cell in notebook.cells:
         problem = _label_problem(cell)
         if problem:
@@ -136,11 +134,9 @@ def exercises(notebook: NotebookNode) -> dict[str, dict[str, NotebookNode]]:
 
 
 def _label_problem(cell: NotebookNode) -> tuple[str, str] | None:
-    """What is wrong with a cell's id and labels, and what to do; None if nothing."""
+    """What is wrong with a cell's labels, and what to do; None if nothing."""
     found = labels(cell)
     role = found.get("role")
-    if not CELL_ID.fullmatch(cell.id):
-        return "has an id with other characters than a-z, A-Z, 0-9, - and _", "rename it"
     if role not in ROLES:
         return f"has the role {role!r}", f"set metadata.labkit.role to one of {', '.join(sorted(ROLES))}"
     if (cell.cell_type == "markdown") != (role in MARKDOWN_ROLES) or cell.cell_type == "raw":
