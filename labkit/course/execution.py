@@ -178,7 +178,11 @@ async def _execute(notebook: NotebookNode, path: Path, threads: int) -> tuple[No
         await client.async_execute(env=environment, stderr=subprocess.DEVNULL)
     except CellExecutionError as error:
         return copy, f"cell {client.current}: {error.ename}: {error.evalue}"
-    except DeadKernelError:
+    except DeadKernelError as error:
+        # subtle: nbclient takes being cancelled, as by Ctrl-C, for the kernel's death.
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError from error
         return copy, f"cell {client.current}: the kernel died (out of memory?)"
     except RuntimeError as error:
         return copy, f"the kernel did not start: {error}"
