@@ -11,10 +11,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 __all__ = ["COLOURS", "FIGURE_MIME", "MARKERS", "new_figure", "show_figure"]
 
@@ -47,7 +49,6 @@ def new_figure(
     """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=size, dpi=DPI, layout="constrained")
-        FigureCanvasAgg(figure)
         axes = figure.subplots(rows, columns, squeeze=False)
         figure.suptitle(title)
     return figure, list(axes.flat)
@@ -68,12 +69,9 @@ def show_figure(figure: Figure, *, alt: str, data: Mapping[str, Sequence[object]
 
     if not alt.strip() or not data:
         raise ValueError("a figure needs alt text and the numbers it plots; pass alt=… and data=….")
-    buffer = io.BytesIO()
-    with mpl.rc_context(STYLE):
-        figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
     title = figure.get_suptitle()
     bundle = {
-        "image/png": base64.b64encode(buffer.getvalue()).decode(),
+        "image/png": base64.b64encode(_as_png(figure)).decode(),
         "text/plain": f"Figure: {title}",
         FIGURE_MIME: {
             "title": title,
@@ -83,6 +81,17 @@ def show_figure(figure: Figure, *, alt: str, data: Mapping[str, Sequence[object]
         },
     }
     display(bundle, metadata={"image/png": {"alt": alt}}, raw=True)
+
+
+def _as_png(figure: Figure) -> bytes:
+    """The figure with a palette of 128 colours: a quarter of the bytes of full colour."""
+    canvas = FigureCanvasAgg(figure)
+    with mpl.rc_context(STYLE):
+        canvas.draw()
+    pixels = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    buffer = io.BytesIO()
+    pixels.quantize(128, method=Image.Quantize.MAXCOVERAGE).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
 
 
 def _rounded(values: Sequence[object]) -> list[object]:
