@@ -23,8 +23,7 @@ $(READY): pyproject.toml constraints.txt
 setup: $(READY) ## make .venv with the exact versions of constraints.txt
 
 labs: $(READY) ## execute every notebook on the embedded data and render reports/index.html
-	$(BIN)/labkit run
-	$(BIN)/labkit report
+	@status=0; $(BIN)/labkit run || status=$$?; $(BIN)/labkit report && exit $$status
 
 test: lint nbval ## lint, types, layers, unit tests, and nbval over every notebook
 	$(BIN)/python -m pytest -n 2 --dist loadscope

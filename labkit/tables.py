@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+import numpy as np
+
 __all__ = ["TABLE_MIME", "Cell", "show_table", "table_bundle"]
 
 TABLE_MIME = "application/vnd.labkit.table+json"
 MISSING = "–"
 
-Cell = str | int | float | bool | None
+Cell = str | int | float | bool | np.generic | None
 
 
 def show_table(
@@ -49,12 +51,13 @@ def table_bundle(
     for number, row in enumerate(rows):
         if len(row) != len(columns):
             raise ValueError(f"table {title!r}, row {number}: {len(row)} cells for {len(columns)} columns.")
+    rows = [[cell.item() if isinstance(cell, np.generic) else cell for cell in row] for row in rows]
     texts = [[_format(cell, digits) for cell in row] for row in rows]
     numeric = [all(not isinstance(row[index], str | bool) for row in rows) for index in range(len(columns))]
     data = {
         "title": title,
         "columns": list(columns),
-        "rows": [list(row) for row in rows],
+        "rows": rows,
         "digits": digits,
     }
     return {
