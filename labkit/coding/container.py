@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from labkit.coding.bits import FormatError, varint
-from labkit.coding.header import MAX_TENSORS, TensorSpec, read_header, write_header
+from labkit.coding.header import TensorSpec, read_header, write_header
 from labkit.coding.records import Clustered, Record, spec_of
 from labkit.coding.sections import (
     Layout,
@@ -53,8 +53,6 @@ def encode(
     check_coder(coder)
     if layout not in (None, "apart", "joint"):
         raise ValueError(f"layout {layout!r} is unknown; give apart, joint or None for the smaller.")
-    if len(records) > MAX_TENSORS:
-        raise ValueError(f"{len(records)} tensors; a container has at most {MAX_TENSORS}.")
     specs = [spec_of(name, record) for name, record in records.items()]
     layouts: tuple[Layout, ...] = (layout,) if layout else ("apart", "joint")
     head = _write_head(specs)
@@ -156,7 +154,7 @@ def _read_specs(reader: LedgerReader, size_bytes: int) -> list[TensorSpec]:
     if header_bytes > 8 * size_bytes:
         raise FormatError(f"a header of {header_bytes} bytes in a file of {size_bytes}.")
     header, coder = read_stream(reader, header_bytes, 256)
-    specs = read_header(header.tobytes(), _max_content_size(size_bytes))
+    specs = read_header(header.tobytes())
     if _content_size(specs) > _max_content_size(size_bytes):
         raise FormatError(
             f"tensors of {_content_size(specs)} symbols in a file of {size_bytes} bytes; "

@@ -19,6 +19,8 @@ from labkit.coding.bits import FormatError, Reader, varint
 __all__ = [
     "DTYPES",
     "MAX_DIMENSIONS",
+    "MAX_EXTENT",
+    "MAX_NAMES_BYTES",
     "MAX_NAME_BYTES",
     "MAX_TENSORS",
     "TensorSpec",
@@ -31,8 +33,9 @@ CLUSTERED = 16  # + index of the codebook's dtype, 0 or 1
 SAME_AS_EARLIER = 255
 MAX_TENSORS = 1 << 14
 MAX_NAME_BYTES = 1024
+MAX_NAMES_BYTES = 1 << 20  # of all names together
 MAX_DIMENSIONS = 32
-MAX_SIZE = 1 << 40
+MAX_EXTENT = 1 << 40
 _WINDOW = 64  # how far back a name looks for a likeness
 
 
@@ -51,6 +54,11 @@ class TensorSpec:
         return math.prod(self.shape)
 
     @property
+    def extent(self) -> int:
+        """Its size if no dimension were 0; NumPy needs it to be small even for an empty array."""
+        return math.prod(length or 1 for length in self.shape)
+
+    @property
     def itemsize_bytes(self) -> int:
         """Bytes of an entry, or of a codebook's."""
         return np.dtype(self.dtype).itemsize
@@ -65,7 +73,17 @@ class TensorSpec:
 
 
 def write_header(specs: Sequence[TensorSpec]) -> bytes:
-    """The number of tensors, then each in order."""
+    """The number of tensors, then each in order.
+
+    Raises:
+        ValueError: if there are too many tensors, or their names are too long.
+    """
+    names_bytes = sum(len(spec.name.encode()) for spec in specs)
+    if len(specs) > MAX_TENSORS or names_bytes > MAX_NAMES_BYTES:
+        raise ValueError(
+            f"{len(specs)} tensors with names of {names_bytes} bytes; a container has at most "
+            f"{MAX_TENSORS} and {MAX_NAMES_BYTES}."
+        )
     parts = [varint(len(specs))]
     for position, spec in enumerate(specs):
         earlier = specs[max(0, position - _WINDOW) : position][::-1]
@@ -75,11 +93,11 @@ def write_header(specs: Sequence[TensorSpec]) -> bytes:
     return b"".join(parts)
 
 
-def read_header(data: bytes, max_name_bytes: int) -> list[TensorSpec]:
+def read_header(data: bytes) -> list[TensorSpec]:
     """The tensors that :func:`write_header` wrote.
 
     Raises:
-        FormatError: if the header is damaged, or its names take more than ``max_name_bytes``.
+        FormatError: if the header is damaged, or its names take more than a mebibyte.
     """
     reader = Reader(data)
     count = reader.varint("number of tensors")
@@ -87,10 +105,11 @@ def read_header(data: bytes, max_name_bytes: int) -> list[TensorSpec]:
         raise FormatError(f"{count} tensors; a container has at most {MAX_TENSORS}.")
     specs: list[TensorSpec] = []
     names: set[str] = set()
+    names_bytes = 0
     for _ in range(count):
         spec = _read_spec(reader, specs)
-        max_name_bytes -= len(spec.name)
-        if spec.name in names or max_name_bytes < 0:
+        names_bytes += len(spec.name.encode())
+        if spec.name in names or names_bytes > MAX_NAMES_BYTES:
             raise FormatError(f"tensor name {spec.name[:40]!r} is a duplicate, or names are too long.")
         names.add(spec.name)
         specs.append(spec)
@@ -146,9 +165,10 @@ def _read_spec(reader: Reader, specs: Sequence[TensorSpec]) -> TensorSpec:
     if dimensions > MAX_DIMENSIONS:
         raise FormatError(f"tensor {name!r} has {dimensions} dimensions; at most {MAX_DIMENSIONS} fit.")
     shape = tuple(reader.varint(f"shape of tensor {name!r}") for _ in range(dimensions))
-    if max(shape, default=0) > MAX_SIZE:
+    spec = TensorSpec(name, DTYPES[kind], shape, codebook_size)
+    if spec.extent > MAX_EXTENT:
         raise FormatError(f"tensor {name!r} has shape {shape}.")
-    return TensorSpec(name, DTYPES[kind], shape, codebook_size)
+    return spec
 
 
 def _read_name(reader: Reader, model: bytes | None) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labkit.coding.header import DTYPES, MAX_DIMENSIONS, MAX_NAME_BYTES, TensorSpec
+from labkit.coding.header import DTYPES, MAX_DIMENSIONS, MAX_EXTENT, MAX_NAME_BYTES, TensorSpec
 
 __all__ = ["Clustered", "Record", "spec_of"]
 
@@ -43,19 +43,25 @@ def spec_of(name: str, record: Record) -> TensorSpec:
     """What the header says of a tensor, or an error that says why it cannot be stored."""
     if not 0 < len(name.encode()) <= MAX_NAME_BYTES:
         raise ValueError(f"a tensor's name must have 1 to {MAX_NAME_BYTES} bytes, got {name[:40]!r}.")
-    if isinstance(record, Clustered):
-        return _clustered_spec(name, record)
+    spec = _clustered_spec(name, record) if isinstance(record, Clustered) else _array_spec(name, record)
+    if len(spec.shape) > MAX_DIMENSIONS or spec.extent > MAX_EXTENT:
+        raise ValueError(
+            f"tensor {name!r} has shape {spec.shape}; at most {MAX_DIMENSIONS} dimensions and 2**40 entries fit."
+        )
+    return spec
+
+
+def _array_spec(name: str, record: NDArray[Any]) -> TensorSpec:
+    """What the header says of an array."""
     array = np.asarray(record)
     dtype = array.dtype.newbyteorder("<").str
     if dtype not in DTYPES:
         raise TypeError(f"tensor {name!r} is {array.dtype}; a container holds {', '.join(DTYPES)}.")
-    if array.ndim > MAX_DIMENSIONS:
-        raise ValueError(f"tensor {name!r} has {array.ndim} dimensions, at most {MAX_DIMENSIONS} fit.")
     return TensorSpec(name, dtype, array.shape)
 
 
 def _clustered_spec(name: str, record: Clustered) -> TensorSpec:
-    """The same for a clustered tensor."""
+    """What the header says of a clustered tensor."""
     indices, codebook = np.asarray(record.indices), np.asarray(record.codebook)
     dtype = codebook.dtype.newbyteorder("<").str
     if dtype not in DTYPES[:2] or codebook.ndim != 1 or codebook.size >= 1 << 16:
@@ -65,8 +71,6 @@ def _clustered_spec(name: str, record: Clustered) -> TensorSpec:
         )
     if indices.dtype.kind not in "iu":
         raise TypeError(f"tensor {name!r}: indices must be integers, got {indices.dtype}.")
-    if indices.ndim > MAX_DIMENSIONS:
-        raise ValueError(f"tensor {name!r} has {indices.ndim} dimensions, at most {MAX_DIMENSIONS} fit.")
     if indices.size and not 0 <= indices.min() <= indices.max() <= codebook.size:
         raise ValueError(
             f"tensor {name!r}: indices must be 0 to {codebook.size}, "
