@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -39,15 +40,20 @@ class Clustering:
 
 @dataclass(frozen=True)
 class _SortedValues:
-    """Ascending values with the prefix sums of the values and of their squares, both from 0.
-
-    ``values`` have ``offset`` subtracted: sums of numbers near 0 lose the fewest digits.
-    """
+    """Ascending values less their mean (small sums lose the fewest digits), and prefix sums from 0."""
 
     values: Floats
-    sums: Floats
-    squares: Floats
     offset: float
+
+    @cached_property
+    def sums(self) -> Floats:
+        """``(n + 1,)``: the sum of the first i values."""
+        return np.append(0.0, self.values.cumsum())
+
+    @cached_property
+    def squares(self) -> Floats:
+        """``(n + 1,)``: the sum of their squares; only k-means++ asks for it."""
+        return np.append(0.0, (self.values**2).cumsum())
 
 
 def kmeans(
@@ -86,7 +92,7 @@ def kmeans(
     distinct = _few_distinct(ordered, clusters)
     if distinct is not None:
         return _clustering(values, distinct, iterations=0, converged=True)
-    data = _prefix_sums(ordered)
+    data = _SortedValues(ordered - ordered.mean(), float(ordered.mean()))
     start = _initial_centroids(data, clusters, initialization, seed)
     centroids, iterations, converged = _lloyd(data, start, max_iterations)
     return _clustering(values, centroids + data.offset, iterations, converged)
@@ -118,7 +124,8 @@ def initial_centroids(
     _require_valid(values, clusters, initialization)
     if not values.size or (initialization == "random" and clusters > values.size):
         raise ValueError(f"cannot start {clusters} clusters ({initialization}) from {values.size} values.")
-    data = _prefix_sums(np.sort(values, axis=None).astype(np.float64))
+    ordered = np.sort(values, axis=None).astype(np.float64)
+    data = _SortedValues(ordered - ordered.mean(), float(ordered.mean()))
     return _initial_centroids(data, clusters, initialization, seed) + data.offset
 
 
@@ -211,23 +218,19 @@ def _clustering(values: NDArray[Any], centroids: Floats, iterations: int, conver
 
 def _nearest(values: NDArray[Any], centroids: Floats) -> NDArray[Any]:
     """Index of the nearest of ascending ``centroids``, in the smallest unsigned integer type."""
-    dtype = np.min_scalar_type(max(0, len(centroids) - 1))
-    return _midpoints(centroids).searchsorted(values, side="right").astype(dtype)
+    midpoints = _midpoints(centroids)
+    dtype = np.min_scalar_type(len(midpoints))
+    if len(midpoints) > 128:
+        return midpoints.searchsorted(values, side="right").astype(dtype)
+    indices = np.zeros(values.shape, dtype)
+    for midpoint in midpoints:  # one vector instruction a step beats a bisection for each value
+        indices += values >= midpoint
+    return indices
 
 
 def _midpoints(centroids: Floats) -> Floats:
     """Where one centroid's values end and the next one's begin."""
     return (centroids[1:] + centroids[:-1]) / 2
-
-
-def _prefix_sums(ordered: Floats) -> _SortedValues:
-    """Centre ascending values on their mean and sum them up from the left."""
-    offset = float(ordered.mean())
-    values = ordered - offset
-    sums, squares = np.zeros(len(values) + 1), np.zeros(len(values) + 1)
-    np.cumsum(values, out=sums[1:])
-    np.cumsum(values**2, out=squares[1:])
-    return _SortedValues(values, sums, squares, offset)
 
 
 def _few_distinct(ordered: Floats, clusters: int) -> Floats | None:
