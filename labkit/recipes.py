@@ -29,7 +29,7 @@ __all__ = ["RECIPES", "Pruning", "Recipe", "fit_or_load", "recorded", "train"]
 # Twenty losses in bf16 differ a little between processors; a change of recipe, data or code moves
 # them far more (docs/decisions.md gives both figures).
 PREFIX_STEPS = 20
-PREFIX_TOLERANCE = 0.05
+PREFIX_TOLERANCE = 0.02
 
 RETRAINING = TrainConfig(epochs=20, peak_lr=0.05, warmup=0.1)
 RULES: dict[str, Callable[[nn.Module, float], Masks]] = {
@@ -138,7 +138,7 @@ def verify_prefix(recipe: Recipe, dataset: Dataset) -> list[float]:
         The losses just measured.
 
     Raises:
-        CheckpointError: if one differs by more than 5 % of the recorded value plus 0.05 nats, or
+        CheckpointError: if one differs by more than 2 % of the recorded value plus 0.02 nats, or
             the checkpoint was made by another recipe or from other data.
     """
     entry = recorded(recipe.name, dataset)
