@@ -167,11 +167,10 @@ def plot_retraining(title: str, rows: Sequence[tuple[str, float, float, float]],
     axes.plot(
         sparsity, after, "o", color=COLOURS[0], markersize=8, label="after 20 epochs with fixed masks"
     )
-    for label, x, low, high in rows:
-        axes.annotate(
-            label, (x, min(low, high)), (0, -16), textcoords="offset points", ha="center", fontsize=9
-        )
-    axes.margins(x=0.08, y=0.18)
+    for index, (label, x, low, _) in enumerate(sorted(rows, key=lambda row: row[1])):
+        side, gap = ("left", 8) if index % 2 else ("right", -8)  # neighbours must not overlap
+        axes.annotate(label, (x, low), (gap, -14), textcoords="offset points", ha=side, fontsize=9)
+    axes.margins(x=0.12, y=0.12)
     _finish(axes, "sparsity (% of weights at zero)", "test accuracy (%)", legend=True)
     spoken = [f"{label} at {x:.1f} %: {low:.1f} to {high:.1f} %" for label, x, low, high in rows]
     show_figure(
