@@ -46,6 +46,7 @@ def test_a_lab_within_every_limit_has_no_findings():
     [
         (_append(*(markdown(f"m{i}", "Text.") for i in range(52))), "61 cells, at most 60"),
         (_source("99-task", "word\n" * 81), "cell 99-task: 81 words of prose, at most 80"),
+        (_source("99-task", "## Task\n\n" + "word " * 81), "cell 99-task: 81 words of prose, at most 80"),
         (_source("99-answer", "word " * 161), "cell 99-answer: 161 words of prose, at most 160"),
         (_source("99-title", "Lab 99"), "the first cell is not a title ('# …')"),
         (_drop_setup, "the second cell is not the setup cell"),

@@ -31,7 +31,7 @@ MAX_WORDS = {"text": 80, "answer": 160}  # an answer holds the question and a mo
 POINTS = 100
 # A display equation, a fenced block, a table row, a heading, a link's target: not prose.
 NOT_PROSE = re.compile(
-    r"\$\$.*?\$\$|```.*?```|<!--.*?-->|^[ \t]*\|.*$|^#+ .*$|(?<=\])\([^)\s]*\)", re.DOTALL | re.MULTILINE
+    r"(?s:\$\$.*?\$\$|```.*?```|<!--.*?-->)|^[ \t]*\|.*$|^#+ .*$|(?<=\])\([^)\s]*\)", re.MULTILINE
 )
 NBVAL_MARKER = re.compile(r"^\s*#\s*(NBVAL_\w+|PYTEST_VALIDATE_IGNORE_OUTPUT)", re.MULTILINE)
 

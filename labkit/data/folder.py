@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torchvision.datasets import ImageFolder
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from labkit.data.dataset import Dataset, Split, channel_statistics, hold_out
 

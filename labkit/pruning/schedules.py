@@ -34,8 +34,8 @@ def linear_ramp(target: float, ramp_epochs: int) -> list[float]:
 class MaskKeeper(Callback):
     """Prunes at chosen epochs, and sets pruned weights back to zero after every optimizer step.
 
-    Setting them back is needed even though their gradients could be masked: momentum and weight
-    decay move a weight whose gradient is zero.
+    Setting them back is needed even where their gradients are masked: the momentum of earlier steps
+    moves a weight whose gradient is zero, and weight decay keeps that motion going.
 
     Args:
         prune_at: for each epoch at which to prune, the rule that gives the masks. In other epochs

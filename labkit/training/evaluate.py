@@ -25,7 +25,7 @@ class Evaluation(NamedTuple):
     top5: float
 
 
-def evaluate(model: nn.Module, dataset: Dataset, split: Split, *, batch_size: int = 500) -> Evaluation:
+def evaluate(model: nn.Module, dataset: Dataset, split: Split, *, batch_size: int = 100) -> Evaluation:
     """Evaluate ``model`` on ``split`` of ``dataset`` and leave it in the mode it was in.
 
     Args:
