@@ -13,10 +13,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import nbformat
 import pytest
 
 from labkit import repro
+from labkit.course import notebooks
 from labkit.course.checks import CheckFailed
 
 LABS = sorted((repro.home() / "labs").glob("[0-9][0-9]_*.ipynb"))
@@ -42,26 +42,15 @@ class Exercise:
 
 
 def _exercises(path: Path) -> list[Exercise]:
-    cells = nbformat.read(path, as_version=4).cells
-    roles = [(cell.metadata.get("labkit", {}), cell) for cell in cells]
-    setup = [cell.source for meta, cell in roles if meta.get("role") == "setup"]
+    lab = notebooks.parse(path)
+    coded = {name: cells for name, cells in notebooks.exercises(lab).items() if "todo" in cells}
+    setup = [cell.source for cell in lab.cells if notebooks.labels(cell)["role"] == "setup"]
     found = []
-    for meta, cell in roles:
-        if meta.get("role") != "todo":
-            continue
-        twin = {m["role"]: c for m, c in roles if m.get("id") == meta["id"]}
-        others = [c.source for m, c in roles if m.get("role") == "todo" and m["id"] != meta["id"]]
-        recorded = "".join(out.get("text", "") for out in twin["hidden"].outputs)
-        found.append(
-            Exercise(
-                meta["id"],
-                (*setup, *others),
-                cell.source,
-                twin["check"].source,
-                twin["hidden"].source,
-                recorded,
-            )
-        )
+    for name, cells in coded.items():
+        others = [other["todo"].source for key, other in coded.items() if key != name]
+        recorded = "".join(output.get("text", "") for output in cells["hidden"].outputs)
+        sources = [cells[role].source for role in ("todo", "check", "hidden")]
+        found.append(Exercise(name, (*setup, *others), *sources, recorded))
     return found
 
 
@@ -76,6 +65,16 @@ def _namespace(exercise: Exercise, answer: str) -> dict[str, object]:
             exec(source, namespace)
         exec(answer, namespace)
     return namespace
+
+
+def _check_failure(exercise: Exercise, namespace: dict[str, object]) -> CheckFailed | None:
+    """What the visible check says against the answer in ``namespace``; None if it passes."""
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            exec(exercise.check, namespace)
+    except CheckFailed as failure:
+        return failure
+    return None
 
 
 def _hidden_output(exercise: Exercise, namespace: dict[str, object]) -> str:
@@ -106,10 +105,8 @@ def test_the_stub_fails_and_names_its_exercise(name):
 def test_a_wrong_answer_is_rejected_by_the_check_or_the_hidden_cell(path):
     exercise = EXERCISES[path.parent.name]
     namespace = _namespace(exercise, path.read_text(encoding="utf-8"))
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            exec(exercise.check, namespace)
-    except CheckFailed as failure:
+    failure = _check_failure(exercise, namespace)
+    if failure is not None:
         assert f"{exercise.name} is not right yet" in str(failure)
         assert "hint:" in str(failure)
         return
@@ -132,11 +129,7 @@ def test_most_wrong_answers_are_already_explained_by_the_visible_check():
     for path in WRONG:
         exercise = EXERCISES[path.parent.name]
         namespace = _namespace(exercise, path.read_text(encoding="utf-8"))
-        try:
-            with contextlib.redirect_stdout(io.StringIO()):
-                exec(exercise.check, namespace)
-        except CheckFailed:
-            explained += 1
+        explained += _check_failure(exercise, namespace) is not None
     assert explained >= 0.7 * len(WRONG)
 
 
