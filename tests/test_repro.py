@@ -1,8 +1,10 @@
 import os
+import platform
 import random
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -57,6 +59,36 @@ def test_an_unknown_or_absent_device_is_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ValueError, match="sees no CUDA device"):
         repro.choose_device()
+
+
+@pytest.mark.parametrize(
+    ("onednn", "avx512_bf16", "amx", "expected"),
+    [
+        (False, True, True, False),
+        (True, False, False, False),  # AVX-512 alone: oneDNN emulates bf16
+        (True, True, False, True),
+        (True, False, True, True),
+    ],
+)
+def test_bf16_is_fast_only_where_the_processor_has_its_instructions(
+    monkeypatch, onednn, avx512_bf16, amx, expected
+):
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: onednn)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512_bf16)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    assert repro.has_fast_bf16(torch.device("cpu")) is expected
+
+
+@pytest.mark.parametrize("generation", [7, 8])
+def test_bf16_is_fast_on_gpus_from_ampere_on(monkeypatch, generation):
+    properties = SimpleNamespace(major=generation)
+    monkeypatch.setattr(torch.version, "hip", None)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: properties)
+    monkeypatch.setattr(torch.cuda, "_check_bf16_tensor_supported", lambda _: True)  # by emulation
+    assert repro.has_fast_bf16(torch.device("cuda")) is (generation >= 8)
 
 
 def test_one_seed_repeats_the_three_generators():
