@@ -2,7 +2,7 @@
 
 A cell runs here as it would in a student's kernel: after the setup cell and the other exercises'
 solutions. An answer is rejected if the visible check raises, or if the hidden cell raises or prints
-something other than the recorded output.
+something that differs from the recorded output by more than the cell's tolerance.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import pytest
 from labkit import repro
 from labkit.course import notebooks
 from labkit.course.checks import CheckFailed
+from labkit.course.tolerance import DEFAULT, Tolerance, differences
 
 LABS = sorted((repro.home() / "labs").glob("[0-9][0-9]_*.ipynb"))
 WRONG_ANSWERS = Path(__file__).parent / "wrong_answers"
@@ -34,6 +35,11 @@ class Exercise:
     check: str
     hidden: str
     hidden_output: str
+    tolerance: Tolerance
+
+    def differences(self, printed: str) -> list[str]:
+        """How the hidden cell's output differs from the recorded one, as the gate sees it."""
+        return differences(self.hidden_output, printed, self.tolerance)
 
     @property
     def stub(self) -> str:
@@ -50,7 +56,9 @@ def _exercises(path: Path) -> list[Exercise]:
         others = [other["todo"].source for key, other in coded.items() if key != name]
         recorded = "".join(output.get("text", "") for output in cells["hidden"].outputs)
         sources = [cells[role].source for role in ("todo", "check", "hidden")]
-        found.append(Exercise(name, (*setup, *others), *sources, recorded))
+        labels = notebooks.labels(cells["hidden"])
+        tolerance = Tolerance(labels.get("rtol", DEFAULT.rtol), labels.get("atol", DEFAULT.atol))
+        found.append(Exercise(name, (*setup, *others), *sources, recorded, tolerance))
     return found
 
 
@@ -90,7 +98,7 @@ def test_the_solution_passes_its_check_and_prints_what_was_recorded(name, capsys
     namespace = _namespace(exercise, exercise.todo)
     exec(exercise.check, namespace)
     assert re.fullmatch(rf"{re.escape(name)} ok \(\d+ cases\)\n", capsys.readouterr().out)
-    assert _hidden_output(exercise, namespace) == exercise.hidden_output
+    assert exercise.differences(_hidden_output(exercise, namespace)) == []
 
 
 @pytest.mark.parametrize("name", EXERCISES)
@@ -114,7 +122,7 @@ def test_a_wrong_answer_is_rejected_by_the_check_or_the_hidden_cell(path):
         printed = _hidden_output(exercise, namespace)
     except Exception:
         return
-    assert printed != exercise.hidden_output, "accepted by both"
+    assert exercise.differences(printed), "accepted by both"
 
 
 def test_every_exercise_has_at_least_three_wrong_answers():
