@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import numpy as np
@@ -131,22 +132,26 @@ def test_callbacks_come_before_each_epoch_and_after_each_step():
     ]
 
 
-def test_every_training_image_is_used_once_an_epoch():
-    dataset = tiny_dataset(train=70)
-    seen = []
+def test_every_training_image_is_used_once_an_epoch_in_another_order_each():
+    dataset, seen = tiny_dataset(train=70), []
+    dataset.train.images[:] = torch.arange(70).view(-1, 1, 1, 1)  # a shift leaves the centre as it is
 
-    class Count(nn.Module):
+    class Watch(nn.Module):
         def __init__(self):
             super().__init__()
             self.net = seeded_network()
 
         def forward(self, x):
             if self.training:
-                seen.append(len(x))
+                grey = (x[:, 0, 16, 16] * dataset.std[0] + dataset.mean[0]) * 255
+                seen.append(grey.round().int().tolist())
             return self.net(x)
 
-    fit(Count(), dataset, TrainConfig(epochs=2, batch_size=32), progress=False)
-    assert seen == [32, 32, 6, 32, 32, 6]
+    fit(Watch(), dataset, TrainConfig(epochs=2, batch_size=32), progress=False)
+    assert [len(batch) for batch in seen] == [32, 32, 6, 32, 32, 6]
+    first, second = (list(itertools.chain(*seen[start : start + 3])) for start in (0, 3))
+    assert sorted(first) == sorted(second) == list(range(70))
+    assert first != second
 
 
 def test_records_tell_the_share_of_prunable_weights_at_zero():
