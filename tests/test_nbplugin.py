@@ -237,6 +237,12 @@ def test_a_comment_or_tag_does_not_switch_the_comparison_off(cases):
     assert "recorded 0.2, got 0.4" in failures["99-1-hidden"]
 
 
+def test_nbvals_lax_mode_does_not_switch_the_comparison_off_either(folder):
+    lax = _gate(folder, "99_integer.ipynb", "--nbval-lax", "--junitxml=lax.xml")
+    assert lax.returncode == 1, lax.stdout + lax.stderr
+    assert list(_failures(_cases(folder / "lax.xml"), "integer")) == ["99-1-check"]
+
+
 def test_an_exception_fails_its_cell_with_the_traceback_and_earns_nothing(cases):
     failures = _failures(cases, "raising")
     assert list(failures) == ["99-1-check", "99-1-hidden"]

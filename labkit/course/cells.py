@@ -75,14 +75,17 @@ class LabFile(IPyNbFile):  # type: ignore[misc]  # nbval has no types
         self.kernel = WatchedKernel(self.kernel)
 
     def collect(self) -> Iterator[LabCell]:
-        """One item a code cell, named by its id; comments and tags that would switch it off do not."""
+        """One item a code cell, named by its id.
+
+        Its output is always compared: no comment, tag or ``--nbval-lax`` switches that off.
+        """
         try:
             self.nb = notebooks.read(self.path)
             notebooks.require_labels(self.nb, self.path.name)
         except ValueError as error:
             raise self.CollectError(str(error)) from error
         for number, cell in enumerate(notebooks.code_cells(self.nb)):
-            options = defaultdict(bool, check=self.compare_outputs)
+            options = defaultdict(bool, check=True)
             yield LabCell.from_parent(self, name=cell.id, cell_num=number, cell=cell, options=options)
 
 
