@@ -117,6 +117,7 @@ def _check_first(notebook):
         (_with_labels("99-table", rtol="1e-6"), "rtol = '1e-6'"),
         (_with_labels("99-table", points=True), "points = True"),
         (_with_labels("99-table", timeout=float("nan")), "timeout = nan"),
+        (_with_source("99-1-hidden", " \n"), "cell 99-1-hidden has the role hidden but no code"),
         (_with_labels("99-1-check", id=""), "cell 99-1-check has the role check but no exercise id"),
         (lambda notebook: notebook.cells[0].update(id="a b"), "not a valid notebook"),
         (_with_source("99-1-todo", "pass"), "99-1-todo has unbalanced or missing solution delimiters"),

@@ -150,6 +150,8 @@ def _label_problem(cell: NotebookNode) -> tuple[str, str] | None:
             return f"has {key} = {value!r}", "use a number that is not negative"
     if role in EXERCISE_ROLES and not (isinstance(found.get("id"), str) and found["id"]):
         return f"has the role {role} but no exercise id", 'set metadata.labkit.id, such as "02.3"'
+    if role in ("check", "hidden") and not cell.source.strip():
+        return f"has the role {role} but no code", "restore it: an empty cell is never run or compared"
     return None
 
 
