@@ -35,9 +35,18 @@ MODES = ("auto", "smoke", "full")
 
 
 def home() -> Path:
-    """The workbook's folder: ``$LABKIT_HOME``, or the folder that holds the package."""
+    """The workbook's folder: ``$LABKIT_HOME``, or the folder that holds the package.
+
+    Raises:
+        ValueError: if the variable holds a relative path: notebooks run in ``labs/``, the command
+            line elsewhere, so that it would name two folders.
+    """
     chosen = os.environ.get("LABKIT_HOME")
-    return Path(chosen).resolve() if chosen else Path(__file__).resolve().parents[1]
+    if not chosen:
+        return Path(__file__).resolve().parents[1]
+    if not Path(chosen).is_absolute():
+        raise ValueError(f"LABKIT_HOME={chosen!r} is a relative path; set it to an absolute one.")
+    return Path(chosen).resolve()
 
 
 def data_dir() -> Path:

@@ -378,6 +378,14 @@ def test_a_folder_of_mixed_sizes_modes_and_formats_becomes_a_data_set(tree, monk
     assert dataset.test.labels.tolist() == [0] * 7 + [1] * 7
 
 
+def test_a_relative_folder_is_looked_for_in_the_workbook_wherever_a_notebook_runs(tree, monkeypatch):
+    monkeypatch.setenv("LABKIT_HOME", str(tree.parent))
+    monkeypatch.chdir("/")
+    for path in ("pets", "./pets/", "pets/../pets/train/.."):
+        monkeypatch.setenv("LABKIT_DATASET", f"folder:{path}")
+        assert load_dataset(10).name == "folder-pets"
+
+
 def test_images_that_are_32_pixels_already_are_kept_pixel_for_pixel(tree):
     pixels = np.random.default_rng(0).integers(256, size=(32, 32, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(tree / "test" / "cat" / "zzz.png")

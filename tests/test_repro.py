@@ -24,6 +24,13 @@ def test_home_is_the_folder_that_holds_the_package_unless_the_variable_says_othe
     assert repro.checkpoint_dir() == tmp_path.resolve() / "checkpoints"
 
 
+@pytest.mark.parametrize("value", [".", "work/book"])
+def test_a_relative_home_is_refused_since_notebooks_run_in_another_folder(monkeypatch, value):
+    monkeypatch.setenv("LABKIT_HOME", value)
+    with pytest.raises(ValueError, match=f"LABKIT_HOME='{value}' is a relative path.*absolute"):
+        repro.home()
+
+
 def test_mode_is_auto_unless_the_variable_names_another(monkeypatch):
     monkeypatch.delenv("LABKIT_MODE", raising=False)
     assert repro.mode() == "auto"

@@ -1,7 +1,8 @@
 """Data sets: :func:`load_dataset` gives the 10- or the 100-class set that ``$LABKIT_DATASET`` names.
 
 ``photodigits`` (default) is built offline and cached; ``cifar`` is downloaded; ``folder:PATH`` is
-yours. Leaves out: how each is made (photodigits, cifar, folder) and augmentation (augment).
+yours (a relative path starts at the workbook's folder). Leaves out: how each is made (photodigits,
+cifar, folder) and augmentation (augment).
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def load_dataset(class_count: int) -> Dataset:
     if family.startswith("folder:"):
         from labkit.data.folder import load_folder
 
-        return load_folder(Path(family.removeprefix("folder:")).expanduser())
+        return load_folder(repro.home() / Path(family.removeprefix("folder:")).expanduser())
     raise ValueError(
         f"LABKIT_DATASET={family!r} is not a data set; set it to photodigits, cifar or folder:PATH."
     )

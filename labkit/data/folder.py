@@ -29,6 +29,7 @@ def load_folder(root: Path) -> Dataset:
     Raises:
         ValueError: if the layout is not as described above or an image cannot be read.
     """
+    root = root.resolve()  # its name becomes the data set's
     for part in ("train", "test"):
         if not (root / part).is_dir():
             raise ValueError(f"folder:{root} has no folder {part!r}: {LAYOUT}.")
