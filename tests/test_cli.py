@@ -72,7 +72,14 @@ def test_a_workbook_without_labs_says_so(home, capsys):
 
 
 @pytest.mark.usefixtures("home")
-@pytest.mark.parametrize("error", [RuntimeError("cell x failed"), OSError(28, "No space left on device")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("cell x failed"),
+        OSError(28, "No space left on device"),
+        FloatingPointError("loss is nan at epoch 0, step 3; lower peak_lr or add warm-up."),
+    ],
+)
 def test_an_error_of_a_verb_has_no_traceback(monkeypatch, capsys, error):
     def fail(_):
         raise error
