@@ -60,6 +60,6 @@ def records() -> st.SearchStrategy[dict[str, Record]]:
     """Tensors by name, of all kinds."""
     names = st.one_of(
         st.sampled_from(["conv1.weight", "layer1.0.conv1.weight", "layer1.1.conv1.weight", "linear.bias"]),
-        st.text(st.characters(codec="utf-8"), min_size=1, max_size=12),
+        st.text(st.characters(codec="utf-8"), max_size=12),
     )
     return st.dictionaries(names, st.one_of(dense_arrays(), clustered_tensors()), max_size=6)

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from labkit.coding.bits import (
     FormatError,
     Reader,
+    count_symbols,
     index_dtype,
     pack,
-    pack_bitmap,
     packed_size_bytes,
-    unpack,
-    unpack_bitmap,
+    read_used,
     varint,
+    write_used,
 )
 from tests.strategies import SETTINGS
 
@@ -23,6 +23,14 @@ def oracle(values: list[int], width_bits: int) -> bytes:
     """One big integer, the first value lowest."""
     total = sum(value << width_bits * place for place, value in enumerate(values))
     return total.to_bytes(packed_size_bytes(len(values), width_bits), "little")
+
+
+def unpack(data: bytes, width_bits: int, count: int) -> np.ndarray:
+    """All of ``data``, read as integers."""
+    reader = Reader(data)
+    values = reader.unpack(count, width_bits, "values")
+    reader.finish("values")
+    return values
 
 
 @SETTINGS
@@ -45,7 +53,8 @@ def test_long_sequences_cross_block_borders(width: int) -> None:
 def test_golden_bytes() -> None:
     assert pack([1, 2, 3, 4, 5, 6, 7], 3).hex() == "d1581f"
     assert pack([0xABC, 0x123], 12).hex() == "bc3a12"
-    assert pack_bitmap([1, 0, 0, 0, 0, 0, 0, 1, 1]).hex() == "8101"
+    assert pack([1, 0, 0, 0, 0, 0, 0, 1, 1], 1).hex() == "8101"
+    assert write_used(np.array([False, True, False])).hex() == "0202"
     assert varint(0).hex() == "00"
     assert varint(2**63 - 1).hex() == "ffffffffffffffff7f"
 
@@ -73,16 +82,42 @@ def test_damaged_integers_are_refused(damaged: bytes) -> None:
         unpack(damaged, 5, 3)
 
 
+def test_a_width_above_32_bits_is_refused() -> None:
+    with pytest.raises(FormatError, match="33 bits"):
+        unpack(bytes(33), 33, 8)
+
+
 @SETTINGS
 @given(st.lists(st.booleans(), max_size=70))
 def test_bitmap_round_trip(mask: list[bool]) -> None:
-    packed = pack_bitmap(mask)
-    assert unpack_bitmap(packed, len(mask)).tolist() == mask
+    packed = pack(mask, 1)
+    assert unpack(packed, 1, len(mask)).tolist() == mask
     with pytest.raises(FormatError):
-        unpack_bitmap(packed + b"\x00", len(mask))
+        unpack(packed + b"\x00", 1, len(mask))
     if len(mask) % 8:
         with pytest.raises(FormatError, match="padding"):
-            unpack_bitmap(packed[:-1] + bytes([packed[-1] | 0x80]), len(mask))
+            unpack(packed[:-1] + bytes([packed[-1] | 0x80]), 1, len(mask))
+
+
+@SETTINGS
+@given(st.lists(st.booleans(), max_size=70))
+def test_used_symbols_round_trip_and_fit_the_alphabet(mask: list[bool]) -> None:
+    content = write_used(np.array(mask, bool))
+    reader = Reader(content)
+    used = read_used(reader, len(mask))
+    reader.finish("used symbols")
+    assert used.tolist() == np.flatnonzero(mask).tolist()
+    if any(mask):
+        with pytest.raises(FormatError, match="alphabet"):
+            read_used(Reader(content), int(used[-1]))
+        with pytest.raises(FormatError, match="unused"):
+            read_used(Reader(varint(int(used[-1]) + 2) + pack([*mask[: used[-1] + 1], False], 1)), 100)
+
+
+def test_symbols_are_counted_and_those_outside_the_alphabet_refused() -> None:
+    assert count_symbols(np.array([3, 1, 3], np.uint8), 5).tolist() == [0, 1, 0, 2, 0]
+    with pytest.raises(ValueError, match="symbol 3 in an alphabet of 3"):
+        count_symbols(np.array([3]), 3)
 
 
 @SETTINGS

@@ -1,4 +1,4 @@
-"""Bits and bytes: n-bit integers, bitmaps, variable-length integers and a reader that checks bounds.
+"""Bits and bytes: n-bit integers, variable-length integers and a reader that checks bounds.
 
 Everything is little-endian, and the first bit of a sequence is the lowest bit of the first byte.
 Leaves out: codes whose words differ in length (:mod:`labkit.coding.huffman`).
@@ -13,15 +13,16 @@ from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "FormatError",
+    "Ints",
     "Reader",
     "Symbols",
+    "count_symbols",
     "index_dtype",
     "pack",
-    "pack_bitmap",
     "packed_size_bytes",
-    "unpack",
-    "unpack_bitmap",
+    "read_used",
     "varint",
+    "write_used",
 ]
 
 MAX_WIDTH_BITS = 32
@@ -29,45 +30,11 @@ MAX_VARINT_BYTES = 9  # 63 bits
 _BLOCK = 1 << 16  # integers at a time, a multiple of 8, to bound memory
 
 Symbols = NDArray[Any]  # uint8 for up to 256 letters, else uint16
+Ints = NDArray[np.int64]
 
 
 class FormatError(ValueError):
     """Bytes that are not what they should be: damaged, cut short, foreign or hostile."""
-
-
-class Reader:
-    """A cursor over bytes; every read past the end raises :class:`FormatError`."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = memoryview(data)
-        self.position = 0
-
-    @property
-    def left_bytes(self) -> int:
-        """How many bytes have not been read."""
-        return len(self.data) - self.position
-
-    def take(self, count: int, what: str) -> bytes:
-        """The next ``count`` bytes."""
-        if count > self.left_bytes:
-            raise FormatError(f"{what}: {count} bytes expected, {self.left_bytes} are left.")
-        self.position += count
-        return bytes(self.data[self.position - count : self.position])
-
-    def varint(self, what: str) -> int:
-        """The next integer that :func:`varint` wrote."""
-        value = 0
-        for index in range(MAX_VARINT_BYTES):
-            byte = self.take(1, what)[0]
-            value |= (byte & 0x7F) << (7 * index)
-            if byte < 0x80:
-                return value
-        raise FormatError(f"{what}: an integer of more than {MAX_VARINT_BYTES} bytes.")
-
-    def finish(self, what: str) -> None:
-        """Check that nothing is left."""
-        if self.left_bytes:
-            raise FormatError(f"{what}: {self.left_bytes} bytes more than expected.")
 
 
 def varint(value: int) -> bytes:
@@ -112,6 +79,8 @@ def packed_size_bytes(count: int, width_bits: int) -> int:
 def pack(values: ArrayLike, width_bits: int) -> bytes:
     """Pack unsigned integers ``(n,)`` at ``width_bits`` bits each, without gaps.
 
+    :meth:`Reader.unpack` is its inverse.
+
     >>> pack([1, 2, 3], 5).hex()
     '410c'
 
@@ -119,7 +88,8 @@ def pack(values: ArrayLike, width_bits: int) -> bytes:
         ValueError: if the width is not in 0–32 or a value does not fit it.
         TypeError: if the values are not integers.
     """
-    _check_width(width_bits)
+    if not 0 <= width_bits <= MAX_WIDTH_BITS:
+        raise ValueError(f"a width must be 0 to {MAX_WIDTH_BITS} bits, not {width_bits}.")
     array = np.asarray(values).reshape(-1)
     if array.size and array.dtype.kind not in "biu":
         raise TypeError(f"pack takes integers, got {array.dtype}.")
@@ -129,72 +99,102 @@ def pack(values: ArrayLike, width_bits: int) -> bytes:
             f"got {array.min()} to {array.max()}."
         )
     shifts = np.arange(width_bits, dtype=np.uint32)
-    blocks = (array[start : start + _BLOCK] for start in range(0, array.size, _BLOCK))
-    return b"".join(
-        np.packbits(
-            (block.astype(np.uint32)[:, None] >> shifts & 1).astype(np.uint8), bitorder="little"
-        ).tobytes()
-        for block in blocks
-    )
+    blocks = (array[start : start + _BLOCK].astype(np.uint32) for start in range(0, array.size, _BLOCK))
+    bits = ((block[:, None] >> shifts & 1).astype(np.uint8) for block in blocks)
+    return b"".join(np.packbits(block, bitorder="little").tobytes() for block in bits)
 
 
-def unpack(data: bytes, width_bits: int, count: int) -> NDArray[np.uint32]:
-    """The integers ``(count,)`` that :func:`pack` packed.
+class Reader:
+    """A cursor over bytes; every read past the end raises :class:`FormatError`."""
 
-    >>> unpack(bytes.fromhex("410c"), 5, 3).tolist()
-    [1, 2, 3]
+    def __init__(self, data: bytes) -> None:
+        self.data = memoryview(data)
+        self.position = 0
+
+    @property
+    def left_bytes(self) -> int:
+        """How many bytes have not been read."""
+        return len(self.data) - self.position
+
+    def take(self, count: int, what: str) -> bytes:
+        """The next ``count`` bytes."""
+        if count > self.left_bytes:
+            raise FormatError(f"{what}: {count} bytes expected, {self.left_bytes} are left.")
+        self.position += count
+        return bytes(self.data[self.position - count : self.position])
+
+    def varint(self, what: str) -> int:
+        """The next integer that :func:`varint` wrote."""
+        value = 0
+        for index in range(MAX_VARINT_BYTES):
+            byte = self.take(1, what)[0]
+            value |= (byte & 0x7F) << (7 * index)
+            if byte < 0x80:
+                return value
+        raise FormatError(f"{what}: an integer of more than {MAX_VARINT_BYTES} bytes.")
+
+    def unpack(self, count: int, width_bits: int, what: str) -> NDArray[np.uint32]:
+        """The next integers ``(count,)`` of ``width_bits`` bits that :func:`pack` packed.
+
+        >>> Reader(bytes.fromhex("410c")).unpack(3, 5, "levels").tolist()
+        [1, 2, 3]
+        """
+        if width_bits > MAX_WIDTH_BITS:
+            raise FormatError(f"{what}: integers of {width_bits} bits; at most {MAX_WIDTH_BITS} fit.")
+        data = self.take(packed_size_bytes(count, width_bits), what)
+        used_bits = count * width_bits % 8
+        if used_bits and data[-1] >> used_bits:
+            raise FormatError(f"{what}: a padding bit after the last integer is set.")
+        values = np.zeros(count, np.uint32)
+        content = np.frombuffer(data, np.uint8)
+        shifts = np.arange(width_bits, dtype=np.uint32)
+        for start in range(0, count if width_bits else 0, _BLOCK):
+            n = min(_BLOCK, count - start)
+            block = content[start // 8 * width_bits :]
+            bits = np.unpackbits(
+                block[: packed_size_bytes(n, width_bits)], count=n * width_bits, bitorder="little"
+            )
+            shifted = bits.reshape(n, width_bits).astype(np.uint32) << shifts
+            values[start : start + n] = shifted.sum(axis=1, dtype=np.uint32)
+        return values
+
+    def finish(self, what: str) -> None:
+        """Check that nothing is left."""
+        if self.left_bytes:
+            raise FormatError(f"{what}: {self.left_bytes} bytes more than expected.")
+
+
+def count_symbols(symbols: Symbols, alphabet_size: int) -> Ints:
+    """How often each symbol occurs ``(alphabet_size,)``.
+
+    >>> count_symbols(np.array([2, 0, 2]), 4).tolist()
+    [1, 0, 2, 0]
 
     Raises:
-        ValueError: if the width is not in 0–32.
-        FormatError: if ``data`` has not exactly the bytes needed, or a padding bit is set.
+        ValueError: if a symbol is not in the alphabet.
     """
-    _check_width(width_bits)
-    if len(data) != packed_size_bytes(count, width_bits):
-        raise FormatError(
-            f"{count} integers of {width_bits} bits take {packed_size_bytes(count, width_bits)} bytes, "
-            f"not {len(data)}."
-        )
-    used_bits = count * width_bits % 8
-    if used_bits and data[-1] >> used_bits:
-        raise FormatError("a padding bit after the last integer is set.")
-    values = np.zeros(count, np.uint32)
-    content = np.frombuffer(data, np.uint8)
-    shifts = np.arange(width_bits, dtype=np.uint32)
-    for start in range(0, count if width_bits else 0, _BLOCK):
-        n = min(_BLOCK, count - start)
-        first = start // 8 * width_bits
-        block = content[first : first + packed_size_bytes(n, width_bits)]
-        bits = np.unpackbits(block, count=n * width_bits, bitorder="little").reshape(n, width_bits)
-        values[start : start + n] = (bits.astype(np.uint32) << shifts).sum(axis=1, dtype=np.uint32)
-    return values
+    counts = np.bincount(symbols, minlength=alphabet_size)
+    if counts.size > alphabet_size:
+        raise ValueError(f"symbol {counts.size - 1} in an alphabet of {alphabet_size}.")
+    return counts
 
 
-def pack_bitmap(mask: ArrayLike) -> bytes:
-    """One bit for each entry of ``mask``, in C order.
-
-    >>> pack_bitmap([True, False, True]).hex()
-    '05'
-    """
-    return np.packbits(np.asarray(mask, bool).reshape(-1), bitorder="little").tobytes()
+def write_used(used: NDArray[np.bool_]) -> bytes:
+    """Which symbols occur: how far they reach, and a bit for each up to there."""
+    span = int(used.nonzero()[0].max(initial=-1)) + 1
+    return varint(span) + pack(used[:span], 1)
 
 
-def unpack_bitmap(data: bytes, count: int) -> NDArray[np.bool_]:
-    """The mask ``(count,)`` that :func:`pack_bitmap` packed.
+def read_used(reader: Reader, alphabet_size: int) -> Ints:
+    """The symbols that :func:`write_used` said occur, ascending.
 
     Raises:
-        FormatError: if ``data`` has not exactly the bytes needed, or a padding bit is set.
+        FormatError: if one is outside the alphabet or the bitmap ends in a zero.
     """
-    if len(data) != packed_size_bytes(count, 1):
-        raise FormatError(
-            f"a bitmap of {count} takes {packed_size_bytes(count, 1)} bytes, not {len(data)}."
-        )
-    if count % 8 and data[-1] >> count % 8:
-        raise FormatError("a padding bit after the bitmap is set.")
-    content = np.frombuffer(data, np.uint8)
-    return np.unpackbits(content, count=count, bitorder="little").view(np.bool_)
-
-
-def _check_width(width_bits: int) -> None:
-    """Refuse a width outside 0–32."""
-    if not 0 <= width_bits <= MAX_WIDTH_BITS:
-        raise ValueError(f"a width must be 0 to {MAX_WIDTH_BITS} bits, not {width_bits}.")
+    span = reader.varint("used symbols")
+    if span > alphabet_size:
+        raise FormatError(f"used symbols: {span - 1} in an alphabet of {alphabet_size}.")
+    used = np.flatnonzero(reader.unpack(span, 1, "used symbols"))
+    if span and (not used.size or used[-1] != span - 1):
+        raise FormatError("used symbols: the last of the bitmap is unused.")
+    return used

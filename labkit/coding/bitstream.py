@@ -11,82 +11,63 @@ Leaves out: the number of symbols, which the caller keeps.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from labkit.coding.bits import (
     FormatError,
+    Ints,
     Reader,
     Symbols,
+    count_symbols,
     index_dtype,
     pack,
     packed_size_bytes,
-    unpack,
     varint,
 )
 from labkit.coding.huffman import code_lengths, read_lengths, reversed_codes, write_lengths
-from labkit.coding.windows import WINDOW_BITS, WindowTables
 
-__all__ = ["count_symbols", "decode", "encode"]
+__all__ = ["decode", "encode"]
 
+WINDOW_BITS = 12  # a table of 4,096 entries stays in the first-level cache
 MAX_LANES = 4096
+BITS_A_LANE = 1300  # about 0.8 % of the size goes to the lane index
 _BLOCK = 1 << 17  # symbols encoded at a time, to stay in cache
-
-Words = NDArray[np.uint64]
-Ints = NDArray[np.int64]
+_LANES_A_BLOCK = 128  # lanes decoded at a time, likewise
 
 
-def count_symbols(symbols: Symbols, alphabet_size: int) -> Ints:
-    """How often each symbol occurs ``(alphabet_size,)``, in blocks that stay in cache.
-
-    Raises:
-        ValueError: if a symbol is not in the alphabet.
-    """
-    counts = np.zeros(alphabet_size, np.int64)
-    for start in range(0, symbols.size, _BLOCK):
-        part = np.bincount(symbols[start : start + _BLOCK], minlength=alphabet_size)
-        if part.size > alphabet_size:
-            raise ValueError(f"symbol {part.size - 1} in an alphabet of {alphabet_size}.")
-        counts += part
-    return counts
-
-
-def encode(
-    symbols: ArrayLike, alphabet_size: int, *, counts: Ints | None = None, lanes: int | None = None
-) -> bytes:
+def encode(symbols: ArrayLike, alphabet_size: int, *, lanes: int | None = None) -> bytes:
     """Code integers ``(n,)`` in [0, alphabet_size) with the best Huffman code for their counts.
 
     Args:
         symbols: the sequence, flattened in C order.
         alphabet_size: at most 65,536.
-        counts: how often each symbol occurs, if already known.
         lanes: how many parts to decode at once; about 0.8 % of the size is spent on them by default.
 
     Returns:
         The code table, the lane index and the bits.
 
     Raises:
-        ValueError: if a symbol is outside the alphabet or ``counts`` has none of it.
+        ValueError: if a symbol is outside the alphabet.
     """
     array = np.ascontiguousarray(symbols, index_dtype(alphabet_size)).reshape(-1)
-    if counts is None:
-        counts = count_symbols(array, alphabet_size)
+    counts = count_symbols(array, alphabet_size)
     used = counts > 0
-    limit_bits = max(WINDOW_BITS, int(used.sum() - 1).bit_length())
-    lengths = code_lengths(counts, limit_bits=limit_bits)
+    lengths = code_lengths(counts, limit_bits=max(WINDOW_BITS, int(used.sum() - 1).bit_length()))
     table = write_lengths(lengths, used)
     if used.sum() < 2:
         return table
-    if lanes is None:
-        lanes = int(counts @ lengths.astype(np.int64)) // 1300
-    lane_size = 4 * -(-array.size // (4 * min(max(lanes, 1), MAX_LANES)))
-    lane_bits, bits = _join_codes(array, lengths, lane_size)
+    total_bits = int(counts @ lengths.astype(np.int64))
+    lanes = min(max(lanes or total_bits // BITS_A_LANE, 1), MAX_LANES)
+    fours = -(-array.size // (4 * lanes))  # fours of symbols in a lane
+    bits, ends = _join_codes(array, lengths, total_bits)
+    lane_bits = np.diff(np.append(ends[fours - 1 : -1 : fours], ends[-1]), prepend=0)
     least = int(lane_bits.min())
     width_bits = int(lane_bits.max() - least).bit_length()
-    index = varint(lane_size // 4) + varint(least) + bytes([width_bits])
-    return table + index + pack(lane_bits - least, width_bits) + bits
+    index = varint(fours) + varint(least) + bytes([width_bits]) + pack(lane_bits - least, width_bits)
+    return table + index + bits
 
 
 def decode(data: bytes, count: int, alphabet_size: int) -> Symbols:
@@ -100,113 +81,96 @@ def decode(data: bytes, count: int, alphabet_size: int) -> Symbols:
     """
     reader = Reader(data)
     lengths, used = read_lengths(reader, alphabet_size)
-    dtype = index_dtype(alphabet_size)
-    if used.sum() < 2 or not count:
-        if bool(used.any()) != bool(count):
-            raise FormatError(f"Huffman: {int(used.sum())} used symbols in a sequence of {count}.")
+    dtype = np.dtype(index_dtype(alphabet_size))
+    if used.size < 2 or not count:
+        if bool(used.size) != bool(count):
+            raise FormatError(f"Huffman: {used.size} used symbols in a sequence of {count}.")
         reader.finish("Huffman")
-        return np.full(count, np.argmax(used), dtype)
-    lane_size, lane_bits = _read_lane_index(reader, count, lengths[used])
-    size_bytes = packed_size_bytes(int(lane_bits.sum()), 1)
-    bits = reader.take(size_bytes, "Huffman bits")
+        return np.full(count, used[0] if count else 0, dtype)
+    needed, lane_bits = _read_lane_index(reader, count, lengths[used])
+    total_bits = int(lane_bits.sum())
+    bits = reader.take(packed_size_bytes(total_bits, 1), "Huffman bits")
     reader.finish("Huffman")
-    tables = WindowTables(lengths, used, dtype, int(lane_bits.sum()) / count)
-    steps = _walk_lanes(bits, lane_bits, tables)
-    needed = np.full(lane_bits.size, lane_size)
-    needed[-1] = count - lane_size * (lane_bits.size - 1)
-    return tables.expand(steps, needed)
+    tables = _window_tables(lengths, used, dtype, total_bits / count)
+    return _expand(_walk_lanes(bits, lane_bits, tables), tables, needed, dtype)
 
 
-def _join_codes(symbols: Symbols, lengths: NDArray[np.uint8], lane_size: int) -> tuple[Ints, bytes]:
-    """Bits of each lane, and all the code words one after another."""
-    tables = _joint_tables(symbols.dtype, lengths)
-    block = lane_size * max(1, _BLOCK // lane_size)
-    lane_ends: list[Ints] = []
-    parts, offset = [], 0
-    for start in range(0, symbols.size, block):
-        part = symbols[start : start + block]
-        padding = -part.size % 4
-        if padding:
-            part = np.append(part, np.repeat(part[-1:], padding))
-        first_word, words, ends = _join_block(part, tables, offset)
-        if padding:
-            ends[-1] -= padding * int(lengths[part[-1]])
-        lane_ends.append(ends[lane_size // 4 - 1 :: lane_size // 4])
-        if ends.size % (lane_size // 4):
-            lane_ends.append(ends[-1:])
-        parts.append((first_word, words))
+def _join_codes(symbols: Symbols, lengths: NDArray[np.uint8], total_bits: int) -> tuple[bytes, Ints]:
+    """All code words one after another, and where every fourth ends, the last one included."""
+    codes, code_bits = reversed_codes(lengths).astype(np.uint64), lengths.astype(np.uint64)
+    stream = np.zeros(total_bits // 64 + 2, np.uint64)
+    all_ends, offset = [], 0
+    for first in range(0, symbols.size, _BLOCK):
+        part = symbols[first : first + _BLOCK].astype(np.intp)
+        word, size = (table.take(part, mode="clip") for table in (codes, code_bits))
+        if part.size % 4:  # no bits follow the last symbol
+            word, size = (np.append(table, np.zeros(-part.size % 4, np.uint64)) for table in (word, size))
+        for _ in range(2):
+            word = word[0::2] | word[1::2] << size[0::2]
+            size = size[0::2] + size[1::2]
+        ends = offset + np.cumsum(size.view(np.int64))
+        starts = ends - size.view(np.int64)
         offset = int(ends[-1])
-    stream = np.zeros(offset // 64 + 3, np.uint64)
-    for first_word, words in parts:
-        stream[first_word : first_word + words.size] |= words
-    content = bytearray(stream.astype("<u8", copy=False).tobytes()[: packed_size_bytes(offset, 1)])
-    if offset % 8:
-        content[-1] &= (1 << offset % 8) - 1  # what the padding left there
-    return np.diff(np.concatenate(lane_ends), prepend=0).astype(np.int64), bytes(content)
+        place, shift = starts >> 6, (starts & 63).view(np.uint64)
+        np.add.at(stream, place, word << shift)
+        over = np.flatnonzero(shift + size > 64)
+        np.add.at(stream, place[over] + 1, word[over] >> (64 - shift[over]))  # what did not fit
+        all_ends.append(ends)
+    return stream.astype("<u8").tobytes()[: packed_size_bytes(total_bits, 1)], np.concatenate(all_ends)
 
 
-def _joint_tables(dtype: np.dtype[Any], lengths: NDArray[np.uint8]) -> tuple[Words, Words]:
-    """Code words and lengths of single symbols; for bytes, of pairs seen as one 16-bit integer."""
-    codes = reversed_codes(lengths).astype(np.uint64)
-    length = np.where(lengths > 0, lengths, 128).astype(np.uint64)  # above any total of four
-    if dtype != np.uint8:
-        return codes, length
-    span = int(np.flatnonzero(lengths)[-1]) + 1
-    first_codes, first_length = np.zeros((2, 256), np.uint64)
-    first_codes[:span], first_length[:span] = codes[:span], length[:span]
-    shift = np.minimum(first_length, 63)
-    pair_codes = first_codes | codes[:span, None] << shift  # (second, first)
-    return pair_codes.reshape(-1), (first_length + length[:span, None]).reshape(-1)
-
-
-def _join_block(symbols: Symbols, tables: tuple[Words, Words], offset: int) -> tuple[int, Words, Ints]:
-    """Code a multiple of four symbols at bit ``offset``: first word's index, words, ends of fours."""
-    index = (symbols.view("<u2") if symbols.dtype == np.uint8 else symbols).astype(np.intp)
-    if int(index.max()) >= tables[0].size:
-        raise ValueError("a symbol has no code word: the counts are not those of the symbols.")
-    codes, length = (table.take(index, mode="clip") for table in tables)
-    while codes.size > symbols.size // 4:
-        codes = codes[0::2] | codes[1::2] << length[0::2]
-        length = length[0::2] + length[1::2]
-    if int(length.max()) > 64:
-        raise ValueError("a symbol has no code word: the counts are not those of the symbols.")
-    steps = length.view(np.int64)
-    ends = np.cumsum(steps)
-    ends += offset
-    starts = ends - steps
-    word = starts >> 6
-    shift = (starts & 63).view(np.uint64)
-    first = np.flatnonzero(word[1:] != word[:-1]) + 1
-    first = np.concatenate([[0], first])
-    last = np.append(first[1:], word.size) - 1  # the only one in its word that can reach the next
-    words = np.zeros(int(word[-1] - word[0]) + 2, np.uint64)
-    place = word[first] - word[0]
-    words[place] = np.bitwise_or.reduceat(codes << shift, first)
-    words[place + 1] |= codes[last] >> np.uint64(1) >> (np.uint64(63) - shift[last])
-    return int(word[0]), words, ends
-
-
-def _read_lane_index(reader: Reader, count: int, lengths: NDArray[np.uint8]) -> tuple[int, Ints]:
-    """Symbols in a lane and bits of each lane, checked against the shortest and longest code word."""
+def _read_lane_index(reader: Reader, count: int, lengths: NDArray[np.uint8]) -> tuple[Ints, Ints]:
+    """Symbols and bits of each lane, checked against the shortest and longest code word."""
     lane_size = 4 * reader.varint("Huffman lane size")
     if not 4 <= lane_size < count + 4:
         raise FormatError(f"Huffman: lanes of {lane_size} symbols in a sequence of {count}.")
-    lanes = -(-count // lane_size)
-    least = reader.varint("Huffman lane index")
+    needed = np.full(-(-count // lane_size), lane_size)
+    needed[-1] += count - int(needed.sum())
+    least = min(reader.varint("Huffman lane index"), 1 << 40)
     width_bits = reader.take(1, "Huffman lane index")[0]
-    if width_bits > 32 or least >= 1 << 40:
-        raise FormatError(f"Huffman: a lane index of {width_bits} bits from {least}.")
-    excess = unpack(reader.take(packed_size_bytes(lanes, width_bits), "lane index"), width_bits, lanes)
-    lane_bits = least + excess.astype(np.int64)
-    symbols = np.full(lanes, lane_size)
-    symbols[-1] = count - lane_size * (lanes - 1)
-    if (lane_bits < symbols * int(lengths.min())).any() or (lane_bits > symbols * int(lengths.max())).any():
+    lane_bits = least + reader.unpack(needed.size, width_bits, "Huffman lane index").astype(np.int64)
+    if (lane_bits < needed * int(lengths.min())).any() or (lane_bits > needed * int(lengths.max())).any():
         raise FormatError("Huffman: a lane is longer or shorter than its code words allow.")
-    return lane_size, lane_bits
+    return needed, lane_bits
 
 
-def _walk_lanes(bits: bytes, lane_bits: Ints, tables: WindowTables) -> list[NDArray[np.uint16]]:
-    """The windows that each lane sees, step by step: a list of ``(steps, lanes)``."""
+class _Tables(NamedTuple):
+    """What a window of the next ``bits`` bits holds ``(2**bits,)``."""
+
+    bits: int
+    symbols: NDArray[Any]  # up to eight whole symbols, in one integer
+    number: Ints  # how many they are
+    consumed_bits: Ints
+
+
+def _window_tables(
+    lengths: NDArray[np.uint8], used: Ints, dtype: np.dtype[Any], average_bits: float
+) -> _Tables:
+    """Tables that read several code words at once: as many as fit eight bytes and an average window."""
+    bits = max(WINDOW_BITS, int(lengths.max()))
+    most = 1
+    while most * 2 * dtype.itemsize <= 8 and most * 2 * average_bits <= bits:
+        most *= 2
+    symbol, length = np.zeros(1 << bits, np.uint64), np.zeros(1 << bits, np.int64)
+    codes = reversed_codes(lengths)
+    for letter in used.tolist():
+        matches = slice(int(codes[letter]), None, 1 << int(lengths[letter]))
+        symbol[matches], length[matches] = letter, lengths[letter]
+    rest = np.arange(1 << bits)
+    consumed_bits, number = np.zeros((2, rest.size), np.int64)
+    symbols = np.zeros_like(symbol)
+    for place in range(most):
+        step = length[rest]
+        whole = (number == place) & (consumed_bits + step <= bits)
+        symbols |= symbol[rest] * whole << np.uint64(8 * dtype.itemsize * place)
+        number += whole
+        consumed_bits += step * whole
+        rest >>= step * whole
+    return _Tables(bits, symbols.astype(f"<u{most * dtype.itemsize}"), number, consumed_bits)
+
+
+def _walk_lanes(bits: bytes, lane_bits: Ints, tables: _Tables) -> NDArray[np.uint16]:
+    """The windows that each lane sees, step by step ``(steps, lanes)``."""
     padded = bits + bytes(8)
     windows = np.empty(len(bits) + 4, np.int64)  # the four bytes from each byte on
     for first in range(4):
@@ -229,4 +193,23 @@ def _walk_lanes(bits: bytes, lane_bits: Ints, tables: WindowTables) -> list[NDAr
             tables.consumed_bits.take(window, mode="clip", out=byte)
             position += byte
         rounds.append(seen)
-    return rounds
+    return np.concatenate(rounds)
+
+
+def _expand(seen: NDArray[np.uint16], tables: _Tables, needed: Ints, dtype: np.dtype[Any]) -> Symbols:
+    """The first ``needed[lane]`` symbols of each lane, lane after lane."""
+    most = tables.symbols.itemsize // dtype.itemsize
+    ones = (np.arange(most) < np.arange(most + 1)[:, None]).view(np.uint8)
+    masks = ones.view(f"<u{most}").reshape(-1)  # [number] → that many true bytes
+    parts = []
+    for first in range(0, needed.size, _LANES_A_BLOCK):
+        lanes = slice(first, first + _LANES_A_BLOCK)
+        windows = seen[:, lanes].T.astype(np.intp, order="C")
+        total = np.cumsum(tables.number.take(windows, mode="clip"), axis=1)
+        if (total[:, -1] < needed[lanes]).any():
+            raise FormatError("Huffman: a lane holds fewer symbols than it should.")
+        np.minimum(total, needed[lanes, None], out=total)
+        total[:, 1:] -= total[:, :-1].copy()
+        keep = masks.take(total, mode="clip").view(np.bool_)
+        parts.append(tables.symbols.take(windows, mode="clip").view(dtype)[keep])
+    return np.concatenate(parts)

@@ -10,16 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from labkit.coding.bits import (
-    FormatError,
-    Reader,
-    pack,
-    pack_bitmap,
-    packed_size_bytes,
-    unpack,
-    unpack_bitmap,
-    varint,
-)
+from labkit.coding.bits import FormatError, Ints, Reader, pack, read_used, write_used
 
 __all__ = [
     "MAX_LENGTH_BITS",
@@ -141,37 +132,27 @@ def reversed_codes(lengths: ArrayLike) -> NDArray[np.uint32]:
 
 
 def write_lengths(lengths: NDArray[np.uint8], used: NDArray[np.bool_]) -> bytes:
-    """The code's table: how far symbols reach, a bitmap of those used, four bits a length."""
-    span = int(np.flatnonzero(used)[-1]) + 1 if used.any() else 0
-    table = varint(span) + pack_bitmap(used[:span])
-    if used.sum() > 1:
-        table += pack(lengths[used] - 1, 4)
-    return table
+    """The code's table: which symbols are used, and four bits for each one's length."""
+    return write_used(used) + (pack(lengths[used] - 1, 4) if used.sum() > 1 else b"")
 
 
-def read_lengths(reader: Reader, alphabet_size: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """The lengths ``(alphabet_size,)`` that :func:`write_lengths` wrote, and which symbols are used.
+def read_lengths(reader: Reader, alphabet_size: int) -> tuple[NDArray[np.uint8], Ints]:
+    """The lengths ``(alphabet_size,)`` that :func:`write_lengths` wrote, and the used symbols.
 
     Raises:
         FormatError: if the table is cut short or is not a complete prefix code.
     """
-    span = reader.varint("code table")
-    if span > alphabet_size:
-        raise FormatError(f"code table: symbol {span - 1} in an alphabet of {alphabet_size}.")
-    used = np.zeros(alphabet_size, np.bool_)
-    used[:span] = unpack_bitmap(reader.take(packed_size_bytes(span, 1), "code table"), span)
-    if span and not used[span - 1]:
-        raise FormatError("code table: the last symbol of its bitmap is unused.")
+    used = read_used(reader, alphabet_size)
     lengths = np.zeros(alphabet_size, np.uint8)
-    count = int(used.sum())
-    if count > 1:
-        lengths[used] = unpack(reader.take(packed_size_bytes(count, 4), "code table"), 4, count) + 1
-        if (1 << (MAX_LENGTH_BITS - lengths[used].astype(np.int64))).sum() != 1 << MAX_LENGTH_BITS:
-            raise FormatError("code table: the lengths are not those of a complete prefix code.")
+    if used.size > 1:
+        given = reader.unpack(used.size, 4, "code lengths").astype(np.int64) + 1
+        lengths[used] = given
+        if (1 << MAX_LENGTH_BITS - given).sum() != 1 << MAX_LENGTH_BITS:
+            raise FormatError("code lengths: not those of a complete prefix code.")
     return lengths, used
 
 
-def _package_merge(weights: NDArray[np.int64], limit_bits: int) -> NDArray[np.uint8]:
+def _package_merge(weights: Ints, limit_bits: int) -> NDArray[np.uint8]:
     """Lengths ``(n,)`` for ascending ``weights``: the coin collector's problem, level by level.
 
     A level's list holds the symbols and the pairs of the list below, by weight. Of the top list
@@ -194,7 +175,7 @@ def _package_merge(weights: NDArray[np.int64], limit_bits: int) -> NDArray[np.ui
     return lengths
 
 
-def _as_counts(counts: ArrayLike) -> NDArray[np.int64]:
+def _as_counts(counts: ArrayLike) -> Ints:
     """Counts as a flat int64 array."""
     count = np.asarray(counts)
     if count.size and (count.dtype.kind not in "iu" or count.min() < 0 or count.ndim != 1):

@@ -1,59 +1,60 @@
 """rANS over interleaved lanes: codes close to the entropy, also below one bit a symbol (Duda 2013).
 
-A state ``x`` in [2**16, 2**32) absorbs a symbol of frequency ``f`` out of 2**12 that starts at slot
-``c`` as ``x → (x // f << 12) + x % f + c``; before it would overflow, its low 16 bits go out. A
+A state ``x`` in [2**16, 2**32) absorbs a symbol of frequency ``f`` out of 2**14 that starts at slot
+``c`` as ``x → (x // f << 14) + x % f + c``; before it would overflow, its low 16 bits go out. A
 decoder runs the steps backwards. Symbol ``i`` belongs to lane ``i % lanes``; all lanes share one
 stream of 16-bit words, so that a step of all lanes is a dozen NumPy calls. A lane costs 3 bytes: of
 its final state's 32 bits, 16 were there before the first symbol and about 8 are not filled.
 
-A symbol may come with a context that both sides know: every context has its own frequencies.
-Layout: precision, frequencies, lanes, states, words.
-Leaves out: what a context is (:mod:`labkit.coding.density`); the number of symbols.
+Pruned filters differ much in density. By density, each lane reads a run of the sequence and keeps
+a running share of nonzeros, in 16-bit fixed point; the frequencies depend on its square root.
+Layout: frequencies, lanes, states, words.
+Leaves out: the number of symbols, which the caller keeps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from labkit.coding.bits import FormatError, Reader, Symbols, index_dtype, varint
-from labkit.coding.frequencies import count_in_context, fit_frequencies, read_table, write_table
+from labkit.coding.bits import (
+    FormatError,
+    Ints,
+    Reader,
+    Symbols,
+    count_symbols,
+    index_dtype,
+    read_used,
+    varint,
+    write_used,
+)
+from labkit.coding.huffman import entropy_bits
 
-__all__ = ["NextContexts", "clamp_lanes", "decode", "encode"]
+__all__ = ["decode", "density_contexts", "encode", "quantize_frequencies"]
 
 LEAST_STATE = 1 << 16
 MAX_LANES = 4096
 MAX_STEPS = 1 << 16  # bounds a decoder's time on a file that claims many symbols in few bytes
-
-Ints = NDArray[np.int64]
-NextContexts = Callable[[Symbols], Ints]  # the last step's symbols (at first none) → this step's contexts
-
-
-def clamp_lanes(lanes: int, count: int) -> int:
-    """The number of lanes nearest to ``lanes`` that a sequence of ``count`` symbols may have."""
-    return min(max(lanes, 1, -(-count // MAX_STEPS)), MAX_LANES, max(count, 1))
+BYTES_A_LANE = 800  # about 0.4 % of the size goes to the lanes
+DENSITY_CONTEXTS = 16
+DENSITY_RATE = 4  # the share of nonzeros forgets with a time constant of 2**rate symbols
+FIRST_SHARE = 8191
+_BUCKETS = np.array([math.isqrt(level) for level in range(256)])  # share · 256 → context
 
 
 def encode(
-    symbols: ArrayLike,
-    alphabet_size: int,
-    *,
-    contexts: ArrayLike | None = None,
-    context_count: int = 1,
-    lanes: int | None = None,
+    symbols: ArrayLike, alphabet_size: int, *, by_density: bool = False, lanes: int | None = None
 ) -> bytes:
     """Code integers ``(n,)`` in [0, alphabet_size).
 
     Args:
         symbols: the sequence, flattened in C order.
         alphabet_size: at most 65,536.
-        contexts: the context of each symbol ``(n,)``, in [0, context_count).
-        context_count: how many contexts there are, at most 256.
-        lanes: how many interleaved states; by default 0.9 % of a small size is spent on them, 0.4 % of
-            one above 400 kB.
+        by_density: let the frequencies depend on how dense the nonzeros before a symbol are.
+        lanes: how many interleaved states; more are faster and cost 3 bytes each. About 0.4 % of the
+            size by default.
 
     Returns:
         The frequencies, the lanes' final states and the words.
@@ -62,48 +63,35 @@ def encode(
         ValueError: if a symbol is outside the alphabet.
     """
     array: Symbols = np.ascontiguousarray(symbols, index_dtype(alphabet_size)).reshape(-1)
-    counts = count_in_context(array, contexts, (context_count, alphabet_size))
-    frequencies, precision_bits, cost_bits = fit_frequencies(counts)
-    table = write_table(frequencies, precision_bits)
-    if (counts.sum(axis=0) > 0).sum() < 2:
-        return table
+    counts = count_symbols(array, alphabet_size)
     if lanes is None:
-        size_bytes = int(cost_bits) // 8
-        lanes = max(min(size_bytes // 330, 512), size_bytes // 800)
-    lanes = clamp_lanes(lanes, array.size)
-    entry: Symbols = array if contexts is None else np.asarray(contexts, np.int64) * alphabet_size + array
+        lanes = int(entropy_bits(counts) * array.size) // (8 * BYTES_A_LANE)
+    lanes = min(max(lanes, 1, -(-array.size // MAX_STEPS)), MAX_LANES, max(array.size, 1))
+    padding = np.full(-array.size % lanes, counts.argmax(), array.dtype)  # so that all steps are whole
+    padded = np.append(array, padding)
+    rows = padded.reshape(lanes, -1).T if by_density else padded.reshape(-1, lanes)  # (steps, lanes)
+    entries = density_contexts(rows) * alphabet_size + rows if by_density else rows
+    contexts = DENSITY_CONTEXTS if by_density else 1
+    counts = count_symbols(entries.reshape(-1), contexts * alphabet_size).reshape(contexts, -1)
+    precision_bits = _precision_bits(alphabet_size)
+    frequencies = np.stack([quantize_frequencies(row, precision_bits) for row in counts])
+    table = b"".join(map(_write_frequencies, frequencies))
+    if frequencies.any(axis=0).sum() < 2:
+        return table
     starts = np.cumsum(frequencies, axis=1) - frequencies
-    states, words = _absorb(
-        starts.astype(np.uint16).take(entry),
-        frequencies.astype(np.int32).take(entry),
-        lanes,
-        precision_bits,
-    )
+    states, words = _absorb(entries, starts.reshape(-1), frequencies.reshape(-1), precision_bits)
     return table + varint(lanes) + states.astype("<u4").tobytes() + words.astype("<u2").tobytes()
 
 
-def decode(
-    data: bytes,
-    count: int,
-    alphabet_size: int,
-    *,
-    contexts: Callable[[int], NextContexts] | None = None,
-    context_count: int = 1,
-) -> Symbols:
+def decode(data: bytes, count: int, alphabet_size: int, *, by_density: bool = False) -> Symbols:
     """The ``count`` symbols that :func:`encode` coded, uint8 up to 256 letters, else uint16.
-
-    Args:
-        data: the bytes.
-        count: how many symbols they hold.
-        alphabet_size: as given to the encoder.
-        contexts: given the number of lanes, a function that names the contexts of step after step.
-        context_count: as given to the encoder.
 
     Raises:
         FormatError: if the bytes are not an encoding of ``count`` symbols.
     """
     reader = Reader(data)
-    frequencies, precision_bits = read_table(reader, (context_count, alphabet_size))
+    context_count = DENSITY_CONTEXTS if by_density else 1
+    frequencies = np.stack([_read_frequencies(reader, alphabet_size) for _ in range(context_count)])
     used = np.flatnonzero(frequencies.any(axis=0))
     if used.size < 2 or not count:
         if bool(used.size) != bool(count):
@@ -117,85 +105,142 @@ def decode(
     if reader.left_bytes % 2 or states.min() < LEAST_STATE:
         raise FormatError("rANS: half a word, or a state below 2**16.")
     words = np.frombuffer(reader.take(reader.left_bytes, "rANS words"), "<u2").astype(np.int64)
-    slots = _slot_tables(frequencies, precision_bits)
-    return _release(states, words, slots, count, contexts(lanes) if contexts else None)
+    slots = _slot_tables(frequencies, alphabet_size)
+    rows = np.empty((-(-count // lanes), lanes), index_dtype(alphabet_size))
+    share = np.full(lanes, FIRST_SHARE) if by_density else None
+    _release(states, words, slots, rows, _precision_bits(alphabet_size), share)
+    return (rows.T if by_density else rows).reshape(-1)[:count]
 
 
-class _Slots(NamedTuple):
-    """What each of ``contexts << precision`` slots means."""
+def quantize_frequencies(counts: ArrayLike, precision_bits: int) -> Ints:
+    """Frequencies ``(alphabet,)`` that sum to 2**precision_bits, at least 1 where a symbol occurs.
 
-    symbol: Symbols
-    frequency: Ints
-    offset: Ints  # within its symbol
-    precision_bits: int
+    The rounding is the one that costs fewest bits for these counts.
+
+    >>> quantize_frequencies([6, 0, 2, 0], 12).tolist()
+    [3072, 0, 1024, 0]
+
+    Raises:
+        ValueError: if more symbols occur than there are slots.
+    """
+    count = np.asarray(counts, np.int64)
+    used = count > 0
+    slots = 1 << precision_bits
+    if used.sum() > slots:
+        raise ValueError(f"{int(used.sum())} symbols do not fit {precision_bits} bits of precision.")
+    frequencies = np.maximum(count * slots // max(int(count.sum()), 1), used)
+    if not used.any():
+        return frequencies
+    excess = int(frequencies.sum()) - slots
+    while True:  # costs are convex, so what no exchange of one slot improves is best
+        gain = count * np.log2((frequencies + 1) / np.maximum(frequencies, 1))
+        fewer_bits = np.log2(np.maximum(frequencies, 2) / np.maximum(frequencies - 1, 1))
+        loss = np.where(frequencies > 1, count * fewer_bits, np.inf)
+        taker, giver = np.argmax(gain), np.argmin(loss)
+        if excess == 0 and gain[taker] <= loss[giver] * (1 + 1e-9):
+            return frequencies
+        if excess <= 0:
+            frequencies[taker] += 1
+        if excess >= 0:
+            frequencies[giver] -= 1
+        excess -= int(np.sign(excess))
 
 
-def _slot_tables(frequencies: Ints, precision_bits: int) -> _Slots:
-    """The decoder's tables; a context that never occurs leaves its slots at zero."""
-    contexts, alphabet_size = frequencies.shape
-    size = 1 << precision_bits
-    symbol = np.zeros((contexts, size), index_dtype(alphabet_size))
-    starts = np.cumsum(frequencies, axis=1) - frequencies
-    for row, frequency in zip(symbol, frequencies, strict=True):
-        row[: frequency.sum()] = np.repeat(np.arange(alphabet_size), frequency)
-    offset = np.arange(size) - np.take_along_axis(starts, symbol.astype(np.intp), axis=1)
-    frequency = np.take_along_axis(frequencies, symbol.astype(np.intp), axis=1)
-    return _Slots(symbol.reshape(-1), frequency.reshape(-1), offset.reshape(-1), precision_bits)
+def _precision_bits(alphabet_size: int) -> int:
+    """A table of 2**14 slots stays in a near cache; a large alphabet needs more."""
+    return 14 if alphabet_size <= 1 << 12 else 16
+
+
+def _write_frequencies(frequencies: Ints) -> bytes:
+    """The used symbols and their frequencies; the last follows from the sum."""
+    used = frequencies > 0
+    return write_used(used) + b"".join(map(varint, frequencies[used][:-1].tolist()))
+
+
+def _read_frequencies(reader: Reader, alphabet_size: int) -> Ints:
+    """The frequencies ``(alphabet_size,)`` that :func:`_write_frequencies` wrote."""
+    frequencies = np.zeros(alphabet_size, np.int64)
+    used = read_used(reader, alphabet_size)
+    if used.size:
+        given = [reader.varint("frequencies") for _ in used[:-1]]
+        last = (1 << _precision_bits(alphabet_size)) - sum(given)
+        if min(given, default=1) < 1 or last < 1:
+            raise FormatError("frequencies: they do not sum to a power of two.")
+        frequencies[used] = [*given, last]
+    return frequencies
+
+
+def density_contexts(rows: Symbols) -> Ints:
+    """The context of each symbol of each step ``(steps, lanes)``, from the lane's symbols before it."""
+    contexts = np.empty(rows.shape, np.int64)
+    share = np.full(rows.shape[1], FIRST_SHARE)
+    for context, row in zip(contexts, rows, strict=True):
+        context[:] = _BUCKETS.take(share >> 8)
+        _follow_density(share, row)
+    return contexts
+
+
+def _follow_density(share: Ints, symbols: Symbols) -> None:
+    """Change each lane's share of nonzeros by one more symbol."""
+    share += ((symbols != 0) * ((1 << 16) - 1) - share) >> DENSITY_RATE
+
+
+def _slot_tables(frequencies: Ints, alphabet_size: int) -> tuple[Symbols, Ints, Ints]:
+    """Symbol, its frequency and the offset in its share, for each slot of each context in turn."""
+    frequency = frequencies.copy()
+    frequency[~frequencies.any(axis=1), 0] = 1 << _precision_bits(alphabet_size)  # a context never used
+    frequency = frequency.reshape(-1)
+    entry = np.repeat(np.arange(frequency.size), frequency)
+    offset = np.arange(entry.size) - (np.cumsum(frequency) - frequency)[entry]
+    return (entry % alphabet_size).astype(index_dtype(alphabet_size)), frequency[entry], offset
 
 
 def _absorb(
-    starts: NDArray[np.uint16], frequencies: NDArray[np.int32], lanes: int, precision_bits: int
+    entries: Symbols, starts: Ints, frequencies: Ints, precision_bits: int
 ) -> tuple[Ints, NDArray[np.uint16]]:
     """Final states ``(lanes,)`` and words, in the order in which a decoder reads them."""
-    states = np.full(lanes, LEAST_STATE, np.int64)
-    words = [np.zeros(0, np.uint16)]
-    for first in range((starts.size - 1) // lanes * lanes, -1, -lanes):
-        frequency = frequencies[first : first + lanes].astype(np.int64)
-        state = states[: frequency.size]
+    state = np.full(entries.shape[1], LEAST_STATE, np.int64)
+    words = []
+    for row in entries[::-1]:
+        frequency = frequencies.take(row)
         full = np.flatnonzero(state >= frequency << (32 - precision_bits))
         large = state[full]
         words.append(large.astype(np.uint16))
         state[full] = large >> 16
         quotient = (state / frequency).astype(np.int64)  # exact below 2**53
-        state += quotient * ((1 << precision_bits) - frequency) + starts[first : first + lanes]
-    return states, np.concatenate(words[::-1])
+        state += quotient * ((1 << precision_bits) - frequency) + starts.take(row)
+    return state, np.concatenate(words[::-1])
 
 
 def _release(
-    states: Ints, words: Ints, slots: _Slots, count: int, contexts: NextContexts | None
-) -> Symbols:
-    """Run :func:`_absorb` backwards; every word must be used and every state end as it began."""
-    symbols = np.empty(count, slots.symbol.dtype)
-    slot, frequency, offset = np.empty((3, states.size), np.int64)
-    small = np.empty(states.size, np.bool_)
-    low_bits, precision, sixteen, least = (
-        np.array(value)
-        for value in ((1 << slots.precision_bits) - 1, slots.precision_bits, 16, LEAST_STATE)
-    )  # as arrays they are faster than as integers
-    state, row, position = states, symbols[:0], 0
-    for first in range(0, count, states.size):
-        if count - first < states.size:
-            state, slot, frequency, offset = (
-                part[: count - first] for part in (state, slot, frequency, offset)
-            )
-            small = small[: count - first]
-        np.bitwise_and(state, low_bits, out=slot)
-        if contexts:
-            slot += contexts(row)[: slot.size] << slots.precision_bits
-        row = symbols[first : first + states.size]
-        slots.symbol.take(slot, mode="clip", out=row)
-        slots.frequency.take(slot, mode="clip", out=frequency)
-        slots.offset.take(slot, mode="clip", out=offset)
-        np.right_shift(state, precision, out=state)
+    state: Ints,
+    words: Ints,
+    slots: tuple[Symbols, Ints, Ints],
+    rows: Symbols,
+    precision_bits: int,
+    share: Ints | None,
+) -> None:
+    """Run :func:`_absorb` backwards into ``rows`` ``(steps, lanes)``; every word must be used."""
+    symbols, frequencies, offsets = slots
+    slot, frequency, offset = np.empty((3, state.size), np.int64)
+    position = 0
+    for row in rows:
+        np.bitwise_and(state, (1 << precision_bits) - 1, out=slot)
+        if share is not None:
+            slot += _BUCKETS.take(share >> 8) << precision_bits
+        symbols.take(slot, mode="clip", out=row)
+        if share is not None:
+            _follow_density(share, row)
+        frequencies.take(slot, mode="clip", out=frequency)
+        offsets.take(slot, mode="clip", out=offset)
+        np.right_shift(state, precision_bits, out=state)
         np.multiply(state, frequency, out=state)
         np.add(state, offset, out=state)
-        np.less(state, least, out=small)
-        refill = small.nonzero()[0]
+        refill = (state < LEAST_STATE).nonzero()[0]
         if refill.size:
             start, position = position, position + refill.size
             if position > words.size:
                 raise FormatError("rANS: the words end before the symbols do.")
-            state[refill] = (state[refill] << sixteen) | words[start:position]
-    if position < words.size or (states != LEAST_STATE).any():
+            state[refill] = (state[refill] << 16) | words[start:position]
+    if position < words.size or (state != LEAST_STATE).any():
         raise FormatError("rANS: the states do not end as an encoder begins.")
-    return symbols
