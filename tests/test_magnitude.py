@@ -200,6 +200,15 @@ def test_sparsity_counts_exact_zeros_of_prunable_weights_only():
     assert total_sparsity(model) == 161 / 186
 
 
+def test_an_empty_layer_has_empty_masks_and_no_zeros():
+    model = nn.Sequential(nn.Conv2d(2, 3, 1), nn.Linear(4, 3))
+    model[1].weight = nn.Parameter(torch.zeros(0, 4))
+    for masks in (layer_masks(model, 0.5), global_masks(model, 0.5), deviation_masks(model, 0.5)):
+        apply_masks(model, masks)
+        assert masks["1.weight"].shape == (0, 4)
+    assert sparsity_by_layer(model)["1.weight"] == 0.0
+
+
 # Applying masks
 
 

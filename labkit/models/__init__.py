@@ -1,4 +1,4 @@
-"""Network definitions, and the question which of a network's weights may be pruned.
+"""Network definitions, and which of a network's weights may be pruned and how many are zero.
 
 Leaves out: training and compression.
 """
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from labkit.models.resnet import ResNet20
 
-__all__ = ["ResNet20", "prunable_weights"]
+__all__ = ["ResNet20", "prunable_weights", "total_sparsity"]
 
 
 def prunable_weights(model: nn.Module) -> dict[str, Tensor]:
@@ -25,3 +25,13 @@ def prunable_weights(model: nn.Module) -> dict[str, Tensor]:
         for name, module in model.named_modules()
         if isinstance(module, nn.Conv2d | nn.Linear)
     }
+
+
+def total_sparsity(model: nn.Module) -> float:
+    """Share of exact zeros among all prunable weights; batch normalization and biases not counted.
+
+    It is 0 for a model without prunable weights.
+    """
+    weights = prunable_weights(model).values()
+    zeros = sum(int((weight == 0).sum()) for weight in weights)
+    return zeros / max(1, sum(weight.numel() for weight in weights))

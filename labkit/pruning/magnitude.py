@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from labkit.models import prunable_weights
+from labkit.models import prunable_weights, total_sparsity
 
 __all__ = [
     "Masks",
@@ -137,17 +137,11 @@ def apply_masks(model: nn.Module, masks: Mapping[str, Tensor]) -> None:
 
 
 def sparsity_by_layer(model: nn.Module) -> dict[str, float]:
-    """Share of exact zeros in each prunable weight, in the model's order."""
+    """Share of exact zeros in each prunable weight, in the model's order; 0 for an empty weight."""
     return {
-        name: int((weight == 0).sum()) / weight.numel() for name, weight in prunable_weights(model).items()
+        name: int((weight == 0).sum()) / max(1, weight.numel())
+        for name, weight in prunable_weights(model).items()
     }
-
-
-def total_sparsity(model: nn.Module) -> float:
-    """Share of exact zeros among all prunable weights; batch normalization and biases not counted."""
-    weights = prunable_weights(model).values()
-    zeros = sum(int((weight == 0).sum()) for weight in weights)
-    return zeros / max(1, sum(weight.numel() for weight in weights))
 
 
 def _require_share(sparsity: float) -> None:

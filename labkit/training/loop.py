@@ -21,7 +21,7 @@ from tqdm import tqdm
 from labkit import repro
 from labkit.data import Dataset
 from labkit.data.augment import normalize, random_crop, random_flip
-from labkit.models import prunable_weights
+from labkit.models import total_sparsity
 from labkit.training.evaluate import evaluate
 
 __all__ = ["Callback", "EpochRecord", "TrainConfig", "fit", "learning_rate", "loss_prefix"]
@@ -123,7 +123,7 @@ def fit(
         result = evaluate(model, dataset, dataset.validation)
         mean = sum(losses) / len(losses)
         seconds = time.perf_counter() - start
-        records.append(EpochRecord(epoch, mean, result.loss, result.top1, _sparsity(model), seconds))
+        records.append(EpochRecord(epoch, mean, result.loss, result.top1, total_sparsity(model), seconds))
         bar.set_postfix(loss=f"{mean:.3f}", validation=f"{result.top1:.1f} %")
         if resume is not None:
             _save(resume, model, optimizer, records)
@@ -202,13 +202,6 @@ def _batches(
         if dataset.flip:
             images = random_flip(images, generator)
         yield images, dataset.train.labels[rows]
-
-
-def _sparsity(model: nn.Module) -> float:
-    """Share of prunable weights that are exactly zero; 0 for a model without any."""
-    weights = prunable_weights(model).values()
-    zeros = sum(int((weight == 0).sum()) for weight in weights)
-    return zeros / max(1, sum(weight.numel() for weight in weights))
 
 
 def _save(path: Path, model: nn.Module, optimizer: torch.optim.SGD, records: list[EpochRecord]) -> None:
