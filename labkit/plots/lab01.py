@@ -6,6 +6,7 @@ Leaves out: the runs themselves (labkit.linear and the notebook).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,6 +18,7 @@ from labkit.tables import Cell, show_table
 __all__ = ["NEAR", "plot_curves", "plot_recovery", "plot_runs", "show_finals", "show_summary"]
 
 NEAR = 0.1  # a weight below this that is not exactly 0 counts as a near zero
+LINES = ("-", "--", "-.", ":")
 FLOOR = 1e-12  # losses below this are rounding and are not drawn
 
 
@@ -63,32 +65,33 @@ def plot_runs(
     """
     columns = 2 if len(runs) == 1 else 3
     rows = -(-(len(runs) + 1) // columns)
-    figure, axes = new_figure(title, rows=rows, columns=columns, size=(6.8, 0.9 + 1.75 * rows))
+    figure, axes = new_figure(title, rows=rows, columns=columns, size=(8.2, 0.9 + 2.0 * rows))
     losses, *panels = axes
     stop = None if steps is None else steps + 1
     _draw_losses(losses, {name: run.losses[:stop] for name, run in runs.items()})
     for axis, (name, run) in zip(panels, runs.items(), strict=False):
         for index, path in enumerate(run.weights[:stop].T):
             axis.plot(path, color=COLOURS[index], linewidth=1.2, label=f"$w_{index}$")
-        axis.set(title=name, xlabel="step", ylabel="weight")
+        axis.set(title=name, xlabel="step")
         if magnify:
             axis.set_yscale("symlog", linthresh=NEAR)
             axis.set_yticks([-1, -NEAR, 0, NEAR, 1], ["−1", "−0.1", "0", "0.1", "1"])
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=9)
+    _align(axes, [run.weights[:stop] for run in runs.values()], columns)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
     for spare in panels[len(runs) :]:
         spare.set_axis_off()
     if len(runs) > 1:
         place = panels[-1] if len(panels) > len(runs) else losses
-        place.legend(*losses.get_legend_handles_labels(), title="loss", fontsize=8, title_fontsize=8)
+        place.legend(*losses.get_legend_handles_labels(), title="loss", fontsize=9, title_fontsize=9)
     show_figure(figure, alt=alt, data=_series(runs, steps))
 
 
 def plot_curves(title: str, curves: Mapping[str, Array], *, ylabel: str, alt: str) -> None:
     """One panel with a positive quantity per step for each run, on a log axis."""
-    figure, [axis] = new_figure(title, size=(5.6, 2.7))
+    figure, [axis] = new_figure(title, size=(7.2, 3.2))
     _draw_losses(axis, curves)
     axis.set_ylabel(ylabel)
-    axis.legend(fontsize=8)
+    axis.legend(fontsize=9)
     show_figure(
         figure,
         alt=alt,
@@ -101,6 +104,7 @@ def plot_recovery(
     samples: tuple[Sequence[int], Mapping[str, Sequence[float]]],
     strengths: tuple[Sequence[float], Mapping[str, Sequence[float]]],
     *,
+    settings: tuple[str, str],
     alt: str,
 ) -> None:
     """Left: true features among the ten largest weights against n. Right: F1 of the nonzeros against λ.
@@ -109,19 +113,21 @@ def plot_recovery(
         title: the claim.
         samples: the values of n, and the share found by each method at each.
         strengths: the values of λ, and the F1 score of each method at each.
+        settings: what each panel holds fixed, e.g. ``("λ = 0.1", "n = 60")``.
         alt: the figure in words.
     """
-    figure, [left, right] = new_figure(title, columns=2, size=(6.8, 3.0))
-    for axis, (positions, curves) in ((left, samples), (right, strengths)):
+    figure, [left, right] = new_figure(title, columns=2, size=(8.4, 3.8))
+    for axis, (positions, curves), setting in zip(
+        (left, right), (samples, strengths), settings, strict=True
+    ):
         for name, curve in curves.items():
             index = list(samples[1]).index(name)
-            axis.plot(
-                positions, curve, color=COLOURS[index], marker=MARKERS[index], markersize=5, label=name
-            )
-        axis.set_ylim(-0.03, 1.05)
+            style: Any = {"color": COLOURS[index], "marker": MARKERS[index], "linestyle": LINES[index % 4]}
+            axis.plot(positions, curve, **style, markersize=9 - 1.2 * index, label=name)  # all stay visible
+        axis.set(ylim=(-0.03, 1.05), title=setting)
     left.set(xlabel="samples n", ylabel="true features in the top 10")
     right.set(xlabel="λ", ylabel="F1 of the exact nonzeros", xscale="log")
-    left.legend(fontsize=8)
+    left.legend(fontsize=9)
     data: dict[str, Sequence[object]] = {"n": list(samples[0]), "λ": list(strengths[0])}
     data |= {f"{name}, by n": list(curve) for name, curve in samples[1].items()}
     data |= {f"{name}, by λ": list(curve) for name, curve in strengths[1].items()}
@@ -130,17 +136,27 @@ def plot_recovery(
 
 def _draw_losses(axis: Axes, curves: Mapping[str, Array]) -> None:
     """Curves on a log axis; they end where they fall to the level of rounding."""
-    styles = ("-", "--", "-.", ":")
     for index, (name, curve) in enumerate(curves.items()):
         shown = np.where(curve > FLOOR, curve, np.nan)
-        axis.semilogy(shown, styles[index % 4], color=COLOURS[-1 - index], label=name)
+        axis.semilogy(shown, LINES[index % 4], color=COLOURS[-1 - index], label=name)
     axis.set(xlabel="step", ylabel="loss ‖Xw − y‖²")
 
 
+def _align(axes: Sequence[Axes], paths: Sequence[Array], columns: int) -> None:
+    """The same steps in every panel, the same weights in every panel of weights, labels once a row."""
+    losses, *panels = axes
+    losses.set_xlim(panels[0].get_xlim())
+    low, high = min(path.min() for path in paths), max(path.max() for path in paths)
+    for place, axis in enumerate(panels[: len(paths)], 1):
+        axis.set_ylim(1.1 * low, 1.1 * high)
+        if place == 1 or place % columns == 0:
+            axis.set_ylabel("weight")
+
+
 def _series(runs: Mapping[str, Trajectory], steps: int | None) -> dict[str, list[object]]:
-    """What a figure of runs plots, thinned to at most 21 steps."""
+    """What a figure of runs plots, thinned to at most 11 steps."""
     length = steps if steps is not None else len(next(iter(runs.values())).losses) - 1
-    shown = list(range(0, length + 1, max(1, length // 20)))
+    shown = list(range(0, length + 1, max(1, length // 10)))
     data: dict[str, list[object]] = {"step": list(shown)}
     for name, run in runs.items():
         data[f"{name}: loss"] = [_plain(value) for value in run.losses[shown]]

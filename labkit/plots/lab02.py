@@ -36,7 +36,7 @@ def plot_training(title: str, records: Sequence[EpochRecord]) -> None:
         title: the claim.
         records: one an epoch, in order.
     """
-    figure, (left, right) = new_figure(title, columns=2, size=(7.0, 3.0))
+    figure, (left, right) = new_figure(title, columns=2, size=(8.2, 3.4))
     epochs = [record.epoch + 1 for record in records]
     train = [record.train_loss for record in records]
     validation = [record.validation_loss for record in records]
@@ -76,7 +76,7 @@ def plot_accuracy(
         dense: accuracy of the unpruned network in per cent, drawn as a horizontal line.
         zoom: whether to repeat the range just around ``dense`` in a second panel.
     """
-    figure, panels = new_figure(title, columns=1 + zoom, size=(7.6, 4.2) if zoom else (7.0, 4.2))
+    figure, panels = new_figure(title, columns=1 + zoom, size=(8.8, 4.8) if zoom else (8.0, 4.6))
     measured = {name: sorted(points) for name, points in curves.items()}
     reported = {name: sorted(points) for name, points in (reference or {}).items()}
     for axes in panels:
@@ -90,7 +90,7 @@ def plot_accuracy(
     if zoom:
         panels[1].set_ylim(dense - 4, dense + 2)
         panels[1].set_title("close to the dense network", fontsize=10)
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=9)
     spoken = [f"{name}: {_spoken(points)}" for name, points in (measured | reported).items()]
     data = {name: [list(point) for point in points] for name, points in (measured | reported).items()}
     show_figure(figure, alt=f"{title}. Test accuracy by sparsity. {'. '.join(spoken)}.", data=data)
@@ -103,7 +103,7 @@ def plot_layers(title: str, rules: Mapping[str, Mapping[str, float]]) -> None:
         title: the claim.
         rules: sparsity in per cent by layer, by rule; the same layers in each.
     """
-    figure, (axes,) = new_figure(title, size=(7.0, 4.4))
+    figure, (axes,) = new_figure(title, size=(8.4, 4.8))
     layers = list(next(iter(rules.values())))
     for index, (name, sparsity) in enumerate(rules.items()):
         heights = [sparsity[layer] for layer in layers]
@@ -131,7 +131,7 @@ def plot_filter_norms(
         masks: bool, the weights' shapes, True where kept.
         layers: which to draw, one panel each.
     """
-    figure, panels = new_figure(title, columns=len(layers), size=(7.0, 3.2))
+    figure, panels = new_figure(title, columns=len(layers), size=(8.6, 3.8))
     data: dict[str, Sequence[object]] = {}
     spoken = []
     for axes, layer in zip(panels, layers, strict=True):
@@ -159,7 +159,7 @@ def plot_retraining(title: str, rows: Sequence[tuple[str, float, float, float]],
         rows: (label, sparsity, accuracy before, accuracy after), all in per cent.
         dense: accuracy of the unpruned network in per cent.
     """
-    figure, (axes,) = new_figure(title, size=(7.0, 3.8))
+    figure, (axes,) = new_figure(title, size=(8.2, 4.4))
     _, sparsity, before, after = zip(*rows, strict=True)
     axes.axhline(dense, color="#555555", linewidth=1, label="dense network")
     axes.vlines(sparsity, before, after, color="#999999", linewidth=1.5)
@@ -170,7 +170,7 @@ def plot_retraining(title: str, rows: Sequence[tuple[str, float, float, float]],
     for index, (label, x, low, _) in enumerate(sorted(rows, key=lambda row: row[1])):
         side, gap = ("left", 8) if index % 2 else ("right", -8)  # neighbours must not overlap
         axes.annotate(label, (x, low), (gap, -14), textcoords="offset points", ha=side, fontsize=9)
-    axes.margins(x=0.12, y=0.12)
+    axes.margins(x=0.16, y=0.12)
     _finish(axes, "sparsity (% of weights at zero)", "test accuracy (%)", legend=True)
     spoken = [f"{label} at {x:.1f} %: {low:.1f} to {high:.1f} %" for label, x, low, high in rows]
     show_figure(
@@ -192,7 +192,7 @@ def plot_epochs(title: str, runs: Mapping[str, Sequence[EpochRecord]]) -> None:
         title: the claim.
         runs: records by name of the run.
     """
-    figure, panels = new_figure(title, columns=3, size=(7.6, 3.4))
+    figure, panels = new_figure(title, columns=3, size=(8.8, 3.8))
     data: dict[str, Sequence[object]] = {}
     spoken = []
     for index, (name, records) in enumerate(runs.items()):

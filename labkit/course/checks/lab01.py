@@ -42,7 +42,8 @@ def _differences(w: np.ndarray, features: np.ndarray, targets: np.ndarray) -> np
 
 def _gradient_and_step(expect: Expect, loss_gradient: Answer, gradient_step: Answer) -> None:
     """01.1: the gradient against finite differences, the step against its definition."""
-    factor = "L is a sum of squares, with no ½ and no mean: compare with (L(w+h) − L(w−h)) / 2h."
+    factor = "L is a sum of squares, with no ½ and no mean, and its gradient points to where L grows: "
+    factor += "compare with (L(w+h) − L(w−h)) / 2h."
     tall = np.array([[1.0, 2], [0, -1], [3, 1], [2, 2]])
     for name, w, features, targets in (
         ("w = 0, the lab's X and y", np.zeros(5), X, Y),
@@ -139,7 +140,9 @@ def _soft(expect: Expect, soft_threshold: Answer) -> None:
 
 def _trimmed(expect: Expect, trimmed: Answer) -> None:
     """01.5: the best choice of which entries to spare, found by trying all."""
-    which = "Only the smallest magnitudes shrink; the large ones come back unchanged."
+    which = (
+        "Only the smallest magnitudes shrink, by the threshold and not past 0; the others are unchanged."
+    )
     ties = "Exactly `smallest` entries shrink; of equal magnitudes the lowest index is spared, as in 01.2."
     for w, t, smallest, hint in (
         ([0.3, -2.0, 1.5, 0.1, -0.7], 0.2, 3, which),
