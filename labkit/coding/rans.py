@@ -223,24 +223,26 @@ def _release(
     """Run :func:`_absorb` backwards into ``rows`` ``(steps, lanes)``; every word must be used."""
     symbols, frequencies, offsets = slots
     slot, frequency, offset = np.empty((3, state.size), np.int64)
+    constants = ((1 << precision_bits) - 1, precision_bits, 16, LEAST_STATE)
+    low_bits, precision, sixteen, least = map(np.array, constants)  # faster than as integers
     position = 0
     for row in rows:
-        np.bitwise_and(state, (1 << precision_bits) - 1, out=slot)
+        np.bitwise_and(state, low_bits, out=slot)
         if share is not None:
-            slot += _BUCKETS.take(share >> 8) << precision_bits
+            slot += _BUCKETS.take(share >> 8) << precision
         symbols.take(slot, mode="clip", out=row)
         if share is not None:
             _follow_density(share, row)
         frequencies.take(slot, mode="clip", out=frequency)
         offsets.take(slot, mode="clip", out=offset)
-        np.right_shift(state, precision_bits, out=state)
+        np.right_shift(state, precision, out=state)
         np.multiply(state, frequency, out=state)
         np.add(state, offset, out=state)
-        refill = (state < LEAST_STATE).nonzero()[0]
+        refill = (state < least).nonzero()[0]
         if refill.size:
             start, position = position, position + refill.size
             if position > words.size:
                 raise FormatError("rANS: the words end before the symbols do.")
-            state[refill] = (state[refill] << 16) | words[start:position]
+            state[refill] = (state[refill] << sixteen) | words[start:position]
     if position < words.size or (state != LEAST_STATE).any():
         raise FormatError("rANS: the states do not end as an encoder begins.")
