@@ -328,7 +328,7 @@ def test_results_hold_only_tables_with_a_reference_column(tmp_path: Path) -> Non
     assert text.endswith(
         "## 02 Pruning ResNet-20\n\n**One-shot \\| 80 %**\n\n"
         "| method | top-1 (%) | Reference (%) |\n| --- | ---: | ---: |\n"
-        "| a\\|b&lt;c | 87.5 | – |\n| d | 1 | 87.86 |\n"
+        "| a\\|b&lt;c | 87.50 | – |\n| d | 1 | 87.86 |\n"
     )
     assert "Sparse" not in text
     assert "no comparison" not in text
