@@ -13,6 +13,8 @@ import numpy as np
 
 __all__ = ["CheckFailed", "Expect", "check"]
 
+SHOWN_ENTRIES = 24  # a message shows arrays up to this size whole
+
 
 class CheckFailed(AssertionError):
     """An answer gave something else than expected; the message says what, where and a hint."""
@@ -67,15 +69,19 @@ class Expect:
             raise self._failure(given, _show(expected), f"{type(got).__name__} {_show(got)}", hint)
         if actual.shape != wanted.shape:
             raise self._failure(given, f"shape {wanted.shape}", f"shape {actual.shape}", hint)
-        if not np.allclose(actual, wanted, atol=atol, rtol=rtol):
-            raise self._failure(given, _show(expected), _show(got), hint)
+        same = np.isclose(actual, wanted, atol=atol, rtol=rtol)
+        if not same.all():
+            raise self._failure(given, *_show_difference(got, expected, same), hint)
         self.count += 1
 
     def equal(self, got: Any, expected: Any, *, given: str, hint: str) -> None:
         """One case: ``got`` equals ``expected`` exactly, shape included."""
         actual, wanted = _as_array(got), np.asarray(_as_array(expected))
-        if actual is None or actual.shape != wanted.shape or not np.array_equal(actual, wanted):
+        if actual is None or actual.shape != wanted.shape:
             raise self._failure(given, _show(expected), _show(got), hint)
+        same = np.asarray(actual == wanted)
+        if not same.all():
+            raise self._failure(given, *_show_difference(got, expected, same), hint)
         self.count += 1
 
     def true(self, condition: bool, *, given: str, expected: str, got: Any, hint: str) -> None:
@@ -100,12 +106,25 @@ def _as_array(value: Any) -> np.ndarray | None:
         return None
 
 
+def _show_difference(got: Any, expected: Any, same: np.ndarray) -> tuple[str, str]:
+    """Texts of what was expected and got; of large arrays only the first entry that differs."""
+    if same.size <= SHOWN_ENTRIES:
+        return _show(expected), _show(got)
+    actual, wanted = np.asarray(_as_array(got)), np.asarray(_as_array(expected))
+    index = tuple(int(i) for i in np.argwhere(~same)[0])
+    place = ", ".join(map(str, index))
+    return (
+        f"{wanted[index]!s} at index [{place}] of shape {wanted.shape}",
+        f"{actual[index]!s} there; {int((~same).sum())} of {same.size} entries differ",
+    )
+
+
 def _show(value: Any) -> str:
     """A short text for a message: small values whole, large ones by shape."""
     array = _as_array(value)
     if array is None or array.dtype == object or array.ndim == 0:
         text = repr(value)
         return text if len(text) <= 300 else f"{text[:300]}… ({len(text)} characters)"
-    if array.size > 24:
+    if array.size > SHOWN_ENTRIES:
         return f"an array of shape {array.shape}, {np.count_nonzero(array)} of {array.size} not 0"
     return np.array2string(array, precision=6, separator=", ").replace("\n", "")
