@@ -121,7 +121,9 @@ def test_ctrl_c_leaves_no_kernel_and_nothing_half_written(tmp_path):
             "loop", f"import os, time\nopen('{number}.pid', 'w').write(str(os.getpid()))\ntime.sleep(600)"
         )
         write(tmp_path / f"{number}_long.ipynb", nbformat.v4.new_notebook(cells=[cell]))
+    # subtle: a process started in the background inherits that Ctrl-C is ignored.
     program = (
+        "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from pathlib import Path\nfrom labkit.course.execution import run_all\n"
         "run_all(sorted(Path().glob('*.ipynb')), jobs=2, out=Path('out'))"
     )

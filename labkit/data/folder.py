@@ -50,7 +50,7 @@ def _read(source: ImageFolder) -> Split:
     """Decode every image of ``source``, in its order."""
     paths = [path for path, _ in source.samples]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        pixels = list(tqdm(pool.map(_read_image, paths), "reading images", len(paths), disable=None))
+        pixels = list(tqdm(pool.map(_read_image, paths), "reading images", len(paths)))
     labels = torch.tensor([label for _, label in source.samples], dtype=torch.int64)
     return Split(torch.from_numpy(np.stack(pixels)), labels)
 

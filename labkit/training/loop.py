@@ -102,7 +102,7 @@ def fit(
         config: the hyperparameters.
         callback: acts before each epoch and after each step, e.g. to keep pruned weights at 0.
         resume: a file that holds the state after each epoch; continued from if it exists.
-        progress: whether to draw a bar on a terminal.
+        progress: whether to draw a bar, on stderr.
 
     Returns:
         One record an epoch, those before an interruption included.
@@ -115,7 +115,7 @@ def fit(
     optimizer, records = _prepare(model, config), list[EpochRecord]()
     if resume is not None and resume.is_file():
         records = _restore(resume, model, optimizer)
-    bar = tqdm(range(len(records), config.epochs), "epochs", disable=None if progress else True)
+    bar = tqdm(range(len(records), config.epochs), "epochs", disable=not progress)
     for epoch in bar:
         start = time.perf_counter()
         callback.before_epoch(model, epoch)
