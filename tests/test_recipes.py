@@ -5,12 +5,13 @@ import pytest
 import torch
 from tiny import same_state, tiny_dataset, tiny_network
 
-from labkit import recipes, repro
+from labkit import repro
 from labkit.data import load_dataset
 from labkit.models import prunable_weights
 from labkit.pruning.magnitude import total_sparsity
 from labkit.pruning.schedules import linear_ramp
 from labkit.recipes import RECIPES, Pruning, Recipe, fit_or_load, recorded, train, verify_prefix
+from labkit.recipes import make as recipes
 from labkit.training import TrainConfig, checkpoints, evaluate
 from labkit.training import loop as training_loop
 from labkit.training.checkpoints import CheckpointError

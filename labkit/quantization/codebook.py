@@ -19,6 +19,7 @@ from labkit.quantization.clustering import Initialization, kmeans
 
 __all__ = [
     "SharedWeights",
+    "owner",
     "share_layers",
     "share_weights",
     "shared_layers",
@@ -124,15 +125,17 @@ def share_layers(
         shared = share_weights(weight, clusters, initialization=initialization, seed=seed)
         weight.data = unshare_weights(shared)
         codebook = _Codebook(shared.indices, len(shared.codebook) - 1)
-        parametrize.register_parametrization(_layer(model, name), "weight", codebook)
+        parametrize.register_parametrization(owner(model, name), "weight", codebook)
     return model
 
 
 def unshare_layers(model: nn.Module) -> nn.Module:
     """A copy of ``model`` with ordinary weights of the same values, and the usual state-dict keys."""
     model = copy.deepcopy(model)
-    for name in shared_layers(model):
-        layer = _layer(model, name)
+    for name in prunable_weights(model):
+        layer = owner(model, name)
+        if not parametrize.is_parametrized(layer, "weight"):
+            continue
         weight = nn.Parameter(layer.weight.detach().clone())  # type: ignore[operator]
         # subtle: a copy has the class of its original, and remove_parametrizations works on the class.
         layer.__class__ = type(layer).__bases__[0]
@@ -145,7 +148,7 @@ def shared_layers(model: nn.Module) -> dict[str, SharedWeights]:
     """Codebook and indices of every shared weight of ``model`` by the weight's name, as they are now."""
     shared = {}
     for name in prunable_weights(model):
-        layer = _layer(model, name)
+        layer = owner(model, name)
         if parametrize.is_parametrized(layer, "weight"):
             parametrization = layer.parametrizations["weight"]  # type: ignore[index]
             codebook = functional.pad(parametrization.original.detach(), (1, 0))  # type: ignore
@@ -153,6 +156,6 @@ def shared_layers(model: nn.Module) -> dict[str, SharedWeights]:
     return shared
 
 
-def _layer(model: nn.Module, weight_name: str) -> nn.Module:
+def owner(model: nn.Module, weight_name: str) -> nn.Module:
     """The layer that a weight of :func:`prunable_weights` belongs to."""
     return model.get_submodule(weight_name.removesuffix("weight").removesuffix("."))

@@ -63,13 +63,17 @@ class EpochRecord:
 
 
 class Callback:
-    """Two places where a method may act on the model; the base class does nothing."""
+    """Where a method may act on training; the base class leaves it plain."""
 
     def before_epoch(self, model: nn.Module, epoch: int) -> None:
         """Called before the first step of ``epoch`` (counted from 0)."""
 
     def after_step(self, model: nn.Module) -> None:
         """Called after every optimizer step."""
+
+    def loss(self, inputs: Tensor, logits: Tensor, labels: Tensor) -> Tensor:  # noqa: ARG002
+        """What a step minimizes: cross-entropy. ``inputs`` are the normalized images of ``logits``."""
+        return functional.cross_entropy(logits, labels)
 
 
 def learning_rate(step: int, total_steps: int, config: TrainConfig) -> float:
@@ -181,7 +185,7 @@ def _run_epoch(
         inputs = normalize(images.to(device), dataset.mean, dataset.std)
         with torch.autocast(device.type, torch.bfloat16, enabled=repro.has_fast_bf16(device)):
             logits = model(inputs)
-        loss = functional.cross_entropy(logits.float(), labels.to(device))
+        loss = callback.loss(inputs, logits.float(), labels.to(device))
         if not math.isfinite(loss.item()):
             raise FloatingPointError(
                 f"loss is {loss.item()} at epoch {epoch}, step {step}; lower peak_lr or add warm-up."

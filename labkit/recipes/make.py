@@ -1,4 +1,4 @@
-"""Every shipped checkpoint as a recipe: what it starts from, how it is pruned, how it is trained.
+"""From a recipe to weights: train, store, load, and show that stored weights come from this code.
 
 :func:`fit_or_load` is what notebooks call; :func:`train` is ``labkit train``.
 Leaves out: the algorithms and the store, which this only combines.
@@ -9,9 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
-from typing import Literal
 
 from torch import nn
 
@@ -19,73 +18,28 @@ from labkit import repro
 from labkit.data import Dataset, load_dataset
 from labkit.models import ResNet20
 from labkit.pruning.magnitude import Masks, deviation_masks, global_masks, layer_masks
-from labkit.pruning.schedules import MaskKeeper, linear_ramp
-from labkit.training import Callback, TrainConfig, checkpoints, evaluate, fit
+from labkit.pruning.schedules import MaskKeeper
+from labkit.quantization.codebook import unshare_layers
+from labkit.quantization.modules import quantize_residual_blocks
+from labkit.quantization.trained import CodebookKeeper, cluster_layers
+from labkit.recipes.catalog import RECIPES, Recipe
+from labkit.training import Callback, checkpoints, evaluate, fit
 from labkit.training.checkpoints import CheckpointError, Entry
+from labkit.training.distillation import Distiller
 from labkit.training.loop import loss_prefix
 
-__all__ = ["RECIPES", "Pruning", "Recipe", "fit_or_load", "recorded", "train"]
+__all__ = ["fit_or_load", "recorded", "train", "verify_prefix"]
 
 # Twenty losses in bf16 differ a little between processors; a change of recipe, data or code moves
 # them far more (docs/decisions.md gives both figures).
 PREFIX_STEPS = 20
 PREFIX_TOLERANCE = 0.02
 
-RETRAINING = TrainConfig(epochs=20, peak_lr=0.05, warmup=0.1)
 RULES: dict[str, Callable[[nn.Module, float], Masks]] = {
     "layer": layer_masks,
     "deviation": deviation_masks,
     "global": global_masks,
 }
-
-
-@dataclass(frozen=True)
-class Pruning:
-    """Prune by ``rule`` to ``amounts[e]`` at the start of epoch e, then keep the last masks.
-
-    An amount is a sparsity for ``layer`` and ``global``, a number of standard deviations for
-    ``deviation``.
-    """
-
-    rule: Literal["layer", "deviation", "global"]
-    amounts: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How one checkpoint is made."""
-
-    name: str
-    description: str
-    config: TrainConfig
-    start: str | None = None  # the checkpoint it begins with; None: random weights
-    pruning: Pruning | None = None
-
-
-def _recipes() -> dict[str, Recipe]:
-    """The recipes of lab 02, in the order in which they can be made."""
-    dense = "resnet20"
-    recipes = [Recipe(dense, "ResNet-20, dense", TrainConfig())]
-    for s in (0.25, 0.5, 1.0):
-        pruning = Pruning("deviation", (s,))
-        text = f"pruned below {s} standard deviations a layer, retrained"
-        recipes.append(Recipe(f"resnet20-deviation-{s}", text, RETRAINING, dense, pruning))
-    for percent in (25, 50, 75):
-        pruning = Pruning("layer", (percent / 100,))
-        text = f"{percent} % of every layer pruned, retrained"
-        recipes.append(Recipe(f"resnet20-magnitude-{percent}", text, RETRAINING, dense, pruning))
-    ramp = tuple(linear_ramp(0.8, 10))
-    for name, text, rule, amounts in (
-        ("oneshot", "80 % of every layer pruned at once, retrained", "layer", (0.8,)),
-        ("iterative", "8 % more of every layer pruned each epoch up to 80 %", "layer", ramp),
-        ("global", "8 % more of all weights pruned each epoch up to 80 %", "global", ramp),
-    ):
-        pruning = Pruning(rule, amounts)  # type: ignore[arg-type]
-        recipes.append(Recipe(f"resnet20-{name}-80", text, RETRAINING, dense, pruning))
-    return {recipe.name: recipe for recipe in recipes}
-
-
-RECIPES = _recipes()
 
 
 def fit_or_load(name: str, dataset: Dataset) -> nn.Module:
@@ -108,7 +62,7 @@ def fit_or_load(name: str, dataset: Dataset) -> nn.Module:
         verify_prefix(recipe, dataset)
     elif mode == "full" or not is_current:
         _make(recipe, dataset)
-    model = _build(dataset)
+    model = _quantize(_build(dataset), recipe)
     model.load_state_dict(checkpoints.read_weights(dataset.name, name))
     return model.to(repro.choose_device()).eval()
 
@@ -148,7 +102,8 @@ def verify_prefix(recipe: Recipe, dataset: Dataset) -> list[float]:
             f"retrain it: `labkit train {recipe.name}`."
         )
     model = _starting_model(recipe, dataset)
-    losses = loss_prefix(model, dataset, recipe.config, callback=_callback(recipe), steps=PREFIX_STEPS)
+    callback = _callback(recipe, dataset)
+    losses = loss_prefix(model, dataset, recipe.config, callback=callback, steps=PREFIX_STEPS)
     for step, (got, want) in enumerate(zip(losses, entry.loss_prefix, strict=True)):
         if abs(got - want) > PREFIX_TOLERANCE * (1 + want):
             raise CheckpointError(
@@ -165,11 +120,18 @@ def _recipe(name: str) -> Recipe:
 
 
 def _recipe_hash(recipe: Recipe, dataset: Dataset) -> str:
-    """Changes with anything that decides the weights: the recipe, its start, the data's statistics."""
-    facts = asdict(recipe) | {"data": [dataset.name, dataset.mean, dataset.std, dataset.train.size]}
-    facts["start"] = _recipe_hash(_recipe(recipe.start), dataset) if recipe.start else None
+    """Changes with anything that decides the weights: the recipe, what it needs, the data's statistics."""
+    facts = {key: value for key, value in asdict(recipe).items() if value is not None}
+    facts["data"] = [dataset.name, dataset.mean, dataset.std, dataset.train.size]
+    facts["needs"] = [_recipe_hash(needed, dataset) for needed in _needs(recipe)]
     del facts["description"]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _needs(recipe: Recipe) -> list[Recipe]:
+    """The recipes whose weights this one uses: its start and its teacher."""
+    teacher = None if recipe.distillation is None else recipe.distillation.teacher
+    return [_recipe(name) for name in dict.fromkeys((recipe.start, teacher)) if name is not None]
 
 
 def _is_current(recipe: Recipe, dataset: Dataset) -> bool:
@@ -193,22 +155,36 @@ def _build(dataset: Dataset) -> nn.Module:
     return ResNet20(len(dataset.classes))
 
 
+def _quantize(model: nn.Module, recipe: Recipe) -> nn.Module:
+    """The model with the recipe's quantized layers, if it has any; the same state-dict keys."""
+    if recipe.quantization is None:
+        return model
+    return quantize_residual_blocks(model, **asdict(recipe.quantization))
+
+
 def _starting_model(recipe: Recipe, dataset: Dataset) -> nn.Module:
     """The model before its first step: random by the recipe's seed, or the start's weights."""
     repro.seed_everything(recipe.config.seed)
     model = _build(dataset)
     if recipe.start is not None:
         model.load_state_dict(checkpoints.read_weights(dataset.name, recipe.start))
-    return model
+    if recipe.sharing is not None:
+        model = cluster_layers(model, recipe.sharing.clusters)
+    return _quantize(model, recipe)
 
 
-def _callback(recipe: Recipe) -> Callback:
-    if recipe.pruning is None:
-        return Callback()
-    rule = RULES[recipe.pruning.rule]
-    return MaskKeeper(
-        {epoch: partial(_prune, rule, amount) for epoch, amount in enumerate(recipe.pruning.amounts)}
-    )
+def _callback(recipe: Recipe, dataset: Dataset) -> Callback:
+    """What acts on the model while it trains."""
+    callback = Callback() if recipe.sharing is None else CodebookKeeper()
+    if recipe.pruning is not None:
+        rule = RULES[recipe.pruning.rule]
+        amounts = enumerate(recipe.pruning.amounts)
+        callback = MaskKeeper({epoch: partial(_prune, rule, amount) for epoch, amount in amounts})
+    if recipe.distillation is None:
+        return callback
+    teacher, facts = _build(dataset), asdict(recipe.distillation)
+    teacher.load_state_dict(checkpoints.read_weights(dataset.name, facts.pop("teacher")))
+    return Distiller(teacher, **facts, inner=callback)
 
 
 def _prune(rule: Callable[[nn.Module, float], Masks], amount: float, model: nn.Module) -> Masks:
@@ -216,9 +192,10 @@ def _prune(rule: Callable[[nn.Module, float], Masks], amount: float, model: nn.M
 
 
 def _make(recipe: Recipe, dataset: Dataset) -> None:
-    """Train one recipe, and its start first where that is not up to date; store the result."""
-    if recipe.start is not None and not _is_whole(_recipe(recipe.start), dataset):
-        _make(_recipe(recipe.start), dataset)
+    """Train one recipe, and first what it needs where that is not up to date; store the result."""
+    for needed in _needs(recipe):
+        if not _is_whole(needed, dataset):
+            _make(needed, dataset)
     digest = _recipe_hash(recipe, dataset)
     target = checkpoints.weights_path(dataset.name, recipe.name)
     partial_state = target.with_name(f".{recipe.name}.{digest}.pt")
@@ -226,11 +203,11 @@ def _make(recipe: Recipe, dataset: Dataset) -> None:
         _starting_model(recipe, dataset),
         dataset,
         recipe.config,
-        callback=_callback(recipe),
+        callback=_callback(recipe, dataset),
         steps=PREFIX_STEPS,
     )
     model = _starting_model(recipe, dataset)
-    epochs = fit(model, dataset, recipe.config, callback=_callback(recipe), resume=partial_state)
+    epochs = fit(model, dataset, recipe.config, callback=_callback(recipe, dataset), resume=partial_state)
     test = evaluate(model, dataset, dataset.test)
     facts: dict[str, object] = {
         "recipe": asdict(recipe),
@@ -244,5 +221,5 @@ def _make(recipe: Recipe, dataset: Dataset) -> None:
         "environment": repro.environment_stamp(),
         "epochs": epochs,
     }
-    checkpoints.write_checkpoint(dataset.name, recipe.name, model.state_dict(), facts)
+    checkpoints.write_checkpoint(dataset.name, recipe.name, unshare_layers(model).state_dict(), facts)
     partial_state.unlink(missing_ok=True)

@@ -1,0 +1,17 @@
+"""Every shipped checkpoint as a recipe (catalog), and what turns recipes into weights (make)."""
+
+from labkit.recipes.catalog import RECIPES, Distillation, Pruning, Quantization, Recipe, Sharing
+from labkit.recipes.make import fit_or_load, recorded, train, verify_prefix
+
+__all__ = [
+    "RECIPES",
+    "Distillation",
+    "Pruning",
+    "Quantization",
+    "Recipe",
+    "Sharing",
+    "fit_or_load",
+    "recorded",
+    "train",
+    "verify_prefix",
+]

@@ -1,0 +1,127 @@
+"""What each shipped checkpoint starts from, how it is pruned and quantized, and how it is trained.
+
+A new optional part of a recipe is None by default: what is None does not enter a recipe's hash, so
+that checkpoints made before the part existed stay up to date.
+Leaves out: the training (make).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from labkit.pruning.schedules import linear_ramp
+from labkit.training import TrainConfig
+
+__all__ = ["RECIPES", "Distillation", "Pruning", "Quantization", "Recipe", "Sharing"]
+
+RETRAINING = TrainConfig(epochs=20, peak_lr=0.05, warmup=0.1)
+DENSE = "resnet20"
+PRUNED = "resnet20-global-80"
+
+
+@dataclass(frozen=True)
+class Pruning:
+    """Prune by ``rule`` to ``amounts[e]`` at the start of epoch e, then keep the last masks.
+
+    An amount is a sparsity for ``layer`` and ``global``, a number of standard deviations for
+    ``deviation``. Without amounts the zeros of the start are kept.
+    """
+
+    rule: Literal["layer", "deviation", "global"]
+    amounts: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """Train with the residual blocks' convolutions rounded to ``bits`` bits."""
+
+    bits: int
+    scheme: Literal["asymmetric", "symmetric"]
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """Train with ``clusters`` nonzero values a layer; the zeros of the start are kept."""
+
+    clusters: int
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """Learn from the checkpoint ``teacher`` too, with that weight and temperature."""
+
+    teacher: str
+    weight: float
+    temperature: float
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one checkpoint is made."""
+
+    name: str
+    description: str
+    config: TrainConfig
+    start: str | None = None  # the checkpoint it begins with; None: random weights
+    pruning: Pruning | None = None
+    quantization: Quantization | None = None
+    sharing: Sharing | None = None
+    distillation: Distillation | None = None
+
+
+def _pruned() -> Iterator[Recipe]:
+    """Lab 02: a dense network, and what magnitude pruning makes of it."""
+    yield Recipe(DENSE, "ResNet-20, dense", TrainConfig())
+    for s in (0.25, 0.5, 1.0):
+        text = f"pruned below {s} standard deviations a layer, retrained"
+        yield Recipe(f"resnet20-deviation-{s}", text, RETRAINING, DENSE, Pruning("deviation", (s,)))
+    for percent in (25, 50, 75):
+        text = f"{percent} % of every layer pruned, retrained"
+        pruning = Pruning("layer", (percent / 100,))
+        yield Recipe(f"resnet20-magnitude-{percent}", text, RETRAINING, DENSE, pruning)
+    ramp = tuple(linear_ramp(0.8, 10))
+    text = "80 % of every layer pruned at once, retrained"
+    yield Recipe("resnet20-oneshot-80", text, RETRAINING, DENSE, Pruning("layer", (0.8,)))
+    text = "8 % more of every layer pruned each epoch up to 80 %"
+    yield Recipe("resnet20-iterative-80", text, RETRAINING, DENSE, Pruning("layer", ramp))
+    text = "8 % more of all weights pruned each epoch up to 80 %"
+    yield Recipe(PRUNED, text, RETRAINING, DENSE, Pruning("global", ramp))
+
+
+def _quantized() -> Iterator[Recipe]:
+    """Lab 03: quantization-aware fine-tuning of the dense and of the globally pruned network."""
+    for bits in (5, 4, 3, 2):
+        quantization = Quantization(bits, "asymmetric")
+        text = f"{bits}-bit residual blocks, fine-tuned"
+        yield Recipe(f"resnet20-quantized-{bits}", text, RETRAINING, DENSE, quantization=quantization)
+        text = f"80 % of all weights pruned, {bits}-bit residual blocks, fine-tuned"
+        yield Recipe(
+            f"{PRUNED}-quantized-{bits}", text, RETRAINING, PRUNED, Pruning("global", ()), quantization
+        )
+
+
+def _compressed() -> Iterator[Recipe]:
+    """Lab 05: the classic pipeline, and the recipe for the smallest file, with three seeds."""
+    start, short = DENSE, replace(RETRAINING, epochs=10)
+    for percent in (50, 60, 64):
+        name, pruning = f"resnet20-pipeline-{percent}", Pruning("layer", (percent / 100,))
+        yield Recipe(name, f"{percent} % of every layer pruned, 10 epochs", short, start, pruning)
+        start = name
+    for seed in (1, 2):
+        config, pruning = replace(RETRAINING, seed=seed), Pruning("global", tuple(linear_ramp(0.8, 10)))
+        yield Recipe(f"{PRUNED}-seed{seed}", f"as {PRUNED}, seed {seed}", config, DENSE, pruning)
+    teacher = Distillation(DENSE, weight=0.9, temperature=4.0)
+    ramp = tuple(linear_ramp(0.9, 12))
+    for seed in (0, 1, 2):
+        sparse, config = f"resnet20-distilled-90-seed{seed}", replace(RETRAINING, epochs=30, seed=seed)
+        text = f"90 % of all weights pruned in 12 epochs, taught by the dense network, seed {seed}"
+        yield Recipe(sparse, text, config, DENSE, Pruning("global", ramp), distillation=teacher)
+        text = f"the same with 4 shared values a layer, seed {seed}"
+        config = replace(RETRAINING, epochs=12, peak_lr=0.02, seed=seed)
+        name = f"resnet20-shared-90-seed{seed}"
+        yield Recipe(name, text, config, sparse, sharing=Sharing(4), distillation=teacher)
+
+
+RECIPES = {recipe.name: recipe for part in (_pruned, _quantized, _compressed) for recipe in part()}
