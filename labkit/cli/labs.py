@@ -1,0 +1,82 @@
+"""Verbs for labs: run, record, report, lint."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from labkit import repro
+from labkit.cli.verbs import add_verb, chosen, listing, tell
+
+__all__ = ["add_verbs"]
+
+
+def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the verbs of this module."""
+    run = add_verb(verbs, "run", _run, "execute labs into reports/executed; the labs are not changed")
+    run.add_argument("labs", nargs="*", metavar="LAB", help="01, 01_slug or a path; default: all")
+    run.add_argument("--jobs", type=int, metavar="N", help="how many at a time; default: as memory allows")
+
+    record = add_verb(verbs, "record", _record, "execute labs and store their outputs in them")
+    record.add_argument("labs", nargs="*", metavar="LAB", help="01, 01_slug or a path")
+    record.add_argument("--all", action="store_true", help="every lab")
+
+    report = add_verb(verbs, "report", _report, "render the executed labs as web pages")
+    report.add_argument("--out", type=Path, metavar="FOLDER", help="default: reports")
+
+    lint = add_verb(verbs, "lint", _lint, "check the labs' structure and limits")
+    lint.add_argument("labs", nargs="*", metavar="LAB", help="01, 01_slug or a path; default: all")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    """Execute labs into ``reports/executed``."""
+    from labkit.course.execution import run_all
+
+    out = repro.home() / "reports" / "executed"
+    results = run_all(chosen(arguments.labs), jobs=arguments.jobs, out=out)
+    failed = [result.path.name for result in results if result.error is not None]
+    if failed:
+        print(f"labkit: {len(failed)} of {len(results)} failed: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _record(arguments: argparse.Namespace) -> int:
+    """Execute labs in place, then renew docs/results.md."""
+    from labkit.course.execution import record
+    from labkit.course.report import write_results
+
+    if not arguments.labs and not arguments.all:
+        raise ValueError(f"say which labs to record, or --all; there are {listing()}.")
+    paths = chosen([] if arguments.all else arguments.labs)
+    findings = [f"{path.name}: {finding}" for path in paths for finding in record(path)]
+    if any(path.parent.samefile(repro.home() / "labs") for path in paths):
+        write_results(repro.home() / "labs", repro.home() / "docs" / "results.md")
+    return tell(findings, f"recorded {len(paths)} notebooks")
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    """Render what ``labkit run`` left."""
+    from labkit.course.report import render_all
+
+    executed = repro.home() / "reports" / "executed"
+    if not executed.is_dir():
+        raise ValueError(f"there is nothing to render in {executed}; run `labkit run` first.")
+    pages = render_all(executed, arguments.out or repro.home() / "reports")
+    print(f"{len(pages)} pages, see {pages[-1]}")
+    return 0
+
+
+def _lint(arguments: argparse.Namespace) -> int:
+    """List what breaks a limit."""
+    from labkit.course.lint import lint
+    from labkit.course.notebooks import parse
+
+    paths = chosen(arguments.labs)
+    findings = []
+    for path in paths:
+        try:
+            findings += [f"{path.name}: {finding}" for finding in lint(parse(path))]
+        except ValueError as error:  # names the file itself
+            findings.append(str(error))
+    return tell(findings, f"{len(paths)} notebooks keep every limit")
