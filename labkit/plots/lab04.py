@@ -1,0 +1,213 @@
+"""Figures of lab 04: what sharing weights costs, where centroids lie, how long code words are.
+
+Every function draws, writes alt text from the numbers it was given, and shows the figure.
+Leaves out: measuring anything; the title, which is the claim, comes from the notebook.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from labkit.plots.figure import COLOURS, MARKERS, new_figure, show_figure
+
+__all__ = [
+    "plot_bits",
+    "plot_centroids",
+    "plot_convergence",
+    "plot_histograms",
+    "plot_lengths",
+    "plot_tree",
+]
+
+Floats = NDArray[np.float64]
+
+
+def plot_bits(
+    title: str, here: Mapping[int, float], reference: Mapping[int, float], *, dense: tuple[float, float]
+) -> None:
+    """Test accuracy against bits an index, with that of the network in float beside each curve.
+
+    Args:
+        title: the claim.
+        here: accuracy in per cent by bits.
+        reference: the same, as others reported it.
+        dense: accuracy without sharing, here and in the reference.
+    """
+    figure, (axes,) = new_figure(title, size=(7.4, 4.2))
+    curves = {"here": here, "reference 001": reference}
+    for index, ((name, points), level) in enumerate(zip(curves.items(), dense, strict=True)):
+        colour, bits = COLOURS[index], sorted(points)
+        axes.axhline(level, color=colour, linewidth=1, linestyle=":", label=f"{name}, 32-bit float")
+        axes.plot(bits, [points[b] for b in bits], color=colour, marker=MARKERS[index], label=name)
+    axes.set_xticks(sorted(here))
+    _finish(axes, "bits an index", "test accuracy (%)", legend=True)
+    spoken = ", ".join(f"{here[b]:.1f} % at {b} bits" for b in sorted(here, reverse=True))
+    reported = ", ".join(f"{reference[b]:.1f} % at {b}" for b in sorted(reference, reverse=True))
+    show_figure(
+        figure,
+        alt=f"{title}. Test accuracy here: {spoken}; in float {dense[0]:.1f} %. Reference 001: {reported}.",
+        data={
+            "bits": list(here),
+            "here (%)": list(here.values()),
+            "reference (%)": [reference.get(bits) for bits in here],
+        },
+    )
+
+
+def plot_histograms(title: str, before: Mapping[str, Floats], after: Mapping[str, Floats]) -> None:
+    """Weights of some layers as a histogram, and the few values that sharing leaves, as stems.
+
+    Args:
+        title: the claim.
+        before: weights by layer, any shape.
+        after: the same weights once shared.
+    """
+    figure, panels = new_figure(title, columns=len(before), size=(8.8, 3.8))
+    data: dict[str, Sequence[object]] = {}
+    spoken = []
+    for axes, (layer, weight) in zip(panels, before.items(), strict=True):
+        counts, edges = np.histogram(weight, bins=40)
+        values, uses = np.unique(after[layer], return_counts=True)
+        axes.stairs(counts, edges, color=COLOURS[4], fill=True, label="before: 40 bins")
+        axes.vlines(values, 0, uses, color=COLOURS[1], linewidth=1.5, label="after: shared values")
+        axes.plot(values, uses, "o", color=COLOURS[1], markersize=4)
+        axes.set_title(layer, fontsize=10)
+        _finish(axes, "weight", "weights" if axes is panels[0] else "")
+        data |= {f"{layer}: value": values.tolist(), f"{layer}: weights": uses.tolist()}
+        spoken.append(
+            f"{layer}: {weight.size} weights from {weight.min():.2f} to {weight.max():.2f} become "
+            f"{len(values)} values from {values[0]:.2f} to {values[-1]:.2f}"
+        )
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=9)
+    show_figure(figure, alt=f"{title}. {'; '.join(spoken)}.", data=data)
+
+
+def plot_convergence(
+    title: str, errors: Mapping[str, Mapping[int, float]], milliseconds: Mapping[str, float]
+) -> None:
+    """Squared error after some Lloyd steps, one line a start; how long all of it took in the legend.
+
+    Args:
+        title: the claim.
+        errors: squared error times 1000 by number of steps, by start.
+        milliseconds: time of the start and of all steps, by start.
+    """
+    figure, (axes,) = new_figure(title, size=(7.8, 4.2))
+    data: dict[str, Sequence[object]] = {}
+    spoken = []
+    for index, (kind, curve) in enumerate(errors.items()):
+        steps, heights = list(curve), list(curve.values())
+        label = f"{kind} ({milliseconds[kind]:.0f} ms)"
+        axes.plot(steps, heights, color=COLOURS[index], marker=MARKERS[index], label=label)
+        data |= {"steps": steps, f"{kind} (error · 1000)": heights, f"{kind} (ms)": [milliseconds[kind]]}
+        spoken.append(f"{kind}: {heights[0]:.0f} at the start, {heights[-1]:.0f} after {steps[-1]} steps")
+    axes.set_yscale("log")
+    _finish(axes, "Lloyd steps", "squared error · 1000, all layers", legend=True)
+    show_figure(figure, alt=f"{title}. Squared error times 1000. {'; '.join(spoken)}.", data=data)
+
+
+def plot_centroids(title: str, values: Floats, centroids: Mapping[str, tuple[Floats, Floats]]) -> None:
+    """Where the centroids lie in the histogram of a layer's nonzero weights.
+
+    Args:
+        title: the claim.
+        values: the nonzero weights ``(n,)``.
+        centroids: at the start and after all steps, by name of the start.
+    """
+    figure, panels = new_figure(title, columns=len(centroids), size=(8.8, 4.0))
+    data: dict[str, Sequence[object]] = {}
+    spoken = []
+    counts, edges = np.histogram(values, bins=80)
+    for axes, (kind, (start, end)) in zip(panels, centroids.items(), strict=True):
+        axes.stairs(counts, edges, color=COLOURS[4], fill=True, label="weights that were kept")
+        below = -0.05 * counts.max()
+        axes.plot(start, [below] * len(start), "|", color=COLOURS[6], markersize=9, label="at the start")
+        axes.plot(end, [2 * below] * len(end), "|", color=COLOURS[1], markersize=9, label="after all steps")
+        axes.set_title(kind, fontsize=10)
+        _finish(axes, "weight", "weights in a bin" if axes is panels[0] else "")
+        data |= {f"{kind}: start": start.tolist(), f"{kind}: end": end.tolist()}
+        inner = [int((np.abs(places) < np.abs(values).min()).sum()) for places in (start, end)]
+        spoken.append(
+            f"{kind}: {inner[0]} of {len(start)} centroids in the gap, {inner[1]} after all steps"
+        )
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
+    show_figure(figure, alt=f"{title}. {'; '.join(spoken)}.", data=data)
+
+
+def plot_tree(title: str, codes: Mapping[int, str], counts: Sequence[int], values: Sequence[float]) -> None:
+    """The binary tree of a prefix code, root to the left, with word, value and count at each leaf.
+
+    Args:
+        title: the claim.
+        codes: at least two words by symbol.
+        counts: how often each symbol occurs.
+        values: the weight each symbol stands for.
+    """
+    figure, (axes,) = new_figure(title, size=(8.4, 0.5 * len(codes) + 1.4))
+    leaves = sorted(codes, key=codes.__getitem__)
+    heights = {codes[symbol]: -float(row) for row, symbol in enumerate(leaves)}
+    deepest = max(map(len, heights))
+    prefixes = {word[:end] for word in heights for end in range(len(word))}
+    for node in sorted(prefixes, key=len, reverse=True):
+        children = [(bit, node + bit) for bit in "01" if node + bit in heights]
+        heights[node] = sum(heights[child] for _, child in children) / len(children)
+        for bit, child in children:
+            x, y = (len(node), len(node), len(child)), (heights[node], heights[child], heights[child])
+            axes.plot(x, y, color=COLOURS[int(bit)], linewidth=1.5)
+            axes.text(len(child) - 0.5, heights[child] + 0.12, bit, color=COLOURS[int(bit)], ha="center")
+    axes.plot([len(node) for node in prefixes], [heights[node] for node in prefixes], "o", color="#555555")
+    for symbol in leaves:
+        place = (len(codes[symbol]), heights[codes[symbol]])
+        axes.plot(*place, "s", color=COLOURS[2])
+        text = f"  {codes[symbol]:<{deepest}}  {values[symbol]:+.3f}  {counts[symbol]} ×"
+        axes.text(deepest, place[1], text, family="monospace", va="center")
+        axes.plot((place[0], deepest), (place[1], place[1]), color="#999999", linewidth=0.7, linestyle=":")
+    axes.set_xlim(-0.2, deepest * 1.75)
+    axes.set_xticks(range(deepest + 1))
+    axes.set_yticks([])
+    _finish(axes, "bits read", "")
+    spoken = [f"{codes[s]} for {values[s]:+.3f}, {counts[s]} times" for s in leaves]
+    columns = {"code": [codes[s] for s in leaves], "count": [counts[s] for s in leaves]}
+    data = columns | {"value": [values[s] for s in leaves]}
+    show_figure(figure, alt=f"{title}. The code words: {'; '.join(spoken)}.", data=data)
+
+
+def plot_lengths(
+    title: str, layers: Sequence[str], figures: Mapping[str, Sequence[tuple[float, float]]]
+) -> None:
+    """Average code length and entropy of every layer, one pair of lines a network.
+
+    Args:
+        title: the claim.
+        layers: names, from input to output.
+        figures: (average length, entropy) of each layer in bits, by network.
+    """
+    figure, (axes,) = new_figure(title, size=(8.4, 4.8))
+    data: dict[str, Sequence[object]] = {"layer": list(layers)}
+    spoken = []
+    for index, (name, pairs) in enumerate(figures.items()):
+        lengths, entropies = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+        colour, marker = COLOURS[index], MARKERS[index]
+        axes.plot(layers, lengths, color=colour, marker=marker, label=f"{name}: average length")
+        axes.plot(layers, entropies, color=colour, linestyle=":", label=f"{name}: entropy")
+        data |= {f"{name}: average length (bits)": lengths, f"{name}: entropy (bits)": entropies}
+        gap = max(length - entropy for length, entropy in pairs)
+        spoken.append(
+            f"{name}: {min(lengths):.2f} to {max(lengths):.2f} bits, at most {gap:.2f} above the entropy"
+        )
+    axes.tick_params(axis="x", labelrotation=90)
+    axes.set_ylim(bottom=0)
+    _finish(axes, "layer, from input to output", "bits a weight", legend=True)
+    show_figure(figure, alt=f"{title}. {'; '.join(spoken)}.", data=data)
+
+
+def _finish(axes: Axes, x: str, y: str, *, legend: bool = False) -> None:
+    """Label the axes."""
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    if legend:
+        axes.legend(fontsize=9, frameon=False)
