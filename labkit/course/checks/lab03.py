@@ -33,7 +33,7 @@ TRIPLE = "return levels, scale, shift"
 PASSES = "backward hands on the gradient as it came, for every weight, whatever forward did with it"
 # No value of these lies near the middle between two levels, at the bits they are used with.
 MIXED = [0.31, -0.62, 0.0, 1.27, -0.08, 0.84, 0.0, -0.29, 0.55, 0.02]
-WIDE = [[-2.6, 0.0, 0.37], [1.1, -0.45, 0.9], [0.16, -1.9, 0.0]]
+WIDE = [[-2.6, 0.0, 0.43], [1.1, -0.45, 0.9], [0.16, -1.97, 0.0]]
 
 
 def affine(expect: Expect, quantize: Answer, dequantize: Answer) -> None:
@@ -110,6 +110,9 @@ def asymmetric(expect: Expect, answer: Answer) -> None:
         ([-0.9, 0.3, 0.7, 1.0], 1, "1 bit has two values, one of them 0"),
     ):
         _rounding_case(expect, answer, values, bits, _asymmetric_oracle(values, bits), why)
+    given, why = "bits = 2, weight = [-1, -0.6, 0, 0.6, 1]", "clamp: both ends may round outwards"
+    got = expect.call(answer, torch.tensor([-1.0, -0.6, 0.0, 0.6, 1.0]), 2, given=given, hint=why)
+    _holds(expect, got.unique().numel() <= 4, given, "at most 4 different values", got, why)
     _straight_through(expect, answer)
 
 
@@ -142,10 +145,6 @@ def swap_blocks(expect: Expect, answer: Answer) -> None:
     wanted = ["layer1.0", "layer1.2.0", "layer2.inner.conv1", "layer2.inner.shortcut.0", "layer3"]
     why = "all convolutions whose name begins with one of the three attributes, shortcuts too; none else"
     _holds(expect, marked == wanted, given, f"swapped: {', '.join(wanted)}", ", ".join(marked), why)
-    convolutions = [name for name, module in modules.items() if type(module) is nn.Conv2d]
-    kept = ["conv1", *(f"{name}.convolution" for name in wanted), "layer30", "head"]
-    why = "list the modules before you replace the first, or the swapped ones are found again"
-    _holds(expect, sorted(convolutions) == sorted(kept), given, f"Conv2d at {kept}", convolutions, why)
     why = "swap in a deep copy; the model that was given stays as it is"
     same = types == [type(module) for module in model.modules()]
     _holds(expect, same, given, "the model that was given unchanged", "it has swapped modules", why)
@@ -161,12 +160,11 @@ def swap_blocks(expect: Expect, answer: Answer) -> None:
 
 def concept_answers(expect: Expect, answer: Answer) -> None:
     """03.6: every statement judged; whether rightly is not said here."""
-    given = "concept_answers()"
-    got = expect.call(answer, given=given, hint="return a dict from statement to True or False")
-    _same_keys(expect, got, QUESTIONS, given)
+    got = expect.call(answer, given="no input", hint="return a dict from statement to True or False")
+    _same_keys(expect, got, QUESTIONS, "no input")
     for key in QUESTIONS:
         form, why = f"True or False for {key!r}", "write it without quotation marks"
-        _holds(expect, isinstance(got[key], bool), given, form, got[key], why)
+        _holds(expect, isinstance(got[key], bool), "no input", form, got[key], why)
 
 
 class _Marked(nn.Module):
@@ -207,17 +205,14 @@ def _asymmetric_oracle(values: Any, bits: int) -> np.ndarray:
     return scale * (np.clip(np.rint(x / scale) + zero_point, 0, 2**bits - 1) - zero_point)
 
 
-def _rounding_case(
-    expect: Expect, answer: Answer, values: Any, bits: int, expected: np.ndarray, why: str
-) -> None:
+def _rounding_case(expect: Expect, answer: Answer, values: Any, bits: int, right: Any, why: str) -> None:
     """The rounded weights, exact zeros where the weights are 0, and the weights left alone."""
     weight = torch.tensor(values)
     given, kept = f"bits = {bits}, weight = {values}", weight.clone()
     got = expect.call(answer, weight, bits, given=given, hint=why)
-    expect.close(got, expected, given=given, hint=why, atol=2e-6, rtol=1e-5)
+    expect.close(got, right, given=given, hint=why, atol=2e-6, rtol=1e-5)
     zeros = got[kept == 0]
-    exact = "a weight of 0 must come back as exactly 0, not nearly"
-    _holds(expect, bool((zeros == 0).all()), given, "zeros that stay zeros", zeros, exact)
+    _holds(expect, bool((zeros == 0).all()), given, "exact zeros at zeros", zeros, "the grid has a 0")
     _holds(expect, torch.equal(weight, kept), given, "the weight unchanged", weight, "compute with a copy")
 
 

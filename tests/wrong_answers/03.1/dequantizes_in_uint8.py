@@ -1,0 +1,9 @@
+# Computes with uint8 levels and an integer shift.
+def quantize(x: np.ndarray, bits: int = 8) -> tuple[np.ndarray, float, float]:
+    shift = float(x.min())
+    scale = (float(x.max()) - shift) / (2**bits - 1) or 1.0
+    return np.round((x - shift) / scale).astype(np.uint8), scale, shift
+
+
+def dequantize(levels: np.ndarray, scale: float, shift: float) -> np.ndarray:
+    return (levels + np.uint8(int(shift / scale) % 256)).astype(np.float32) * np.float32(scale)

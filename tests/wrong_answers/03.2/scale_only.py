@@ -1,0 +1,8 @@
+# Forgets the shift.
+def count_bytes(arrays: list[np.ndarray], bits: int) -> dict[str, float]:
+    sizes = [array.size for array in arrays]
+    payload = sum(-(-size * bits // 8) for size in sizes)
+    found = {"float32": 4 * sum(sizes), "payload": payload, "parameters": 4 * len(sizes)}
+    found["objects"] = sum(sys.getsizeof(array) - array.nbytes for array in arrays)
+    quantized = found["payload"] + found["parameters"] + found["objects"]
+    return found | {"ratio": (found["float32"] + found["objects"]) / quantized}

