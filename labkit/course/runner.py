@@ -1,0 +1,233 @@
+"""The program inside the sandbox: runs cells in forked copies of a process that ran the setup.
+
+It reads requests from its standard input and writes replies to its standard output, JSON a line
+each. A request holds the cells of one exercise; they run in a child of their own, so that what they
+change, break or kill is gone afterwards. Nothing in here is secret, and nothing that it says is
+trusted: what the outputs should be is known outside only. Leaves out: everything that judges.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import contextlib
+import io
+import json
+import linecache
+import os
+import re
+import resource
+import select
+import signal
+import sys
+import time
+import types
+from collections.abc import Iterator
+from typing import Any, NoReturn, TextIO
+
+__all__ = ["main"]
+
+MAX_MESSAGE = 4000  # characters of an error's text
+MAX_REPLY_BYTES = 4_000_000
+MAGIC = re.compile(r"^[%!].*$", re.MULTILINE)
+
+
+class OutputLimit(BaseException):
+    """A cell printed more than it may; no ``except Exception`` holds it back."""
+
+
+class _Record(io.TextIOBase):
+    """A text stream in memory of at most ``limit`` characters."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit, self.parts, self.size = limit, list[str](), 0
+
+    def write(self, text: str) -> int:
+        """Keep ``text``; raises :class:`OutputLimit` at the limit."""
+        self.size += len(text)
+        if self.size > self.limit:
+            raise OutputLimit
+        self.parts.append(text)
+        return len(text)
+
+    def text(self) -> str:
+        """All of it."""
+        return "".join(self.parts)
+
+
+def main() -> None:
+    """Answer requests until the input ends. The first is ``{"setup": [[id, source], …]}``."""
+    requests, replies = os.fdopen(os.dup(0), encoding="utf-8"), os.fdopen(os.dup(1), "w", encoding="utf-8")
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nowhere, descriptor)
+    module = types.ModuleType("__main__")
+    sys.modules["__main__"] = module
+    namespace = module.__dict__
+    setup = json.loads(requests.readline())["setup"]
+    errors = (reply.get("error") for reply in _run_all(setup, namespace, MAX_REPLY_BYTES))
+    error = next(filter(None, errors), None)
+    _send(replies, {"ready": error is None, "error": error})
+    for line in requests:
+        _send(replies, _fork(json.loads(line), namespace, [requests, replies]))
+
+
+def _send(stream: TextIO, reply: dict[str, Any]) -> None:
+    stream.write(json.dumps(reply) + "\n")
+    stream.flush()
+
+
+def _fork(request: dict[str, Any], namespace: dict[str, Any], private: list[TextIO]) -> dict[str, Any]:
+    """Run a request's cells in a child; what it reported, and how it ended if it did not finish."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        _child(request, namespace, writing, private)
+    os.close(writing)
+    try:
+        lines, late = _listen(reading, request)
+    finally:
+        os.close(reading)
+        for kill, target in ((os.killpg, child), (os.kill, child)):
+            with contextlib.suppress(OSError):  # it is gone
+                kill(target, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    cells = [line for line in lines if "error" in line]
+    begun = [line["begin"] for line in lines if "begin" in line]
+    ended: dict[str, Any] | None = None
+    if not (lines and lines[-1].get("done")):
+        killed = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
+        why = "late" if late or killed == signal.SIGXCPU else "died"
+        ended = {"why": why, "cell": begun[-1] if begun else None}
+    return {"cells": cells, "ended": ended}
+
+
+def _child(
+    request: dict[str, Any], namespace: dict[str, Any], pipe: int, private: list[TextIO]
+) -> NoReturn:
+    """The child's life: give up what is the parent's, limit itself, run, report."""
+    os.setsid()
+    for stream in private:
+        os.close(stream.fileno())
+    limits = request["limits"]
+    seconds = int(limits["cpu_s"])
+    for kind, value in (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_CPU, seconds),
+        (resource.RLIMIT_DATA, limits["memory_bytes"]),
+        (resource.RLIMIT_FSIZE, limits["file_bytes"]),
+    ):
+        with contextlib.suppress(ValueError, OSError):  # the system has a lower one
+            resource.setrlimit(kind, (value, value + (kind == resource.RLIMIT_CPU)))
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # subtle: a file that is too large raises OSError then
+    with os.fdopen(pipe, "w", encoding="utf-8") as report:
+        for reply in _run_all(request["cells"], namespace, limits["output_chars"], request.get("last", "")):
+            _send(report, reply)
+        _send(report, {"done": True})
+    os._exit(0)
+
+
+def _listen(pipe: int, request: dict[str, Any]) -> tuple[list[dict[str, Any]], bool]:
+    """The lines a child reports, until it ends, or its cell's time does."""
+    content, limit = b"", request["limits"]["wall_s"]
+    heard, end = 0, time.monotonic() + limit
+    while time.monotonic() < end and len(content) < MAX_REPLY_BYTES:
+        if not select.select([pipe], [], [], max(0.0, min(1.0, end - time.monotonic())))[0]:
+            continue
+        piece = os.read(pipe, 65536)
+        content += piece
+        if not piece or content.endswith(b'{"done": true}\n'):
+            return _parsed(content), False
+        if content.count(b"\n") > heard:  # the next cell has begun
+            heard, end = content.count(b"\n"), time.monotonic() + limit
+    return _parsed(content), True
+
+
+def _parsed(content: bytes) -> list[dict[str, Any]]:
+    """The whole lines that are objects; a child can write anything."""
+    found = []
+    for line in content.split(b"\n")[:200]:
+        try:
+            reply = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(reply, dict):
+            found.append(reply)
+    return found
+
+
+def _run_all(
+    cells: list[list[str]], namespace: dict[str, Any], limit: int, last: str = ""
+) -> Iterator[dict[str, Any]]:
+    """Run cells one after the other, whatever happens in each.
+
+    Yields:
+        before each ``{"begin": id}`` and after it ``{"cell": id, "error": …, "text": all that was
+        printed, if it is the final cell, "own": what the cell itself printed}``. The cell ``last`` runs in a copy of the
+        names, so that its own prints can be told from those of the functions it calls.
+    """
+    for name, source in cells:
+        yield {"begin": name}
+        printed, own = _Record(limit), _Record(limit)
+        sys.stdout, sys.stderr = printed, _Record(limit)
+        error = None
+        try:
+            if name == last:
+                namespace = {**namespace, "print": _own_print(own)}
+            value = _execute(source, namespace, f"<cell {name}>")
+            if value is not None:
+                namespace.get("print", print)(_shown(value))
+        except BaseException as problem:
+            error = _described(problem)
+        shown = printed.text() if name == cells[-1][0] else ""
+        yield {"cell": name, "error": error, "text": shown, "own": own.text()}
+
+
+def _own_print(own: _Record) -> Any:
+    """A ``print`` that also keeps what it prints in ``own``."""
+    original = builtins.print
+
+    def tee(*values: Any, **options: Any) -> None:
+        original(*values, **options)
+        if options.get("file") is None:
+            original(*values, **{**options, "file": own})
+
+    return tee
+
+
+def _execute(source: str, namespace: dict[str, Any], name: str) -> Any:
+    """Run a cell's source; the value of its last expression, as a notebook shows it."""
+    try:
+        tree = ast.parse(source, name)
+    except SyntaxError:
+        source = MAGIC.sub("", source)  # a notebook's magics and shell commands are left out
+        tree = ast.parse(source, name)
+    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+    final = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    exec(compile(tree, name, "exec"), namespace)
+    if not isinstance(final, ast.Expr):
+        return None
+    return eval(compile(ast.Expression(final.value), name, "eval"), namespace)
+
+
+def _shown(value: Any) -> str:
+    """The text that a notebook records for a value."""
+    from IPython.lib.pretty import pretty
+
+    return str(pretty(value))
+
+
+def _described(problem: BaseException) -> dict[str, str]:
+    """An error in words; its own text may fail too."""
+    try:
+        text = str(problem)[:MAX_MESSAGE]
+    except BaseException:
+        text = ""
+    kind = next((base for base in type(problem).__mro__ if base.__module__ == "builtins"), BaseException)
+    known = isinstance(problem, OutputLimit) or type(problem).__name__ == "CheckFailed"
+    return {"kind": type(problem).__name__ if known else kind.__name__, "text": text}
+
+
+if __name__ == "__main__":
+    main()
