@@ -26,7 +26,7 @@ def shown(monkeypatch):
 def test_accuracy_by_bits_lists_both_curves_by_the_same_bits(shown):
     plots.plot_bits("T", {6: 92.0, 3: 70.5}, {6: 91.2}, dense=(92.5, 91.4))
     alt, data = shown[0]
-    assert "92.0 % at 6 bits, 70.5 % at 3 bits; in float 92.5 %" in alt
+    assert "92.00 % at 6 bits, 70.50 % at 3 bits; in float 92.50 %" in alt
     assert data == {"bits": [6, 3], "here (%)": [92.0, 70.5], "reference (%)": [91.2, None]}
 
 

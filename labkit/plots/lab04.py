@@ -45,11 +45,11 @@ def plot_bits(
         axes.plot(bits, [points[b] for b in bits], color=colour, marker=MARKERS[index], label=name)
     axes.set_xticks(sorted(here))
     _finish(axes, "bits an index", "test accuracy (%)", legend=True)
-    spoken = ", ".join(f"{here[b]:.1f} % at {b} bits" for b in sorted(here, reverse=True))
-    reported = ", ".join(f"{reference[b]:.1f} % at {b}" for b in sorted(reference, reverse=True))
+    spoken = ", ".join(f"{here[b]:.2f} % at {b} bits" for b in sorted(here, reverse=True))
+    reported = ", ".join(f"{reference[b]:.2f} % at {b}" for b in sorted(reference, reverse=True))
     show_figure(
         figure,
-        alt=f"{title}. Test accuracy here: {spoken}; in float {dense[0]:.1f} %. Reference 001: {reported}.",
+        alt=f"{title}. Test accuracy here: {spoken}; in float {dense[0]:.2f} %. Reference 001: {reported}.",
         data={
             "bits": list(here),
             "here (%)": list(here.values()),
