@@ -42,7 +42,7 @@ def plot_grids(title: str, panels: Mapping[str, tuple[Any, Any]]) -> None:
         axes.set_xlabel("weight")
         axes.set_ylabel("number of weights" if axes is axes_row[0] else "")
         data |= {f"{name}: bin from": edges[:-1], f"{name}: weights": counts, f"{name}: grid": values}
-        nearest = values[np.abs(values).argmin()]
+        nearest = values[np.abs(values).argmin()] + 0.0  # −0.0 reads as 0
         spoken.append(
             f"{name}: {len(flat)} weights from {flat.min():.3f} to {flat.max():.3f}, "
             f"{len(values)} grid values, the one nearest to 0 at {nearest:.3f}"
