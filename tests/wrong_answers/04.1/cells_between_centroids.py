@@ -1,0 +1,7 @@
+# Cuts at the centroids themselves, not halfway between them.
+def lloyd_step(values: np.ndarray, centroids: np.ndarray) -> np.ndarray:
+    middles = centroids[1:]
+    nearest = np.searchsorted(middles, values, side="right")
+    counts = np.bincount(nearest, minlength=len(centroids))
+    sums = np.bincount(nearest, weights=values, minlength=len(centroids))
+    return np.where(counts > 0, sums / np.maximum(counts, 1), centroids)

