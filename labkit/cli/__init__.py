@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from labkit import __version__
-from labkit.cli import labs, networks
+from labkit.cli import instructor, labs, networks, student
 
 __all__ = ["main"]
 
@@ -34,10 +34,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     """The verbs and their options."""
     parser = argparse.ArgumentParser(
-        prog="labkit", description="Run, record, check and render the labs; make and pack networks."
+        prog="labkit",
+        description="Run, record, check, release and render the labs; make and pack networks.",
     )
     parser.add_argument("--version", action="version", version=__version__)
     verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
-    for group in (labs, networks):
+    for group in (labs, networks, student, instructor):
         group.add_verbs(verbs)
     return parser

@@ -1,0 +1,63 @@
+"""Verbs for students: check, pack, doctor."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from labkit import repro
+from labkit.cli.verbs import add_verb, chosen
+
+__all__ = ["add_verbs"]
+
+
+def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the verbs of this module."""
+    check = add_verb(verbs, "check", _check, "run the visible checks of labs and print a table")
+    check.add_argument("labs", nargs="+", metavar="LAB", help="01, 01_slug or a path")
+    check.add_argument("--limit", type=float, metavar="SECONDS", help="for one cell; default: 120")
+
+    pack = add_verb(verbs, "pack", _pack, "put what you hand in into one zip")
+    pack.add_argument("--out", type=Path, metavar="FILE", help="default: submission.zip")
+    pack.add_argument("--force", action="store_true", help="although something cannot be graded")
+
+    add_verb(verbs, "doctor", _doctor, "look at versions, data, disk, kernel …, and say what to do")
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    """Print a table a lab."""
+    from labkit.course.checking import CELL_SECONDS, run_checks, table
+
+    limit = CELL_SECONDS if arguments.limit is None else arguments.limit
+    if not limit > 0:
+        raise ValueError(f"--limit must be more than 0 seconds, got {limit:g}.")
+    for path in chosen(arguments.labs):
+        print(f"{path.stem}\n{table(run_checks(path, limit_s=limit))}")
+    return 0
+
+
+def _pack(arguments: argparse.Namespace) -> int:
+    """Write the zip and say what it lacks."""
+    from labkit.course.pack import pack
+
+    home = repro.home()
+    out = arguments.out or home / "submission.zip"
+    report = pack(home, out, force=arguments.force)
+    for kind, found in (("cannot be graded", report.faults), ("odd", report.oddities)):
+        for each in found:
+            print(f"{kind}: {each}")
+    if report.unanswered:
+        print(f"not answered yet: {', '.join(report.unanswered)}")
+    print(f"{out}: {out.stat().st_size / 1000:.0f} kB; this one file is what you hand in.")
+    return 0
+
+
+def _doctor(arguments: argparse.Namespace) -> int:  # noqa: ARG001
+    """Print a line a finding; 1 if something that is needed fails."""
+    from labkit.course.doctor import examine
+
+    failed = False
+    for finding in examine():
+        print(finding, flush=True)
+        failed = failed or finding.state == "fail"
+    return int(failed)

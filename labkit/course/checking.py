@@ -1,0 +1,170 @@
+"""Run the visible checks of a student's notebook in a fresh kernel.
+
+Only setup, todo and check cells run, in the notebook's order. Leaves out: hidden checks, which a
+release does not hold, and points, which only grading gives.
+"""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.manager import KernelManager, start_new_kernel
+from nbformat import NotebookNode
+from nbval.kernel import CURRENT_ENV_KERNEL_NAME, NbvalKernelspecManager
+
+from labkit.course import notebooks
+from labkit.course.release import answer_prompt
+
+__all__ = ["CELL_SECONDS", "NOT_ANSWERED", "Row", "is_answered", "run_checks", "table"]
+
+CELL_SECONDS = 120.0
+POLL_SECONDS = 0.5
+START_SECONDS = 60.0
+NOT_ANSWERED = "not answered yet"
+RUN_ROLES = ("setup", "todo", "check")
+WIDTH = 84  # of what is said about an exercise
+
+
+class Row(NamedTuple):
+    """What the table says of one exercise or written answer; points are those of the visible cell."""
+
+    exercise: str
+    points: float
+    verdict: str
+
+
+def run_checks(path: Path, *, limit_s: float = CELL_SECONDS) -> list[Row]:
+    """Run the notebook's setup, todo and check cells; one row a check and a written answer.
+
+    Args:
+        path: a student's notebook; it is not changed.
+        limit_s: seconds a cell may take; one that takes longer is interrupted, the others run.
+
+    Raises:
+        ValueError: if the file is no notebook, or has no check cell.
+        RuntimeError: if the kernel does not start, or the setup cell fails.
+    """
+    notebook = notebooks.read(path)
+    cells = [cell for cell in notebook.cells if notebooks.labels(cell).get("role") in RUN_ROLES]
+    if not any(notebooks.labels(cell)["role"] == "check" for cell in cells):
+        raise ValueError(f"{path.name} has no check cells; give one of the released labs.")
+    manager, client = start_new_kernel(
+        startup_timeout=START_SECONDS,
+        kernel_name=CURRENT_ENV_KERNEL_NAME,
+        kernel_spec_manager=NbvalKernelspecManager(),
+        cwd=str(path.resolve().parent),
+    )
+    try:
+        problems = _run_all(cells, manager, client, limit_s)
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+    return [row for cell in notebook.cells for row in _rows(cell, problems)]
+
+
+def is_answered(cell: NotebookNode) -> bool:
+    """Whether a todo or answer cell holds more than what was handed out."""
+    found = notebooks.labels(cell)
+    if found.get("role") == "todo":
+        return f'raise NotImplementedError("Exercise {found.get("id")}")' not in cell.source
+    return cell.source.strip() not in ("", answer_prompt(cell.source).strip())
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The rows as text, and what they do not say."""
+    lines = [f"{'exercise':10}{'points':>6}  visible check"]
+    lines += [f"{row.exercise:10}{row.points:>6g}  {row.verdict}" for row in rows]
+    checked = [row for row in rows if row.verdict != "written"]
+    passed = sum(row.verdict == "ok" for row in checked)
+    return "\n".join(
+        [
+            *lines,
+            f"{passed} visible checks are ok. Hidden checks, on other inputs, run at grading;",
+            "written answers are read by a person. The points are those of the visible part.",
+        ]
+    )
+
+
+def _rows(cell: NotebookNode, problems: dict[str, str]) -> list[Row]:
+    """The row of a check or answer cell; none for another."""
+    found = notebooks.labels(cell)
+    exercise, points = str(found.get("id", cell.id)), found.get("points", 0)
+    if found.get("role") == "check":
+        return [Row(exercise, points, problems.get(exercise) or "ok")]
+    if found.get("role") == "answer":
+        return [Row(exercise, points, "written" if is_answered(cell) else NOT_ANSWERED)]
+    return []
+
+
+def _run_all(
+    cells: Sequence[NotebookNode], manager: KernelManager, client: BlockingKernelClient, limit_s: float
+) -> dict[str, str]:
+    """Run the cells; what is wrong, by exercise. The first thing that went wrong with one counts."""
+    problems: dict[str, str] = {}
+    for cell in cells:
+        found = notebooks.labels(cell)
+        problem = _run(cell.source, manager, client, limit_s)
+        if problem and found["role"] == "setup":
+            raise RuntimeError(f"the setup cell fails, so that nothing can be checked: {problem}")
+        if problem:
+            problems.setdefault(str(found.get("id", cell.id)), problem)
+    return problems
+
+
+def _run(source: str, manager: KernelManager, client: BlockingKernelClient, limit_s: float) -> str | None:
+    """Run one cell; the line that says what went wrong, None if nothing did."""
+    if not manager.is_alive():
+        return "not run: the kernel died in an earlier cell"
+    asked = client.execute(source, store_history=False, stop_on_error=False)
+    end = time.monotonic() + limit_s
+    while True:
+        try:
+            reply = client.get_shell_msg(timeout=POLL_SECONDS)
+        except queue.Empty:
+            if not manager.is_alive():
+                return "the kernel died while running it"
+            if time.monotonic() > end:
+                manager.interrupt_kernel()
+                return _after_interrupt(asked, manager, client, limit_s)
+            continue
+        if reply["parent_header"].get("msg_id") == asked:
+            return _problem(reply["content"])
+
+
+def _after_interrupt(
+    asked: str, manager: KernelManager, client: BlockingKernelClient, limit_s: float
+) -> str:
+    """Wait shortly for an interrupted cell to end; a kernel that does not stop is killed."""
+    end = time.monotonic() + 10 * POLL_SECONDS
+    while time.monotonic() < end:
+        try:
+            if client.get_shell_msg(timeout=POLL_SECONDS)["parent_header"].get("msg_id") == asked:
+                break
+        except queue.Empty:
+            continue
+    else:
+        manager.shutdown_kernel(now=True)
+    return f"not finished within {limit_s:g} s"
+
+
+def _problem(content: dict[str, Any]) -> str | None:
+    """The most telling line of an error."""
+    if content["status"] == "ok":
+        return None
+    name, text = content.get("ename", content["status"]), content.get("evalue", "")
+    if name == "NotImplementedError" and text.startswith("Exercise "):
+        return NOT_ANSWERED
+    lines = [line.strip() for line in text.splitlines()] or [""]
+    if name == "CheckFailed":
+        hints = [line for line in lines if line.startswith("hint:")]
+        return _short(" ".join(hints) or lines[0])
+    return _short(f"{name}: {lines[0]}")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= WIDTH else f"{text[: WIDTH - 1]}…"
