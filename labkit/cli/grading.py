@@ -1,0 +1,82 @@
+"""Verbs for grading: grade."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+from labkit.cli.verbs import add_verb, chosen
+
+__all__ = ["add_verbs"]
+
+
+def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the verbs of this module."""
+    grade = add_verb(verbs, "grade", _grade, "grade a class: tables, feedback pages, a page of the class")
+    grade.add_argument("submissions", type=Path, metavar="SUBMISSIONS", help="a folder or zip a student")
+    grade.add_argument(
+        "--out", type=Path, required=True, metavar="FOLDER", help="results; resumed if there"
+    )
+    grade.add_argument(
+        "--lab", action="append", default=[], metavar="LAB", help="01 or a path; default: all"
+    )
+    grade.add_argument("--student", action="append", default=[], metavar="NAME", help="only this one")
+    grade.add_argument("-j", "--jobs", type=int, default=1, metavar="N", help="processes; default: 1")
+    grade.add_argument("--scheduler", metavar="ADDRESS", help="a Dask cluster, such as tcp://host:8786")
+    grade.add_argument("--sandbox", default="auto", metavar="KIND", help="auto, bwrap or none")
+    grade.add_argument("--manual", type=Path, metavar="FILE.csv", help="student,lab,question,points")
+    grade.add_argument(
+        "--late", action="append", default=[], metavar="RULE", help="'02=2026-12-01T23:59 10/day max 50'"
+    )
+    grade.add_argument("--columns", type=Path, metavar="FILE.csv", help="column,value: an LMS's columns")
+
+
+def _grade(arguments: argparse.Namespace) -> int:
+    """Grade, merge, write."""
+    from labkit.course import gradebook
+    from labkit.course.bubblewrap import why_no_bubblewrap
+    from labkit.course.feedback import write_pages
+    from labkit.course.grading import Options, grade
+    from labkit.course.jobs import students
+    from labkit.course.sandbox import UNPROTECTED
+
+    rules = [gradebook.late_rule(text) for text in arguments.late]
+    if arguments.sandbox == "none" or (arguments.sandbox == "auto" and why_no_bubblewrap()):
+        print(f"labkit: NOT PROTECTED: {UNPROTECTED}", file=sys.stderr)
+    labs = chosen(arguments.lab)
+    options = Options(
+        arguments.out, arguments.jobs, arguments.scheduler, arguments.sandbox, tuple(arguments.student)
+    )
+    results = grade(arguments.submissions, labs, options)
+    if arguments.manual is not None:
+        results = gradebook.with_manual(results, arguments.manual)
+    times = _times(students(arguments.submissions)) if rules else {}
+    results = gradebook.with_lateness(results, rules, times)
+    written = gradebook.write_tables(arguments.out, results, arguments.columns)
+    page = write_pages(arguments.out, chosen([]) if not arguments.lab else labs, results)
+    looked_at = sum(bool(gradebook.flags(result)) for result in results)
+    print(f"{len(results)} results, {looked_at} to look at: {page}, {', '.join(map(str, written))}")
+    failed = [result for result in results if not result["key"]]
+    if failed:
+        print(f"labkit: {len(failed)} not graded; see their reasons and grade again", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _times(paths: Mapping[str, Path]) -> dict[str, datetime]:
+    """When each was handed in: the time of the file, or of a folder's newest notebook."""
+    found = {}
+    for name, path in paths.items():
+        files = [path]
+        if path.is_dir():
+            walk = os.walk(path)
+            files = [
+                Path(root) / file for root, _, names in walk for file in names if file.endswith(".ipynb")
+            ]
+        newest = max((file.lstat().st_mtime for file in files), default=None)
+        if newest is not None:
+            found[name] = datetime.fromtimestamp(newest)
+    return found
