@@ -13,18 +13,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jupyter_client.blocking.client import BlockingKernelClient
-from jupyter_client.manager import KernelManager, start_new_kernel
+from jupyter_client.manager import KernelManager
 from nbformat import NotebookNode
-from nbval.kernel import CURRENT_ENV_KERNEL_NAME, NbvalKernelspecManager
 
 from labkit.course import notebooks
+from labkit.course.kernels import fresh_kernel
 from labkit.course.release import answer_prompt
 
 __all__ = ["CELL_SECONDS", "NOT_ANSWERED", "Row", "is_answered", "run_checks", "table"]
 
 CELL_SECONDS = 120.0
 POLL_SECONDS = 0.5
-START_SECONDS = 60.0
 NOT_ANSWERED = "not answered yet"
 RUN_ROLES = ("setup", "todo", "check")
 WIDTH = 84  # of what is said about an exercise
@@ -53,17 +52,8 @@ def run_checks(path: Path, *, limit_s: float = CELL_SECONDS) -> list[Row]:
     cells = [cell for cell in notebook.cells if notebooks.labels(cell).get("role") in RUN_ROLES]
     if not any(notebooks.labels(cell)["role"] == "check" for cell in cells):
         raise ValueError(f"{path.name} has no check cells; give one of the released labs.")
-    manager, client = start_new_kernel(
-        startup_timeout=START_SECONDS,
-        kernel_name=CURRENT_ENV_KERNEL_NAME,
-        kernel_spec_manager=NbvalKernelspecManager(),
-        cwd=str(path.resolve().parent),
-    )
-    try:
+    with fresh_kernel(path.parent) as (manager, client):
         problems = _run_all(cells, manager, client, limit_s)
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel(now=True)
     return [row for cell in notebook.cells for row in _rows(cell, problems)]
 
 

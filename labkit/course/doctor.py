@@ -130,8 +130,9 @@ def _checkpoints() -> Iterator[Finding]:
 
 def _disk() -> Iterator[Finding]:
     free = shutil.disk_usage(repro.home()).free
-    remedy = "free some space: data sets, checkpoints and reports are written there"
-    yield _amount("disk free", free, MIN_DISK_BYTES, GOOD_DISK_BYTES, remedy)
+    yield _amount(
+        "disk free", free, MIN_DISK_BYTES, GOOD_DISK_BYTES, "free some space, for data and reports"
+    )
 
 
 def _memory() -> Iterator[Finding]:
@@ -145,42 +146,25 @@ def _memory() -> Iterator[Finding]:
 
 def _kernel() -> Iterator[Finding]:
     """Start a kernel and let it add."""
-    from jupyter_client.manager import start_new_kernel
-    from nbval.kernel import CURRENT_ENV_KERNEL_NAME, NbvalKernelspecManager
+    from labkit.course.kernels import fresh_kernel
 
     try:
-        manager, client = start_new_kernel(
-            startup_timeout=KERNEL_TIMEOUT_S,
-            kernel_name=CURRENT_ENV_KERNEL_NAME,
-            kernel_spec_manager=NbvalKernelspecManager(),
-        )
-    except (RuntimeError, OSError) as error:
-        yield Finding("fail", f"a kernel does not start: {error}", "run `make setup` again")
+        with fresh_kernel(repro.home()) as (_, client):
+            reply = client.execute_interactive(
+                "1 + 1", timeout=KERNEL_TIMEOUT_S, output_hook=lambda _: None
+            )
+    except (RuntimeError, OSError) as error:  # TimeoutError is one
+        yield Finding("fail", f"a kernel does not start or answer: {error}", "run `make setup` again")
         return
-    try:
-        reply = client.execute_interactive("1 + 1", timeout=KERNEL_TIMEOUT_S, output_hook=lambda _: None)
-        works = reply["content"]["status"] == "ok"
-    except TimeoutError:
-        works = False
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel(now=True)
-    yield (
-        Finding("ok", "a kernel starts and computes")
-        if works
-        else Finding(
-            "fail", f"a kernel starts but does not answer in {KERNEL_TIMEOUT_S:g} s", "restart the computer"
-        )
-    )
+    works = reply["content"]["status"] == "ok"
+    yield Finding("ok" if works else "fail", f"a kernel starts and {'computes' if works else 'fails'}")
 
 
 def _gpu() -> Iterator[Finding]:
     import torch
 
-    if torch.cuda.is_available():
-        yield Finding("ok", f"GPU: {torch.cuda.get_device_name()}")
-    else:
-        yield Finding("ok", "no GPU: the labs run on the processor, as they are meant to")
+    found = torch.cuda.get_device_name() if torch.cuda.is_available() else "none; the labs do not need one"
+    yield Finding("ok", f"GPU: {found}")
 
 
 def _energy() -> Iterator[Finding]:
@@ -213,10 +197,8 @@ def _network() -> Iterator[Finding]:
         problem = answers.get(timeout=TIMEOUT_S)
     except Empty:
         problem = f"no answer from {CIFAR_HOST[0]} in {TIMEOUT_S:g} s"
-    if problem:
-        yield Finding("ok", f"offline ({problem}): everything works but downloading CIFAR")
-    else:
-        yield Finding("ok", "online: CIFAR can be downloaded")
+    offline = f"offline ({problem}): everything works but downloading CIFAR"
+    yield Finding("ok", offline if problem else "online: CIFAR can be downloaded")
 
 
 def _connect(answers: Queue[str]) -> None:
@@ -253,15 +235,5 @@ def _digest(path: Path) -> str | None:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
-LOOKS: tuple[Callable[[], Iterator[Finding]], ...] = (
-    _versions,
-    _data,
-    _checkpoints,
-    _disk,
-    _memory,
-    _kernel,
-    _gpu,
-    _energy,
-    _bubblewrap,
-    _network,
-)
+LOOKS: tuple[Callable[[], Iterator[Finding]], ...]
+LOOKS = (_versions, _data, _checkpoints, _disk, _memory, _kernel, _gpu, _energy, _bubblewrap, _network)

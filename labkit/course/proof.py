@@ -35,7 +35,7 @@ COMMENT = re.compile(r"\s#.*$")
 SCAFFOLD = re.compile(r"(import|from)\s.*|@.*|.*:")  # imports, decorates or opens a block
 VERDICT = re.compile(r"""["'].+["']\s*:\s*(True|False),?""")  # of a true-or-false question
 RUN_ROLES = ("setup", "todo", "check", "hidden")
-ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
+ESCAPES = re.compile(r"(?:\x1b|#x1B)\[[0-9;]*m")  # as such, and as JUnit reports write them
 
 
 class Outcome(NamedTuple):
