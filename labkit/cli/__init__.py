@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from labkit import __version__
-from labkit.cli import instructor, labs, networks, student
+from labkit.cli import grading, instructor, labs, networks, student
 
 __all__ = ["main"]
 
@@ -39,6 +39,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
-    for group in (labs, networks, student, instructor):
+    for group in (labs, networks, student, instructor, grading):
         group.add_verbs(verbs)
     return parser

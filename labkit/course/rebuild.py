@@ -58,7 +58,8 @@ def collect(content: bytes, reference: NotebookNode) -> Answers:
             found.attachments[cell.id] = given.attachments
             found.oddities += _oddities_of(cell, given)
     if cells:
-        found.oddities += _oddities_of_all(released.cells, cells, matches)
+        known = {cell.id for cell in reference.cells}
+        found.oddities += _oddities_of_all(released.cells, cells, matches, known)
     return found
 
 
@@ -169,7 +170,7 @@ def _oddities_of(cell: NotebookNode, given: GivenCell) -> list[str]:
 
 
 def _oddities_of_all(
-    lab: Sequence[NotebookNode], cells: Sequence[GivenCell], matches: Mapping[str, int]
+    lab: Sequence[NotebookNode], cells: Sequence[GivenCell], matches: Mapping[str, int], known: set[str]
 ) -> list[str]:
     """What is odd about the notebook as a whole."""
     ids = Counter(given.name for given in cells)
@@ -182,9 +183,12 @@ def _oddities_of_all(
         if labels(cell).get("role") in ("setup", "check")
         and sources.get(cell.id, cell.source) != cell.source
     ]
-    extra = sum(given.kind == "code" and given.name not in order for given in cells) - sum(
-        cells[index].name not in order and cells[index].kind == "code" for index in matches.values()
-    )
+    added = [
+        index
+        for index, given in enumerate(cells)
+        if given.kind == "code" and given.source and given.name not in known
+    ]
+    extra = len(set(added) - set(matches.values()))
     prefix = Counter(name[:3] for name in ids if re.match(r"\d\d-", name)).most_common(1)
     odd = []
     if not order and prefix and not matches:
