@@ -26,7 +26,7 @@ CELL_SECONDS = 120.0
 POLL_SECONDS = 0.5
 NOT_ANSWERED = "not answered yet"
 RUN_ROLES = ("setup", "todo", "check")
-WIDTH = 84  # of what is said about an exercise
+WIDTH = 110  # of what is said about an exercise
 
 
 class Row(NamedTuple):
@@ -152,7 +152,7 @@ def _problem(content: dict[str, Any]) -> str | None:
     lines = [line.strip() for line in text.splitlines()] or [""]
     if name == "CheckFailed":
         hints = [line for line in lines if line.startswith("hint:")]
-        return _short(" ".join(hints) or lines[0])
+        return _short(" ".join(" ".join(hints).split()) or lines[0])
     return _short(f"{name}: {lines[0]}")
 
 

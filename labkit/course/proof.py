@@ -30,6 +30,8 @@ from labkit.course.release import SOLUTION, answer_prompt, stub
 
 __all__ = ["Outcome", "faults", "gate", "leaks", "untouched"]
 
+HIDDEN_MIN_WORDS = 5  # a hidden cell calls what all cells call; its inputs are what must not show
+EVERYWHERE = re.compile(r"\w+ = copy\.deepcopy\(\w+\)|torch\.manual_seed\(\d+\)")
 MIN_WORDS = 3  # of a line, keywords and comments apart; `return result` gives nothing away
 COMMENT = re.compile(r"\s#.*$")
 SCAFFOLD = re.compile(r"(import|from)\s.*|@.*|.*:")  # imports, decorates or opens a block
@@ -54,6 +56,7 @@ def leaks(source: NotebookNode, released: NotebookNode) -> list[str]:
     answer, a hidden cell or its recorded output. A line tells something if it has at least three
     words or numbers besides Python's keywords and a trailing comment, and does not only open a block
     (``for …:``), import or decorate; or if it answers a true-or-false question (``"key": True``).
+    Of a hidden cell five words are needed; copying and seeding a model give nothing away.
     """
     found = [
         f"cell {cell.id} is a hidden cell"
@@ -152,15 +155,16 @@ def _secret_lines(cell: NotebookNode) -> list[str]:
     elif role == "hidden":
         outputs = [text for output in cell.outputs for text in _strings(output)]
         lines = [line for text in (cell.source, *outputs) for line in text.splitlines()]
-    return [shown for shown in (COMMENT.sub("", line).strip() for line in lines) if _tells(shown)]
+    least = HIDDEN_MIN_WORDS if role == "hidden" else MIN_WORDS
+    return [shown for shown in (COMMENT.sub("", line).strip() for line in lines) if _tells(shown, least)]
 
 
-def _tells(line: str) -> bool:
+def _tells(line: str, least: int = MIN_WORDS) -> bool:
     """Whether a line would give something away; see :func:`leaks` for the rule."""
-    if SCAFFOLD.fullmatch(line):
+    if SCAFFOLD.fullmatch(line) or EVERYWHERE.fullmatch(line):
         return False
     words = [word for word in re.findall(r"\w+", line) if not keyword.iskeyword(word)]
-    return len(words) >= MIN_WORDS or VERDICT.fullmatch(line) is not None
+    return len(words) >= least or VERDICT.fullmatch(line) is not None
 
 
 def _texts(cell: NotebookNode) -> Iterator[str]:
