@@ -78,7 +78,8 @@ def _wanted(folder: Path, base: Mapping[str, str], release: Mapping[str, bytes],
             said.append(f"{name}: your own, kept")
             wanted[name] = current
         else:
-            if current is not None and digest(current) not in (base.get(name), digest(content)):
+            own = current is not None and digest(current) not in (base.get(name), digest(content))
+            if own and not name.startswith(".labkit/"):
                 said.append(f"{name}: new version; yours is in the backup")
             wanted[name] = content
     return wanted
