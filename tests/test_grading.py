@@ -24,7 +24,8 @@ from labkit.course.gradebook import late_rule, with_lateness, with_manual, write
 from labkit.course.grading import Options, grade
 from labkit.course.jobs import Job, fingerprint, grade_job
 from labkit.course.release import strip
-from labkit.course.sandbox import UNPROTECTED
+from labkit.course.sandbox import UNPROTECTED, choose
+from labkit.course.trial import BoxKind, Trial
 
 LABS = sorted((repro.home() / "labs").glob("[0-9][0-9]_*.ipynb"))
 WRONG = Path(__file__).parent / "wrong_answers"
@@ -83,34 +84,32 @@ def test_a_labs_solutions_earn_everything_and_its_release_nothing(path):
     assert gradebook.total(grade_lab(path, {})) == 0
 
 
-def _batches():
-    """For each lab, its wrong answers dealt out: a submission has one for each of its exercises."""
-    for path in LABS:
-        exercises = notebooks.exercises(notebooks.parse(path))
-        dealt = {
-            name: sorted((WRONG / name).glob("*.py")) for name, each in exercises.items() if "todo" in each
-        }
-        for number in range(max(map(len, dealt.values()), default=0)):
-            # subtle: an exercise may use another's function, so that neighbours are not wrong together.
-            for part in (0, 1):
-                chosen = [
-                    files[number]
-                    for place, files in enumerate(dealt.values())
-                    if place % 2 == part and number < len(files)
-                ]
-                if chosen:
-                    yield pytest.param(path, chosen, id=f"{path.stem[:2]}-{number}-{'ab'[part]}")
+def _batches(exercises):
+    """The wrong answers of a lab, dealt out to students: each has one in every other exercise.
+
+    An exercise may use another's function, so that neighbours are not wrong together.
+    """
+    dealt = [sorted((WRONG / name).glob("*.py")) for name in exercises]
+    for number in range(max(map(len, dealt))):
+        for part in (dealt[::2], dealt[1::2]):
+            wrong = [files[number] for files in part if number < len(files)]
+            if wrong:
+                yield wrong
 
 
-@pytest.mark.parametrize(("path", "wrong"), list(_batches()))
-def test_each_wrong_answer_loses_exactly_its_questions_points(path, wrong):
-    todos = {name: each["todo"].id for name, each in notebooks.exercises(notebooks.parse(path)).items() if "todo" in each}  # fmt: skip
-    sources = {todos[file.parent.name]: file.read_text(encoding="utf-8") for file in wrong}
-    result = grade_lab(path, solutions(path) | sources)
-    lost = {
-        mark["question"] for mark in result["marks"] if mark["question"] in todos and not mark["earned"]
-    }
-    assert lost == {file.parent.name for file in wrong}
+@pytest.mark.parametrize("path", LABS, ids=lambda path: path.stem[:2])
+def test_each_wrong_answer_loses_exactly_its_questions_points(path):
+    lab = notebooks.parse(path)
+    todos = {name: each["todo"].id for name, each in notebooks.exercises(lab).items() if "todo" in each}
+    right, unexpected = solutions(path), {}
+    with Trial(lab, BoxKind(choose("auto"))) as trial:
+        for wrong in _batches(todos):
+            answers = {todos[file.parent.name]: file.read_text(encoding="utf-8") for file in wrong}
+            outcomes = trial.outcomes(right | answers)
+            lost = {name for name, outcome in outcomes.items() if outcome.status != "right"}
+            if lost != {file.parent.name for file in wrong}:
+                unexpected[tuple(f"{file.parent.name}/{file.stem}" for file in wrong)] = sorted(lost)
+    assert unexpected == {}
 
 
 def test_points_come_only_whole_and_every_loss_has_its_reason(course):

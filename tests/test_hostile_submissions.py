@@ -105,7 +105,8 @@ def test_no_reason_holds_a_secret_or_hidden_code(graded):
         assert secret not in said
 
 
-def test_nothing_of_a_submission_is_left_running(graded):
+@pytest.mark.usefixtures("graded")
+def test_nothing_of_a_submission_is_left_running():
     left = []
     for process in psutil.process_iter():
         try:

@@ -21,7 +21,7 @@ from labkit.course.release import stub
 from labkit.course.sandbox import Box, Limits, Overrun
 from labkit.course.scoring import RIGHT, Exercise, Outcome, coded, defined, judge, names
 
-__all__ = ["BoxKind", "attempt"]
+__all__ = ["BoxKind", "Trial", "attempt"]
 
 START_SECONDS = 600.0  # for the lab's own imports, on a busy machine
 SPARE_SECONDS = 30.0
@@ -42,16 +42,8 @@ def attempt(reference: NotebookNode, sources: Mapping[str, str], box: BoxKind) -
     Raises:
         RuntimeError: if the lab's own setup does not run in the box.
     """
-    lab = coded(reference)
-    given = {name: each for name, each in lab.items() if each.todo.id in sources}
-    outcomes = {name: problem for name, each in given.items() if (problem := _plain(each, sources))}
-    with _Trial(reference, sources, box) as trial:
-        for phase in ("check", "hidden"):
-            for name in [name for name in given if name not in outcomes]:
-                problem = trial.run(phase, given[name])
-                if problem is not None:
-                    outcomes[name] = problem
-    return {name: outcomes.get(name, RIGHT) for name in given}
+    with Trial(reference, box) as trial:
+        return trial.outcomes(sources)
 
 
 def _plain(exercise: Exercise, sources: Mapping[str, str]) -> Outcome | None:
@@ -64,22 +56,38 @@ def _plain(exercise: Exercise, sources: Mapping[str, str]) -> Outcome | None:
     return None
 
 
-class _Trial:
-    """The box in use, made when the first exercise needs it and again when one has broken it."""
+class Trial:
+    """A lab and the box in use, made when an exercise needs it and again when one has broken it.
 
-    def __init__(self, reference: NotebookNode, sources: Mapping[str, str], kind: BoxKind) -> None:
-        self.lab, self.sources, self.kind = coded(reference), sources, kind
+    Several sets of answers can be tried in one, where those who wrote them trust each other.
+    """
+
+    def __init__(self, reference: NotebookNode, kind: BoxKind) -> None:
+        self.lab, self.kind = coded(reference), kind
         self.setup = [
             [cell.id, cell.source] for cell in reference.cells if labels(cell).get("role") == "setup"
         ]
+        self.sources: Mapping[str, str] = {}
         self.box: Box | None = None
         self.used = False
 
-    def __enter__(self) -> _Trial:
+    def __enter__(self) -> Trial:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._close()
+
+    def outcomes(self, sources: Mapping[str, str]) -> dict[str, Outcome]:
+        """How each exercise fared whose todo cell is in ``sources``; see :func:`attempt`."""
+        self.sources = sources
+        given = {name: each for name, each in self.lab.items() if each.todo.id in sources}
+        found = {name: problem for name, each in given.items() if (problem := _plain(each, sources))}
+        for phase in ("check", "hidden"):
+            for name in [name for name in given if name not in found]:
+                problem = self.run(phase, given[name])
+                if problem is not None:
+                    found[name] = problem
+        return {name: found.get(name, RIGHT) for name in given}
 
     def run(self, phase: str, exercise: Exercise) -> Outcome | None:
         """Run one exercise's check or hidden cell; None if it passes."""
