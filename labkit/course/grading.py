@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -129,10 +130,10 @@ def _executor(options: Options) -> Iterator[Executor]:
                 raise
         return
     try:
-        from distributed import Client
+        distributed = import_module("distributed")  # optional, and has no types
     except ImportError as error:
         raise ValueError("--scheduler needs Dask: pip install 'labkit[dask]'.") from error
-    with Client(options.scheduler, timeout=30) as client:
+    with distributed.Client(options.scheduler, timeout=30) as client:
         yield client.get_executor(pure=False, retries=RETRIES)
 
 
