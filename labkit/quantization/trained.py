@@ -1,7 +1,7 @@
 """Weight sharing that is trained: latent weights move, the network computes with the nearest entry.
 
 As in quantization-aware training gradients pass straight through, but the levels are a codebook,
-fitted again to the latent weights before every epoch. Entry 0 is the value 0: a latent weight that
+which moves to the means of its latent weights before every epoch. Entry 0 is the value 0: a latent weight that
 comes near it is pruned, and one that a mask removed before never returns.
 Leaves out: codebooks whose entries are the parameters (codebook).
 """
@@ -29,13 +29,17 @@ class _StraightThrough(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, latent: Tensor, levels: Tensor, mask: Tensor) -> Tensor:
         ctx.save_for_backward(mask)
-        nearest = torch.bucketize(latent, (levels[1:] + levels[:-1]) / 2)
-        return levels[nearest].masked_fill_(~mask, 0.0)
+        return levels[_nearest(latent, levels)].masked_fill_(~mask, 0.0)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         (mask,) = ctx.saved_tensors
         return gradients[0] * mask, None, None
+
+
+def _nearest(latent: Tensor, levels: Tensor) -> Tensor:
+    """The index of each weight's nearest of the ascending ``levels``."""
+    return torch.bucketize(latent.contiguous(), (levels[1:] + levels[:-1]) / 2)
 
 
 class _NearestLevel(nn.Module):
@@ -47,8 +51,9 @@ class _NearestLevel(nn.Module):
     def __init__(self, weight: Tensor, clusters: int) -> None:
         super().__init__()
         self.register_buffer("mask", weight != 0)
-        self.register_buffer("levels", weight.new_zeros(clusters + 1))
-        self.fit(weight)
+        kept = weight[self.mask].cpu().numpy()
+        centroids = torch.from_numpy(kmeans(kept, clusters).centroids).to(weight)
+        self.register_buffer("levels", torch.cat([centroids, centroids.new_zeros(1)]).sort().values)
 
     def forward(self, latent: Tensor) -> Tensor:
         """Latent weights to shared ones, of the same shape."""
@@ -59,12 +64,13 @@ class _NearestLevel(nn.Module):
         return weight
 
     def fit(self, latent: Tensor) -> None:
-        """Cluster the kept latent weights; 0 is a level too. Fewer clusters repeat the last level."""
-        kept = latent.detach()[self.mask].cpu().numpy()
-        found = torch.from_numpy(kmeans(kept, len(self.levels) - 1).centroids).to(self.levels)
-        levels = torch.cat([found, found.new_zeros(1)]).sort().values
-        self.levels[: len(levels)] = levels
-        self.levels[len(levels) :] = levels[-1]
+        """One step of Lloyd's algorithm: each level but 0 becomes the mean of its latent weights."""
+        kept = latent.detach()[self.mask]
+        nearest = _nearest(kept, self.levels)
+        counts = nearest.bincount(minlength=len(self.levels))
+        means = nearest.bincount(kept, minlength=len(self.levels)) / counts.clamp(min=1)
+        moves = (counts > 0) & (self.levels != 0)
+        self.levels.copy_(torch.where(moves, means, self.levels))
 
 
 def cluster_layers(model: nn.Module, clusters: int) -> nn.Module:
@@ -92,7 +98,7 @@ def cluster_layers(model: nn.Module, clusters: int) -> nn.Module:
 
 
 def fit_codebooks(model: nn.Module) -> None:
-    """Fit the levels of every layer of :func:`cluster_layers` to its latent weights as they are now."""
+    """Move the levels of every layer of :func:`cluster_layers` to the means of their latent weights."""
     for name in prunable_weights(model):
         layer = owner(model, name)
         if parametrize.is_parametrized(layer, "weight"):
@@ -101,8 +107,8 @@ def fit_codebooks(model: nn.Module) -> None:
 
 
 class CodebookKeeper(Callback):
-    """Fits the codebooks to the latent weights before every epoch."""
+    """Moves the codebooks to the means of their latent weights before every epoch."""
 
     def before_epoch(self, model: nn.Module, epoch: int) -> None:  # noqa: ARG002
-        """Fit all codebooks of ``model``."""
+        """Move all codebooks of ``model``."""
         fit_codebooks(model)

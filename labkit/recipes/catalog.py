@@ -118,10 +118,10 @@ def _compressed() -> Iterator[Recipe]:
         sparse, config = f"resnet20-distilled-90-seed{seed}", replace(RETRAINING, epochs=30, seed=seed)
         text = f"90 % of all weights pruned in 12 epochs, taught by the dense network, seed {seed}"
         yield Recipe(sparse, text, config, DENSE, Pruning("global", ramp), distillation=teacher)
-        text = f"the same with 4 shared values a layer, seed {seed}"
-        config = replace(RETRAINING, epochs=12, peak_lr=0.02, seed=seed)
+        text = f"the same with 6 shared values a layer, seed {seed}"
+        config = replace(RETRAINING, epochs=12, peak_lr=0.01, seed=seed)
         name = f"resnet20-shared-90-seed{seed}"
-        yield Recipe(name, text, config, sparse, sharing=Sharing(4), distillation=teacher)
+        yield Recipe(name, text, config, sparse, sharing=Sharing(6), distillation=teacher)
 
 
 RECIPES = {recipe.name: recipe for part in (_pruned, _quantized, _compressed) for recipe in part()}
