@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -10,7 +11,19 @@ from labkit.data import load_dataset
 from labkit.models import prunable_weights
 from labkit.pruning.magnitude import total_sparsity
 from labkit.pruning.schedules import linear_ramp
-from labkit.recipes import RECIPES, Pruning, Recipe, fit_or_load, recorded, train, verify_prefix
+from labkit.quantization.modules import quantize_layers, quantized_layers
+from labkit.recipes import (
+    RECIPES,
+    Distillation,
+    Pruning,
+    Quantization,
+    Recipe,
+    Sharing,
+    fit_or_load,
+    recorded,
+    train,
+    verify_prefix,
+)
 from labkit.recipes import make as recipes
 from labkit.training import TrainConfig, checkpoints, evaluate
 from labkit.training import loop as training_loop
@@ -24,6 +37,18 @@ TINY = {
         Recipe("dense", "a tiny dense network", CONFIG),
         Recipe("half", "half of it pruned", RETRAINING, "dense", Pruning("layer", (0.5,))),
         Recipe("ramp", "pruned step by step", RETRAINING, "dense", Pruning("global", (0.2, 0.4, 0.6))),
+        Recipe(
+            "coarse",
+            "3 bits, zeros kept",
+            RETRAINING,
+            "half",
+            Pruning("global", ()),
+            Quantization(3, "asymmetric"),
+        ),
+        Recipe(
+            "taught", "taught by another", RETRAINING, "half", distillation=Distillation("ramp", 0.5, 2.0)
+        ),
+        Recipe("shared", "3 values a layer", RETRAINING, "half", sharing=Sharing(3)),
     )
 }
 
@@ -37,6 +62,7 @@ def workshop(monkeypatch, tmp_path):
     monkeypatch.setattr(recipes, "RECIPES", dict(TINY))
     monkeypatch.setattr(recipes, "_build", lambda dataset: tiny_network(len(dataset.classes)))
     monkeypatch.setattr(recipes, "load_dataset", lambda _: tiny_dataset())
+    monkeypatch.setattr(recipes, "quantize_residual_blocks", partial(quantize_layers, names=["0"]))
     return tmp_path / "checkpoints" / "tiny"
 
 
@@ -114,6 +140,43 @@ def test_pruned_weights_stay_pruned_through_retraining_at_the_sparsity_asked_for
     assert sparsities == pytest.approx([0.2, 0.4, 0.6, 0.6], abs=0.5 / 186)
 
 
+@pytest.mark.usefixtures("workshop")
+def test_a_quantized_recipe_loads_as_the_network_that_computes_with_rounded_weights():
+    dataset = tiny_dataset()
+    model, half = fit_or_load("coarse", dataset), fit_or_load("half", dataset)
+    assert [layer.bits for layer in quantized_layers(model).values()] == [3]
+    for name, weight in prunable_weights(half).items():
+        assert (prunable_weights(model)[name][weight == 0] == 0).all()
+    assert evaluate(model, dataset, dataset.test).top1 == recorded("coarse", dataset).test_top1
+
+
+@pytest.mark.usefixtures("workshop")
+def test_a_shared_recipe_is_stored_as_ordinary_weights_of_few_values():
+    dataset = tiny_dataset()
+    model, half = fit_or_load("shared", dataset), fit_or_load("half", dataset)
+    assert model.state_dict().keys() == half.state_dict().keys()
+    for name, weight in prunable_weights(half).items():
+        assert len(prunable_weights(model)[name].unique()) <= 4
+        assert (prunable_weights(model)[name][weight == 0] == 0).all()
+    assert evaluate(model, dataset, dataset.test).top1 == recorded("shared", dataset).test_top1
+
+
+def test_a_recipe_makes_its_teacher_too_and_is_stale_when_the_teacher_changes(workshop, monkeypatch, runs):
+    train(["taught"])
+    assert {path.stem for path in workshop.glob("*.safetensors")} == {"dense", "half", "ramp", "taught"}
+    change(monkeypatch, "ramp", peak_lr=0.2)
+    del runs[:]
+    train(["taught"])
+    assert len(runs) == 2
+
+
+@pytest.mark.usefixtures("workshop")
+def test_a_teacher_changes_what_is_learned(monkeypatch):
+    taught = fit_or_load("taught", tiny_dataset())
+    monkeypatch.setitem(recipes.RECIPES, "taught", replace(TINY["taught"], distillation=None))
+    assert not same_state(fit_or_load("taught", tiny_dataset()), taught)
+
+
 def test_auto_refuses_a_damaged_checkpoint_with_the_command_that_rebuilds_it(workshop, runs):
     first = fit_or_load("dense", tiny_dataset())
     flip_a_bit(workshop / "dense.safetensors")
@@ -178,7 +241,7 @@ def test_train_skips_what_is_up_to_date(runs):
 
 
 def test_train_refuses_an_unknown_recipe_before_it_trains_anything(workshop, runs):
-    with pytest.raises(ValueError, match="no recipe 'sparse'; there are dense, half, ramp"):
+    with pytest.raises(ValueError, match="no recipe 'sparse'; there are dense, half, ramp, coarse"):
         train(["dense", "sparse"])
     assert runs == []
     assert not workshop.exists()
@@ -186,7 +249,7 @@ def test_train_refuses_an_unknown_recipe_before_it_trains_anything(workshop, run
 
 @pytest.mark.usefixtures("workshop")
 def test_an_unknown_recipe_or_mode_is_refused(monkeypatch):
-    with pytest.raises(ValueError, match="no recipe 'sparse'; there are dense, half, ramp"):
+    with pytest.raises(ValueError, match="no recipe 'sparse'; there are dense, half, ramp, coarse"):
         fit_or_load("sparse", tiny_dataset())
     monkeypatch.setenv("LABKIT_MODE", "quick")
     with pytest.raises(ValueError, match="LABKIT_MODE='quick'"):
@@ -196,13 +259,13 @@ def test_an_unknown_recipe_or_mode_is_refused(monkeypatch):
 # Interruption
 
 
-@pytest.mark.parametrize("name", ["dense", "half", "ramp"])
+@pytest.mark.parametrize("name", ["dense", "half", "ramp", "coarse", "taught", "shared"])
 def test_ctrl_c_leaves_a_state_to_resume_from_and_no_checkpoint(workshop, monkeypatch, name):
     train([name])
     whole = checkpoints.read_weights("tiny", name)
     for path in workshop.iterdir():
         path.unlink()
-    train(["dense"] if name != "dense" else [])
+    train([needed.name for needed in recipes._needs(TINY[name])])
     epochs = iter(range(99))
 
     def interrupt_the_third(*arguments, **options):
@@ -261,7 +324,7 @@ def test_smoke_loads_what_this_code_trains_without_training_it(monkeypatch, runs
     monkeypatch.setenv("LABKIT_MODE", "smoke")
     loaded = [fit_or_load(name, tiny_dataset()) for name in TINY]
     assert all(same_state(got, want) for got, want in zip(loaded, expected, strict=True))
-    assert runs == [3, 4, 4]
+    assert runs == [3, 4, 4, 4, 4, 4]
 
 
 @pytest.mark.usefixtures("workshop")
