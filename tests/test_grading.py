@@ -210,7 +210,7 @@ def test_a_cluster_gives_the_same_results_though_a_worker_is_killed(course, clus
         [sys.executable, "-c", f"import os, time; time.sleep(1.5); os.kill({victim}, 9)"]
     )
     results = graded(course, scheduler=cluster.scheduler_address)
-    killer.wait()
+    assert killer.wait() == 0, "the worker was gone before it was killed"
     assert points(results) == {"ada": 30, "bob": 20, "=cy": 0} | {f"student{k}": 30 for k in range(6)}
 
 

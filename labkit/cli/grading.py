@@ -45,7 +45,9 @@ def _grade(arguments: argparse.Namespace) -> int:
     from labkit.course.sandbox import UNPROTECTED
 
     rules = [gradebook.late_rule(text) for text in arguments.late]
-    if arguments.sandbox == "none" or (arguments.sandbox == "auto" and why_no_bubblewrap()):
+    local_auto = arguments.sandbox == "auto" and arguments.scheduler is None
+    warned = arguments.sandbox == "none" or (local_auto and why_no_bubblewrap() is not None)
+    if warned:
         print(f"labkit: NOT PROTECTED: {UNPROTECTED}", file=sys.stderr)
     labs = chosen(arguments.lab)
     options = Options(
@@ -60,6 +62,8 @@ def _grade(arguments: argparse.Namespace) -> int:
     page = write_pages(arguments.out, chosen([]) if not arguments.lab else labs, results)
     looked_at = sum(bool(gradebook.flags(result)) for result in results)
     print(f"{len(results)} results, {looked_at} to look at: {page}, {', '.join(map(str, written))}")
+    if any(result["sandbox"] == "none" for result in results) and not warned:  # on a cluster's machine
+        print(f"labkit: NOT PROTECTED: {UNPROTECTED}", file=sys.stderr)
     failed = [result for result in results if not result["key"]]
     if failed:
         print(f"labkit: {len(failed)} not graded; see their reasons and grade again", file=sys.stderr)

@@ -31,13 +31,21 @@ HOME = "/tmp/home"  # inside; files there are in memory
 
 @cache
 def why_no_bubblewrap() -> str | None:
-    """Why the box cannot be closed on this machine; None if it can."""
+    """Why the box cannot be closed on this machine; None if it can.
+
+    Raises:
+        RuntimeError: if that cannot be found out in five minutes: a slow machine is no open one.
+    """
     if shutil.which("bwrap") is None:
         return "the program bwrap is not installed"
     try:
         command = [*bubblewrap(1_000_000), "true"]
-        tried = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
+        tried = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise RuntimeError(
+            "bubblewrap does not answer; try again when the machine is less busy."
+        ) from error
+    except OSError as error:
         return str(error)
     return None if tried.returncode == 0 else tried.stderr.strip()[:200] or "it ended with an error"
 

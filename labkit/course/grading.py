@@ -24,7 +24,7 @@ from tqdm import tqdm
 from labkit import repro
 from labkit.course import notebooks
 from labkit.course.jobs import Job, Result, failed, grade_job, jobs_of, students
-from labkit.course.sandbox import Limits, choose
+from labkit.course.sandbox import KINDS, Limits, choose
 from labkit.course.scoring import coded
 
 __all__ = ["Options", "grade"]
@@ -66,10 +66,12 @@ def grade(submissions: Path, labs: Sequence[Path], options: Options) -> list[Res
         name: path for name, path in known.items() if not options.students or name in options.students
     }
     hidden = (submissions, options.out)
+    # subtle: decided once, so that no process falls back to an open box; a cluster's machines decide.
+    sandbox = options.sandbox if options.scheduler else choose(options.sandbox)
     jobs = [
         job
         for name, path in chosen.items()
-        for job in jobs_of(name, path, labs, sandbox=options.sandbox, limits=options.limits, hidden=hidden)
+        for job in jobs_of(name, path, labs, sandbox=sandbox, limits=options.limits, hidden=hidden)
     ]
     waiting = [job for job in jobs if (_stored(options.out, job) or {}).get("key") != job.key]
     with tqdm(total=len(waiting), unit="lab", disable=None) as bar:
@@ -93,7 +95,8 @@ def _require(submissions: Path, labs: Sequence[Path], options: Options, known: d
         raise ValueError(f"no submission of {', '.join(unknown)}; there are {', '.join(list(known)[:20])}.")
     if options.jobs < 1:
         raise ValueError(f"jobs must be at least 1, got {options.jobs}.")
-    choose(options.sandbox)
+    if not options.scheduler or options.sandbox not in KINDS:
+        choose(options.sandbox)
     for lab in labs:
         for name, exercise in coded(notebooks.parse(lab)).items():
             if not exercise.hidden.outputs or not exercise.check.outputs:
