@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from html import escape
+from html import escape, unescape
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,6 +39,7 @@ TAGS = LABEL_TAGS | {
     "summary", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "u", "ul", "var",
 }  # fmt: skip
 ATTRIBUTES = frozenset({"alt", "class", "colspan", "href", "rowspan", "scope", "start", "style", "title"})
+NARROW = 32  # characters of code that fit beside the margins of a screen of 360 px
 GUARD = "\ue000"  # a private-use character around a formula's number
 
 
@@ -131,6 +132,13 @@ class Page:
     def label(self, output: Mapping[str, Any]) -> str:
         """The name of a scrollable table, for screen readers."""
         return str(output["data"].get(TABLE_MIME, {}).get("title", "Table"))
+
+    def focusable(self, html: str, label: str) -> str:
+        """A block of code or output that the keyboard can reach if it may need scrolling."""
+        lines = unescape(re.sub("<[^>]*>", "", html)).splitlines()
+        if max(map(len, lines), default=0) <= NARROW:
+            return html
+        return html.replace("<pre", f'<pre tabindex="0" role="group" aria-label="{escape(label)}"', 1)
 
     def figure(self, output: Mapping[str, Any]) -> FigureData:
         """The next figure's number, alt text and data; series may have unequal lengths."""
