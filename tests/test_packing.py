@@ -7,6 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
+from strategies import SETTINGS
 from tiny import seeded_network, tiny_dataset
 
 from labkit import cli
@@ -15,7 +16,6 @@ from labkit.models import ResNet20, prunable_weights
 from labkit.quantization.codebook import share_layers, unshare_layers
 from labkit.quantization.packing import MAX_SHARED_VALUES, pack_state, unpack_state
 from labkit.training import TrainConfig, evaluate, fit
-from strategies import SETTINGS
 
 
 def same_bits(left, right):

@@ -41,7 +41,9 @@ def plot_grids(title: str, panels: Mapping[str, tuple[Any, Any]]) -> None:
         axes.set_title(name, fontsize=10)
         axes.set_xlabel("weight")
         axes.set_ylabel("number of weights" if axes is axes_row[0] else "")
-        data |= {f"{name}: bin from": edges[:-1], f"{name}: weights": counts, f"{name}: grid": values}
+        data[f"{name}: bin from"] = edges[:-1].tolist()
+        data[f"{name}: weights"] = counts.tolist()
+        data[f"{name}: grid"] = values.tolist()
         nearest = values[np.abs(values).argmin()] + 0.0  # −0.0 reads as 0
         spoken.append(
             f"{name}: {len(flat)} weights from {flat.min():.3f} to {flat.max():.3f}, "

@@ -171,8 +171,11 @@ def plot_tree(title: str, codes: Mapping[int, str], counts: Sequence[int], value
     axes.set_yticks([])
     _finish(axes, "bits read", "")
     spoken = [f"{codes[s]} for {values[s]:+.3f}, {counts[s]} times" for s in leaves]
-    columns = {"code": [codes[s] for s in leaves], "count": [counts[s] for s in leaves]}
-    data = columns | {"value": [values[s] for s in leaves]}
+    data: dict[str, Sequence[object]] = {
+        "code": [codes[s] for s in leaves],
+        "count": [counts[s] for s in leaves],
+        "value": [values[s] for s in leaves],
+    }
     show_figure(figure, alt=f"{title}. The code words: {'; '.join(spoken)}.", data=data)
 
 
