@@ -173,12 +173,14 @@ def _energy() -> Iterator[Finding]:
     if not counters:
         why = "has no energy domains" if POWERCAP.is_dir() else "is not there"
         yield Finding(
-            "warn", f"energy: {POWERCAP} {why} (a virtual machine, or not Linux)", "it is estimated"
+            "warn",
+            f"energy: {POWERCAP} {why} (a virtual machine, or not Linux)",
+            "nothing to do: labs report energy as not measurable, with this reason",
         )
         return
     readable = [counter for counter in counters if os.access(counter, os.R_OK)]
     if not readable:
-        remedy = f"an administrator may allow it: chmod o+r {POWERCAP}/*/energy_uj; else it is estimated"
+        remedy = f"an administrator may allow it: chmod o+r {POWERCAP}/*/energy_uj; else labs report energy as not measurable"
         yield Finding("warn", f"energy: {len(counters)} domains, readable by root only", remedy)
     else:
         yield Finding("ok", f"energy: {len(readable)} of {len(counters)} domains can be read")
