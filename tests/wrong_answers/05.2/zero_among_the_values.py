@@ -1,0 +1,8 @@
+# Counts the zero as one of the values, and the mask as well.
+def bound_bits(indices: np.ndarray) -> tuple[float, float]:
+    def entropy(symbols: np.ndarray) -> float:
+        shares = np.unique(symbols, return_counts=True)[1] / max(1, symbols.size)
+        return abs(float((shares * np.log2(shares)).sum()))
+
+    kept = indices[indices != 0]
+    return entropy(indices != 0), entropy(indices)
