@@ -25,6 +25,9 @@ setup: $(READY) ## make .venv with the exact versions of constraints.txt
 labs: $(READY) ## execute every notebook on the embedded data and render reports/index.html
 	@status=0; $(BIN)/labkit run || status=$$?; $(BIN)/labkit report && exit $$status
 
+# Two processes with two threads each would fight for two cores: one thread each.
+test nbval: export OMP_NUM_THREADS = 1
+
 test: lint nbval ## lint, types, layers, unit tests, and nbval over every notebook
 	$(BIN)/python -m pytest -n 2 --dist loadscope
 
