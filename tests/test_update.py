@@ -256,6 +256,23 @@ def test_a_folder_in_use_is_brought_to_the_new_release(folder):
     assert update.update(folder, new) == ["nothing to do: the folder already has this release"]
 
 
+def test_a_lab_that_a_release_leaves_out_stays_and_can_still_be_merged_later(tmp_path):
+    other = dict.fromkeys(("labs/98_lab.ipynb", f"{handout.PRISTINE}/98_lab.ipynb"), to_bytes(_base()))
+    _unpack(tmp_path, _release(_base(), **other))
+    write(tmp_path / "labs/98_lab.ipynb", _edited({"99-1-todo": ANSWER}))
+    update.update(tmp_path, _release(_edited({"99-task": "New."})))
+    assert (tmp_path / handout.PRISTINE / "98_lab.ipynb").read_bytes() == to_bytes(_base())
+    corrected = to_bytes(_edited({"99-task": "New."}))
+    said = update.update(
+        tmp_path, _release(_edited({"99-task": "New."}), **dict.fromkeys(other, corrected))
+    )
+    merged = notebooks.read(tmp_path / "labs/98_lab.ipynb")
+    assert cell_of(merged, "99-1-todo").source == ANSWER
+    assert cell_of(merged, "99-task").source == "New."
+    assert len(merged.cells) == len(_base().cells)
+    assert "labs/98_lab.ipynb, cell 99-task: new version" in said
+
+
 @pytest.mark.parametrize("failing", range(8))
 def test_a_failure_midway_puts_everything_back(folder, monkeypatch, failing):
     before = _snapshot(folder)

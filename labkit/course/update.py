@@ -140,7 +140,9 @@ def _entries(content: bytes | None) -> dict[str, dict[str, object]]:
 
 def _obsolete(folder: Path, base: Mapping[str, str], release: Mapping[str, bytes]) -> list[str]:
     """Files of the old release that the new one lacks and the student did not change."""
-    candidates = [name for name in base if name not in release and not name.startswith("labs/")]
+    # subtle: a lab that stays needs its pristine copy: the next update merges with it.
+    kept = ("labs/", f"{PRISTINE}/")
+    candidates = [name for name in base if name not in release and not name.startswith(kept)]
     current = {name: _current(folder, name) for name in candidates}
     return [
         name for name, content in current.items() if content is not None and digest(content) == base[name]
