@@ -134,6 +134,39 @@ def test_checks_run_and_each_failure_is_one_line(tmp_path):
     assert "all" not in shown.split("\n", 1)[1]
 
 
+HINT = "use every value once, " * 20
+
+
+@pytest.mark.parametrize(
+    ("returned", "start"),
+    [
+        ("1 / 0", "got: ZeroDivisionError: division by zero; hint: use every value once, use"),
+        ("[1, 2, 3]", "got: shape (3,) instead of shape (2,); hint: use every value once, use"),
+        ("None", "got: NoneType None; hint: use every value once, use"),
+        ("[1, 3]", "hint: use every value once, use"),
+    ],
+)
+def test_the_most_telling_part_of_a_failed_check_comes_first(tmp_path, returned, start):
+    setup = "from labkit.course.checks.expect import Expect\nexpect = Expect('9.1')"
+    source = (
+        f"got = expect.call(f, given='x', hint={HINT!r})\n"
+        f"expect.close(got, [1, 2], given='x', hint={HINT!r})"
+    )
+    cells = [
+        code("setup", setup, role="setup"),
+        code("todo", f"def f():\n    return {returned}", role="todo", id="9.1"),
+        code("check", source, role="check", id="9.1", points=5),
+    ]
+    rows = run_checks(write(tmp_path / "09_lab.ipynb", nbformat.v4.new_notebook(cells=cells)))
+    assert rows[0].verdict.startswith(start)
+    assert rows[0].verdict.endswith(" …")
+    assert len(rows[0].verdict) <= 240
+    shown = table(rows).splitlines()
+    assert max(map(len, shown)) <= 100
+    assert shown[2].startswith(" " * 18)
+    assert shown[-1].endswith("the cell itself shows input, expected and got.")
+
+
 @pytest.mark.parametrize(
     ("cells", "error", "message"),
     [

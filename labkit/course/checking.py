@@ -7,6 +7,8 @@ release does not hold, and points, which only grading gives.
 from __future__ import annotations
 
 import queue
+import re
+import textwrap
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +28,13 @@ CELL_SECONDS = 120.0
 POLL_SECONDS = 0.5
 NOT_ANSWERED = "not answered yet"
 RUN_ROLES = ("setup", "todo", "check")
-WIDTH = 110  # of what is said about an exercise
+SAID_CHARS = 200  # of what is said about an exercise
+PART_CHARS = 110  # of each part, where there are two
+LINE_CHARS = 100
+FAILURE = re.compile(
+    r"\n  expected: (?P<expected>.*?)\n  got:      (?P<got>.*?)\n  hint:     (?P<hint>.*)", re.DOTALL
+)
+NO_VALUE = ("None", "NoneType None")
 
 
 class Row(NamedTuple):
@@ -67,8 +75,7 @@ def is_answered(cell: NotebookNode) -> bool:
 
 def table(rows: Sequence[Row]) -> str:
     """The rows as text, and what they do not say."""
-    lines = [f"{'exercise':10}{'points':>6}  visible check"]
-    lines += [f"{row.exercise:10}{row.points:>6g}  {row.verdict}" for row in rows]
+    lines = [f"{'exercise':10}{'points':>6}  visible check", *map(_line, rows)]
     checked = [row for row in rows if row.verdict != "written"]
     passed = sum(row.verdict == "ok" for row in checked)
     return "\n".join(
@@ -76,8 +83,15 @@ def table(rows: Sequence[Row]) -> str:
             *lines,
             f"{passed} visible checks are ok. Hidden checks, on other inputs, run at grading;",
             "written answers are read by a person. The points are those of the visible part.",
+            "Where a check fails, the cell itself shows input, expected and got.",
         ]
     )
+
+
+def _line(row: Row) -> str:
+    """A row as text, its verdict wrapped below itself."""
+    start = f"{row.exercise:10}{row.points:>6g}  "
+    return textwrap.fill(row.verdict, LINE_CHARS, initial_indent=start, subsequent_indent=" " * len(start))
 
 
 def _rows(cell: NotebookNode, problems: dict[str, str]) -> list[Row]:
@@ -143,18 +157,27 @@ def _after_interrupt(
 
 
 def _problem(content: dict[str, Any]) -> str | None:
-    """The most telling line of an error."""
+    """What is most telling of an error, as one line."""
     if content["status"] == "ok":
         return None
     name, text = content.get("ename", content["status"]), content.get("evalue", "")
     if name == "NotImplementedError" and text.startswith("Exercise "):
         return NOT_ANSWERED
+    found = FAILURE.search(text) if name == "CheckFailed" else None
+    if found:
+        return _failure(**found.groupdict())
     lines = [line.strip() for line in text.splitlines()] or [""]
-    if name == "CheckFailed":
-        hints = [line for line in lines if line.startswith("hint:")]
-        return _short(" ".join(" ".join(hints).split()) or lines[0])
     return _short(f"{name}: {lines[0]}")
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= WIDTH else f"{text[: WIDTH - 1]}…"
+def _failure(expected: str, got: str, hint: str) -> str:
+    """What to say of a failed case: the hint, after what came instead of a value of the right shape."""
+    if expected == "a value" or expected.startswith("shape ") or got in NO_VALUE:
+        wanted = f" instead of {expected}" if expected.startswith("shape ") else ""
+        return f"got: {_short(got, PART_CHARS)}{wanted}; hint: {_short(hint, PART_CHARS)}"
+    return f"hint: {_short(hint)}"
+
+
+def _short(text: str, width: int = SAID_CHARS) -> str:
+    """The text on one line, cut between words."""
+    return textwrap.shorten(text, width, placeholder=" …")
