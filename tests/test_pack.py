@@ -134,6 +134,13 @@ def test_checks_run_and_each_failure_is_one_line(tmp_path):
     assert "all" not in shown.split("\n", 1)[1]
 
 
+@pytest.mark.parametrize("lab", [small_lab(), strip(small_lab())], ids=["with solutions", "released"])
+def test_the_points_of_an_exercise_are_those_it_earns_or_loses_whole(tmp_path, lab):
+    rows = run_checks(write(tmp_path / "99_lab.ipynb", lab))
+    assert [(row.exercise, row.points) for row in rows] == [("99.1", 80), ("99.2", 20)]
+    assert "an exercise earns its points if both are right, else none" in " ".join(table(rows).split())
+
+
 HINT = "use every value once, " * 20
 
 

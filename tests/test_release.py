@@ -50,6 +50,14 @@ def test_every_solution_of_a_cell_is_replaced_at_its_own_indentation():
     )
 
 
+def test_a_released_check_carries_the_points_of_the_whole_exercise_and_the_source_stays():
+    lab = small_lab()
+    released = strip(lab)
+    assert cell_of(released, "99-1-check").metadata.labkit.points == 80
+    assert sum(notebooks.labels(cell).get("points", 0) for cell in released.cells) == 100
+    assert cell_of(lab, "99-1-check").metadata.labkit.points == 30
+
+
 def test_hidden_cells_outputs_and_counts_go_and_only_a_verdict_stays():
     released = strip(_executed_lab())
     assert "99-1-hidden" not in [cell.id for cell in released.cells]

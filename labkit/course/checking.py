@@ -10,7 +10,8 @@ import queue
 import re
 import textwrap
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,7 +39,7 @@ NO_VALUE = ("None", "NoneType None")
 
 
 class Row(NamedTuple):
-    """What the table says of one exercise or written answer; points are those of the visible cell."""
+    """What the table says of one exercise or written answer, and the points of all of it."""
 
     exercise: str
     points: float
@@ -62,7 +63,12 @@ def run_checks(path: Path, *, limit_s: float = CELL_SECONDS) -> list[Row]:
         raise ValueError(f"{path.name} has no check cells; give one of the released labs.")
     with fresh_kernel(path.parent) as (manager, client):
         problems = _run_all(cells, manager, client, limit_s)
-    return [row for cell in notebook.cells for row in _rows(cell, problems)]
+    # In a release the check has the points of both; with solutions the hidden cell is there too.
+    points = Counter[str]()
+    for found in map(notebooks.labels, notebook.cells):
+        if found.get("role") in ("check", "hidden"):
+            points[str(found.get("id"))] += found.get("points", 0)
+    return [row for cell in notebook.cells for row in _rows(cell, problems, points)]
 
 
 def is_answered(cell: NotebookNode) -> bool:
@@ -81,8 +87,8 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join(
         [
             *lines,
-            f"{passed} visible checks are ok. Hidden checks, on other inputs, run at grading;",
-            "written answers are read by a person. The points are those of the visible part.",
+            f"{passed} visible checks are ok. Hidden checks, on other inputs, run at grading: an exercise",
+            "earns its points if both are right, else none. Written answers are read by a person.",
             "Where a check fails, the cell itself shows input, expected and got.",
         ]
     )
@@ -94,14 +100,15 @@ def _line(row: Row) -> str:
     return textwrap.fill(row.verdict, LINE_CHARS, initial_indent=start, subsequent_indent=" " * len(start))
 
 
-def _rows(cell: NotebookNode, problems: dict[str, str]) -> list[Row]:
+def _rows(cell: NotebookNode, problems: Mapping[str, str], points: Mapping[str, float]) -> list[Row]:
     """The row of a check or answer cell; none for another."""
     found = notebooks.labels(cell)
-    exercise, points = str(found.get("id", cell.id)), found.get("points", 0)
+    exercise = str(found.get("id", cell.id))
     if found.get("role") == "check":
-        return [Row(exercise, points, problems.get(exercise) or "ok")]
+        return [Row(exercise, points.get(exercise, 0), problems.get(exercise) or "ok")]
     if found.get("role") == "answer":
-        return [Row(exercise, points, "written" if is_answered(cell) else NOT_ANSWERED)]
+        verdict = "written" if is_answered(cell) else NOT_ANSWERED
+        return [Row(exercise, found.get("points", 0), verdict)]
     return []
 
 

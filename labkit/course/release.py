@@ -37,7 +37,8 @@ def strip(notebook: NotebookNode) -> NotebookNode:
 
     Solutions become stubs that raise ``NotImplementedError``, predictions become None, written
     answers keep their question only, hidden cells go, outputs go; a check keeps the line that says
-    how many cases a right answer passes. Check and setup cells are locked. No cell counts as
+    how many cases a right answer passes, and is labelled with the points of check and hidden cell,
+    since an exercise earns both or none. Check and setup cells are locked. No cell counts as
     executed.
 
     Args:
@@ -47,7 +48,16 @@ def strip(notebook: NotebookNode) -> NotebookNode:
         ValueError: if a predict cell is no Python code; names the cell.
     """
     released = normalise(notebook)
+    hidden_points = {
+        labels(cell)["id"]: labels(cell).get("points", 0)
+        for cell in released.cells
+        if labels(cell).get("role") == "hidden"
+    }
     released.cells = [_stripped(cell) for cell in released.cells if labels(cell).get("role") != "hidden"]
+    for cell in released.cells:
+        found = labels(cell)
+        if found.get("role") == "check" and hidden_points.get(found["id"]):
+            cell.metadata.labkit["points"] = found.get("points", 0) + hidden_points[found["id"]]
     return released
 
 
