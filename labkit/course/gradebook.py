@@ -102,7 +102,7 @@ def with_lateness(
         own = sorted((rule for rule in rules if rule.lab in ("", result["lab"][:2])), reverse=True)
         when = handed_in.get(result["student"])
         late = (when - own[0].deadline).total_seconds() if own and when else 0.0
-        if late <= 0 or any(mark["question"] == "late" for mark in result["marks"]):
+        if late <= 0 or not total(result) or any(mark["question"] == "late" for mark in result["marks"]):
             changed.append(result)
             continue
         days = math.ceil(late / 86400)
