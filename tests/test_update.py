@@ -1,5 +1,9 @@
 import copy
 import json
+import os
+import re
+import subprocess
+import sys
 
 import nbformat
 import pytest
@@ -230,6 +234,26 @@ def folder(tmp_path):
     (tmp_path / "labkit/mine").write_text("changed")
     (tmp_path / "notes.txt").write_text("notes")
     return tmp_path
+
+
+def test_the_command_that_students_are_told_updates_from_the_newer_folder(folder, tmp_path_factory):
+    beside = tmp_path_factory.mktemp("beside")
+    (beside / "mylabs").symlink_to(folder)
+    _unpack(beside / "newer", _release(_edited({"99-task": "New."}), **NEW))
+    command = beside / "mylabs/.venv/bin/labkit"
+    command.parent.mkdir(parents=True)
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -P -m labkit.cli "$@"\n')
+    command.chmod(0o755)
+    text = (handout.STUDENT_FILES / "README.md").read_text(encoding="utf-8")
+    (line,) = re.findall(r"^.*labkit release --update.*$", text, re.MULTILINE)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("LABKIT_")}
+    done = subprocess.run(
+        line, shell=True, cwd=beside / "newer", env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    merged = notebooks.read(folder / "labs/99_lab.ipynb")
+    assert cell_of(merged, "99-1-todo").source == ANSWER
+    assert cell_of(merged, "99-task").source == "New."
 
 
 NEW = {"labkit__a": b"2", "labkit__b": b"1", "labkit__mine": b"2", "labkit__new": b"2"}
