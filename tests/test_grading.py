@@ -268,6 +268,14 @@ def test_lateness_takes_points_off_by_days_begun(course, rule, handed_in, left):
     assert points(with_lateness(graded(course), [late_rule(rule)], times))["ada"] == left
 
 
+def test_of_no_points_lateness_takes_none_and_says_nothing(course):
+    (course / "submissions" / "dan").mkdir()  # handed in nothing
+    times = dict.fromkeys(("ada", "=cy", "dan"), datetime(2026, 12, 3))
+    results = with_lateness(graded(course), [late_rule("2026-12-01T12:00 10/day")], times)
+    late = [each["student"] for each in results for mark in each["marks"] if mark["question"] == "late"]
+    assert late == ["ada"]
+
+
 @pytest.mark.parametrize("rule", ["tomorrow", "2026-13-01T00:00 10/day", "2026-12-01 10/day", "10/day"])
 def test_a_late_rule_that_is_none_is_refused_with_an_example(rule):
     with pytest.raises(ValueError, match="10/day max 50"):
@@ -311,6 +319,13 @@ def test_a_lab_that_was_not_recorded_is_refused(course):
     nbformat.write(lab, course / "labs" / hostile.NAME)
     with pytest.raises(ValueError, match=r"exercise 99\.2 is not recorded"):
         graded(course)
+
+
+def test_git_ignores_the_folders_that_the_guide_puts_personal_data_in():
+    guide = (repro.home() / "docs" / "instructor.md").read_text(encoding="utf-8")
+    folders = {f"/{name}/" for name in re.findall(r"(submissions|grades|marks)/\d\d", guide)}
+    assert folders == {"/submissions/", "/grades/", "/marks/"}
+    assert folders <= set((repro.home() / ".gitignore").read_text(encoding="utf-8").splitlines())
 
 
 def test_only_one_student_is_graded_again_and_the_others_stay(course):
