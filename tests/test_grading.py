@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from datetime import datetime
 from pathlib import Path
 
@@ -20,9 +21,11 @@ from bs4 import BeautifulSoup
 from labkit import repro
 from labkit.cli import main
 from labkit.course import feedback, gradebook, grading, jobs, notebooks
-from labkit.course.gradebook import late_rule, with_lateness, with_manual, write_tables
+from labkit.course.archive import zip_bytes
+from labkit.course.gradebook import with_manual, write_tables
 from labkit.course.grading import Options, grade
 from labkit.course.jobs import Job, fingerprint, grade_job
+from labkit.course.lateness import UNKNOWN, handed_in, late_rule, with_lateness
 from labkit.course.release import strip
 from labkit.course.sandbox import UNPROTECTED, choose
 from labkit.course.trial import BoxKind, Trial
@@ -253,7 +256,7 @@ def test_manual_marks_are_merged_and_bad_ones_refused_by_line(course):
 
 
 @pytest.mark.parametrize(
-    ("rule", "handed_in", "left"),
+    ("rule", "when", "left"),
     [
         ("2026-12-01T12:00 10/day", "2026-12-01T12:00", 30),
         ("2026-12-01T12:00 10/day", "2026-12-01T12:01", 27),
@@ -263,9 +266,38 @@ def test_manual_marks_are_merged_and_bad_ones_refused_by_line(course):
         ("98=2026-12-01T12:00 100/day", "2026-12-03T12:00", 30),
     ],
 )
-def test_lateness_takes_points_off_by_days_begun(course, rule, handed_in, left):
-    times = {"ada": datetime.fromisoformat(handed_in)}
+def test_lateness_takes_points_off_by_days_begun(course, rule, when, left):
+    times = {"ada": datetime.fromisoformat(when)}
     assert points(with_lateness(graded(course), [late_rule(rule)], times))["ada"] == left
+
+
+DAYS = [datetime(2026, 12, day, 12) for day in (1, 2, 3)]
+
+
+def test_a_zips_own_time_counts_and_of_a_folder_its_newest_notebook_that_carries_one(tmp_path):
+    (tmp_path / "ada.zip").write_bytes(zip_bytes({f"labs/{hostile.NAME}": b"{}"}))
+    os.utime(tmp_path / "ada.zip", (0, DAYS[1].timestamp()))
+    assert handed_in(tmp_path / "ada.zip") == DAYS[1]
+    with zipfile.ZipFile(tmp_path / "ada.zip") as archive:
+        archive.extractall(tmp_path / "bob")
+        stored = datetime(*archive.infolist()[0].date_time)
+    unpacked = tmp_path / "bob" / "labs" / hostile.NAME
+    os.utime(unpacked, (0, stored.timestamp()))  # as unzip does, unlike extractall
+    assert handed_in(tmp_path / "bob") is None
+    for name, when in (("01_a.ipynb", DAYS[0]), ("notes.txt", DAYS[2]), (".labkit/01_a.ipynb", DAYS[2])):
+        path = tmp_path / "bob" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("")
+        os.utime(path, (0, when.timestamp()))
+    assert handed_in(tmp_path / "bob") == DAYS[0]
+
+
+def test_an_unknown_time_is_told_once_where_a_rule_would_need_it(course):
+    results = with_lateness(graded(course), [late_rule("2026-12-01T12:00 10/day")], {"bob": DAYS[0]})
+    assert {each["student"] for each in results if UNKNOWN in each["oddities"]} == {"ada"}
+    assert points(results) == {"ada": 30, "bob": 20, "=cy": 0}
+    assert UNKNOWN in gradebook.flags(next(each for each in results if each["student"] == "ada"))
+    assert with_lateness(graded(course), [late_rule("98=2026-12-01T12:00 10/day")], {}) == graded(course)
 
 
 def test_of_no_points_lateness_takes_none_and_says_nothing(course):

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 
 from labkit.cli.verbs import add_verb, chosen
@@ -37,14 +34,14 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 def _grade(arguments: argparse.Namespace) -> int:
     """Grade, merge, write."""
-    from labkit.course import gradebook
+    from labkit.course import gradebook, lateness
     from labkit.course.bubblewrap import why_no_bubblewrap
     from labkit.course.feedback import write_pages
     from labkit.course.grading import Options, grade
     from labkit.course.jobs import students
     from labkit.course.sandbox import UNPROTECTED
 
-    rules = [gradebook.late_rule(text) for text in arguments.late]
+    rules = [lateness.late_rule(text) for text in arguments.late]
     local_auto = arguments.sandbox == "auto" and arguments.scheduler is None
     warned = arguments.sandbox == "none" or (local_auto and why_no_bubblewrap() is not None)
     if warned:
@@ -56,8 +53,8 @@ def _grade(arguments: argparse.Namespace) -> int:
     results = grade(arguments.submissions, labs, options)
     if arguments.manual is not None:
         results = gradebook.with_manual(results, arguments.manual)
-    times = _times(students(arguments.submissions)) if rules else {}
-    results = gradebook.with_lateness(results, rules, times)
+    times = {name: lateness.handed_in(path) for name, path in students(arguments.submissions).items()}
+    results = lateness.with_lateness(results, rules, times)
     written = gradebook.write_tables(arguments.out, results, arguments.columns)
     page = write_pages(arguments.out, chosen([]) if not arguments.lab else labs, results)
     looked_at = sum(bool(gradebook.flags(result)) for result in results)
@@ -68,19 +65,3 @@ def _grade(arguments: argparse.Namespace) -> int:
     if failed:
         print(f"labkit: {len(failed)} not graded; see their reasons and grade again", file=sys.stderr)
     return 1 if failed else 0
-
-
-def _times(paths: Mapping[str, Path]) -> dict[str, datetime]:
-    """When each was handed in: the time of the file, or of a folder's newest notebook."""
-    found = {}
-    for name, path in paths.items():
-        files = [path]
-        if path.is_dir():
-            walk = os.walk(path)
-            files = [
-                Path(root) / file for root, _, names in walk for file in names if file.endswith(".ipynb")
-            ]
-        newest = max((file.lstat().st_mtime for file in files), default=None)
-        if newest is not None:
-            found[name] = datetime.fromtimestamp(newest)
-    return found

@@ -1,6 +1,7 @@
-"""From results to tables: marks for written answers, lateness, grades.csv, summary.csv, an LMS's columns.
+"""From results to tables: marks for written answers, grades.csv, summary.csv, an LMS's columns.
 
-Leaves out: where results come from (:mod:`labkit.course.grading`).
+Leaves out: where results come from (:mod:`labkit.course.grading`), what lateness takes off
+(:mod:`labkit.course.lateness`).
 """
 
 from __future__ import annotations
@@ -8,54 +9,18 @@ from __future__ import annotations
 import csv
 import io
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
 
 from labkit.course.jobs import Result
 from labkit.repro import write_atomically
 
-__all__ = ["LateRule", "flags", "late_rule", "total", "with_lateness", "with_manual", "write_tables"]
+__all__ = ["flags", "total", "with_manual", "write_tables"]
 
-LATE = re.compile(
-    r"(?:(?P<lab>\d\d)=)?(?P<deadline>\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?)"
-    r"\s+(?P<per_day>\d+(?:\.\d+)?)/day(?:\s+max\s+(?P<most>\d+(?:\.\d+)?))?"
-)
 MANUAL = ("student", "lab", "question", "points")
 GRADES = ("student", "lab", "question", "earned", "max", "status", "reason")
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 WORTH_A_LOOK = ("error", "timeout", "limit", "not graded")
-
-
-class LateRule(NamedTuple):
-    """Per cent of the points taken off for each day begun after the deadline; ``lab`` "" is all labs."""
-
-    lab: str
-    deadline: datetime
-    percent_per_day: float
-    most_percent: float
-
-
-def late_rule(text: str) -> LateRule:
-    """A rule from its text, ``[LAB=]DEADLINE PERCENT/day [max PERCENT]``, in local time.
-
-    >>> late_rule("02=2026-12-01T23:59 10/day max 50").percent_per_day
-    10.0
-
-    Raises:
-        ValueError: if the text is no such rule.
-    """
-    found = LATE.fullmatch(text.strip())
-    example = "02=2026-12-01T23:59 10/day max 50"
-    if not found:
-        raise ValueError(f"late rule {text!r} is not like {example!r} (the lab and max may be left out).")
-    try:
-        deadline = datetime.fromisoformat(found["deadline"])
-    except ValueError as error:
-        raise ValueError(f"late rule {text!r}: {error}; write it like {example!r}.") from error
-    return LateRule(found["lab"] or "", deadline, float(found["per_day"]), float(found["most"] or 100))
 
 
 def with_manual(results: Sequence[Result], path: Path) -> list[Result]:
@@ -87,31 +52,6 @@ def with_manual(results: Sequence[Result], path: Path) -> list[Result]:
             points = _points(row["points"], row["question"], result, place)
             given[row["student"], lab, row["question"]] = points, row.get("reason") or ""
     return [_merged(each, given) for each in results]
-
-
-def with_lateness(
-    results: Sequence[Result], rules: Sequence[LateRule], handed_in: Mapping[str, datetime]
-) -> list[Result]:
-    """The results with a line ``late`` where one of ``rules`` takes points off.
-
-    ``handed_in`` says when, by student. A lab's own rule comes before the one for all labs, and a
-    line ``late`` that was set by hand before both.
-    """
-    changed = []
-    for result in results:
-        own = sorted((rule for rule in rules if rule.lab in ("", result["lab"][:2])), reverse=True)
-        when = handed_in.get(result["student"])
-        late = (when - own[0].deadline).total_seconds() if own and when else 0.0
-        if late <= 0 or not total(result) or any(mark["question"] == "late" for mark in result["marks"]):
-            changed.append(result)
-            continue
-        days = math.ceil(late / 86400)
-        percent = min(days * own[0].percent_per_day, own[0].most_percent, 100.0)
-        reason = f"{days} day{'s' * (days != 1)} late: {percent:g} % of {total(result):g} points"
-        taken = round(total(result) * percent / 100, 2)
-        line = {"question": "late", "earned": -taken, "max": 0, "status": "late", "reason": reason}
-        changed.append({**result, "marks": [*result["marks"], line]})
-    return changed
 
 
 def total(result: Result) -> float:

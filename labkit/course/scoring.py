@@ -3,7 +3,7 @@
 The code of an exercise earns all its points or none. They are given if the visible check passes and
 the hidden cell prints what was recorded: a student's code can forge the first, since it runs in
 the same process, but cannot print values it has never seen. Leaves out: running
-(:mod:`labkit.course.trial`), written answers' marks and lateness (:mod:`labkit.course.gradebook`).
+(:mod:`labkit.course.trial`), written answers' marks (:mod:`labkit.course.gradebook`).
 """
 
 from __future__ import annotations
