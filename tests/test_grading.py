@@ -27,7 +27,7 @@ from labkit.course.grading import Options, grade
 from labkit.course.jobs import Job, fingerprint, grade_job
 from labkit.course.lateness import UNKNOWN, handed_in, late_rule, with_lateness
 from labkit.course.release import strip
-from labkit.course.sandbox import UNPROTECTED, choose
+from labkit.course.sandbox import UNPROTECTED, Limits, choose
 from labkit.course.trial import BoxKind, Trial
 
 LABS = sorted((repro.home() / "labs").glob("[0-9][0-9]_*.ipynb"))
@@ -113,6 +113,23 @@ def test_each_wrong_answer_loses_exactly_its_questions_points(path):
             if lost != {file.parent.name for file in wrong}:
                 unexpected[tuple(f"{file.parent.name}/{file.stem}" for file in wrong)] = sorted(lost)
     assert unexpected == {}
+
+
+@pytest.mark.parametrize("wait", ["while time.process_time() < end: pass", "time.sleep(2.5)"])
+@pytest.mark.parametrize(
+    ("own", "outcome"),
+    [({}, ("timeout", "not finished within 1 s")), ({"timeout": 60}, ("right", ""))],
+    ids=["default", "own"],
+)
+def test_a_cells_timeout_raises_its_limits_of_time_and_of_processor_time(wait, own, outcome):
+    lab = hostile.small_class_lab()
+    for name in ("99-3-check", "99-3-hidden"):
+        hostile.cell_of(lab, name).metadata["labkit"].update(own)
+    lines = ("import time", "end = time.process_time() + 2.5", wait, "return sum(values) / len(values)")
+    slow = "\n    ".join(("def mean(values):", *lines))
+    with Trial(lab, BoxKind(choose("auto"), Limits(cpu_s=1, wall_s=1))) as trial:
+        found = trial.outcomes({"99-3-todo": slow})
+    assert found == {"99.3": outcome}
 
 
 def test_points_come_only_whole_and_every_loss_has_its_reason(course):

@@ -8,6 +8,7 @@ enters the box: their messages are shown to students. Leaves out: what the resul
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -92,13 +93,12 @@ class Trial:
     def run(self, phase: str, exercise: Exercise) -> Outcome | None:
         """Run one exercise's check or hidden cell; None if it passes."""
         before = self._needs(exercise)
-        limits = self.kind.limits
-        seconds = float(labels(exercise.cell(phase)).get("timeout", limits.wall_s))
+        seconds, cpu_s = self._seconds(exercise.cell(phase))
         while True:
             cells = [[other.todo.id, self.sources[other.todo.id]] for other in before]
             cells += [[exercise.todo.id, self.sources[exercise.todo.id]]]
             cell = exercise.cell(phase)
-            request = self._request([*cells, [cell.id, cell.source]], seconds)
+            request = self._request([*cells, [cell.id, cell.source]], seconds, cpu_s)
             try:
                 reply = self._ask(request, seconds * (len(cells) + 1) + SPARE_SECONDS)
             except Overrun as overrun:
@@ -106,7 +106,7 @@ class Trial:
             culprit = _ended_in(reply)
             kept = [other for other in before if other.todo.id != culprit]
             if len(kept) == len(before):
-                return judge(phase, exercise, reply, min(seconds, limits.cpu_s))
+                return judge(phase, exercise, reply, min(seconds, cpu_s))
             before = kept
 
     def _needs(self, exercise: Exercise) -> list[Exercise]:
@@ -134,10 +134,17 @@ class Trial:
     def _defined(self, exercise: Exercise) -> set[str]:
         return defined(self.sources[exercise.todo.id])
 
-    def _request(self, cells: Sequence[Sequence[str]], seconds: float) -> dict[str, Any]:
+    def _seconds(self, cell: NotebookNode) -> tuple[float, int]:
+        """The time a check or hidden cell may take, and the processor time; its ``timeout`` is in both."""
+        limits, own = self.kind.limits, labels(cell).get("timeout")
+        if own is None:
+            return limits.wall_s, limits.cpu_s
+        return float(own), max(limits.cpu_s, math.ceil(own))
+
+    def _request(self, cells: Sequence[Sequence[str]], seconds: float, cpu_s: int) -> dict[str, Any]:
         limits = self.kind.limits
         allowed = {
-            "cpu_s": limits.cpu_s,
+            "cpu_s": cpu_s,
             "wall_s": seconds,
             "memory_bytes": limits.memory_bytes,
             "file_bytes": limits.file_bytes,
