@@ -420,6 +420,28 @@ def test_the_class_page_lists_everyone_and_links_to_pages_that_are_there(course)
     assert [cell.text for cell in hardest] == ["99.3", "99.4", "99.1", "99.2"] or hardest[0].text == "99.4"
 
 
+def test_the_class_page_shows_every_lab_of_the_out_folder_whichever_was_named(course, monkeypatch, capsys):
+    monkeypatch.setenv("LABKIT_HOME", str(course))
+    nbformat.write(LAB, course / "labs" / "98_other.ipynb")
+    (course / "labs" / "97_draft.ipynb").write_text("not read: nobody was graded in it")
+    (course / "submissions" / "ada" / "98_other.ipynb").write_bytes(
+        (course / "submissions" / "ada" / hostile.NAME).read_bytes()
+    )
+    command = ["grade", str(course / "submissions"), "--out", str(course / "out")]
+    assert main([*command, "--lab", "98"]) == 0
+    hostile.as_folder(hostile.solved(LAB))(course / "submissions" / "zoe")
+    assert main([*command, "--lab", "99"]) == 0
+    capsys.readouterr()
+    table = BeautifulSoup((course / "out" / "index.html").read_text(), "html.parser").find(id="students")
+    rows = {row.th.text: [cell.text for cell in row.find_all("td")] for row in table.tbody.find_all("tr")}
+    assert rows["ada"][:4] == ["30.0", "30.0", "60.0", "85.7"]
+    assert rows["zoe"][:4] == ["–", "30.0", "30.0", "42.9"]
+    for row in rows.values():
+        assert float(row[2]) == sum(float(cell) for cell in row[:2] if cell != "–")
+    assert all((course / "out" / link["href"]).is_file() for link in table.find_all("a"))
+    assert len(table.find_all("a")) == 7
+
+
 def test_without_bubblewrap_the_command_says_loudly_what_is_not_protected(course, monkeypatch, capsys):
     monkeypatch.setenv("LABKIT_HOME", str(course))
     status = main(["grade", str(course / "submissions"), "--out", str(course / "out"), "--sandbox", "none"])

@@ -56,7 +56,9 @@ def _grade(arguments: argparse.Namespace) -> int:
     times = {name: lateness.handed_in(path) for name, path in students(arguments.submissions).items()}
     results = lateness.with_lateness(results, rules, times)
     written = gradebook.write_tables(arguments.out, results, arguments.columns)
-    page = write_pages(arguments.out, chosen([]) if not arguments.lab else labs, results)
+    # The results of an earlier run with another --lab are shown too: they are in the same tables.
+    beside = [path for lab in labs for path in sorted(lab.parent.glob("*.ipynb"))]
+    page = write_pages(arguments.out, [*dict.fromkeys(beside), *labs], results)
     looked_at = sum(bool(gradebook.flags(result)) for result in results)
     print(f"{len(results)} results, {looked_at} to look at: {page}, {', '.join(map(str, written))}")
     if any(result["sandbox"] == "none" for result in results) and not warned:  # on a cluster's machine

@@ -48,7 +48,8 @@ def write_pages(out: Path, labs: Sequence[Path], results: Sequence[Result]) -> P
 
     Args:
         out: the folder that holds the results.
-        labs: the labs with solutions, as recorded; results of other labs get no page.
+        labs: labs with solutions, as recorded; one without results is not read, and results of a lab
+            that is not among them get no page, but count.
         results: with manual marks and lateness.
 
     Returns:
@@ -60,7 +61,8 @@ def write_pages(out: Path, labs: Sequence[Path], results: Sequence[Result]) -> P
     """
     if not results:
         raise ValueError("nothing was graded, so that there is nothing to show.")
-    references = {lab.stem: notebooks.parse(lab) for lab in labs}
+    graded = {result["lab"] for result in results}
+    references = {lab.stem: notebooks.parse(lab) for lab in labs if lab.stem in graded}
     pages: dict[tuple[str, str], str] = {}
     for result in results:
         reference = references.get(result["lab"])
@@ -158,7 +160,11 @@ def _row(
     """A student's line."""
     points = round(sum(map(total, own.values())), 2)
     cells = [
-        {"lab": lab, "points": total(own[lab]) if lab in own else 0, "page": pages.get((student, lab), "")}
+        {
+            "lab": lab,
+            "points": total(own[lab]) if lab in own else None,  # came after the lab was graded
+            "page": pages.get((student, lab), ""),
+        }
         for lab in labs
     ]
     return {
