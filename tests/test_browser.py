@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -197,11 +198,17 @@ def test_print_shows_all_of_every_table(visit: Visit, reports: Path, name: str) 
     tables = tab.evaluate(ROWS)
     tab.emulate_media(media=None)
     document = pypdf.PdfReader(io.BytesIO(tab.pdf(format="A4", prefer_css_page_size=True)))
-    pages = ["".join(page.extract_text().split()) for page in document.pages]
+    pages = [_letters(page.extract_text()) for page in document.pages]
     assert all(pages), "an empty page"
     for row in tables:
-        cells = ["".join(cell.split()) for cell in row]
+        cells = [_letters(cell) for cell in row]
         assert any(all(cell in page for cell in cells) for page in pages), row
     assert "Allabs" not in pages[0]
     for page in document.pages:
-        assert (round(page.mediabox.width), round(page.mediabox.height)) == (595, 842)
+        assert page.mediabox.width == pytest.approx(595, abs=1.5)
+        assert page.mediabox.height == pytest.approx(842, abs=1.5)
+
+
+def _letters(text: str) -> str:
+    """A text without blanks, its ligatures taken apart."""
+    return "".join(unicodedata.normalize("NFKC", text).split())

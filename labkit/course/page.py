@@ -166,7 +166,8 @@ class Page:
             mathml = LatexToMathML(fancy_error=False).convert_with_local_state(tex, displaystyle=block)
         except LatexError as error:
             mathml = f'<code class="tex" title="{escape(str(error))}">{escape(tex)}</code>'
-        self.formulas.append(f'<span class="display-math">{mathml}</span>' if block else mathml)
+        scrolls = '<span class="display-math" tabindex="0" role="group" aria-label="formula">'
+        self.formulas.append(f"{scrolls}{mathml}</span>" if block else mathml)
         return f"{GUARD}{len(self.formulas) - 1}{GUARD}"
 
     def _free_anchor(self, label: str) -> str:
