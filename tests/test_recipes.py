@@ -24,6 +24,7 @@ from labkit.recipes import (
     train,
     verify_prefix,
 )
+from labkit.recipes import build
 from labkit.recipes import make as recipes
 from labkit.training import TrainConfig, checkpoints, evaluate
 from labkit.training import loop as training_loop
@@ -60,9 +61,9 @@ def workshop(monkeypatch, tmp_path):
     monkeypatch.setenv("LABKIT_DEVICE", "cpu")
     monkeypatch.delenv("LABKIT_MODE", raising=False)
     monkeypatch.setattr(recipes, "RECIPES", dict(TINY))
-    monkeypatch.setattr(recipes, "_build", lambda dataset: tiny_network(len(dataset.classes)))
+    monkeypatch.setattr(build, "_random", lambda _, dataset: tiny_network(len(dataset.classes)))
     monkeypatch.setattr(recipes, "load_dataset", lambda _: tiny_dataset())
-    monkeypatch.setattr(recipes, "quantize_residual_blocks", partial(quantize_layers, names=["0"]))
+    monkeypatch.setattr(build, "quantize_residual_blocks", partial(quantize_layers, names=["0"]))
     return tmp_path / "checkpoints" / "tiny"
 
 
@@ -265,7 +266,7 @@ def test_ctrl_c_leaves_a_state_to_resume_from_and_no_checkpoint(workshop, monkey
     whole = checkpoints.read_weights("tiny", name)
     for path in workshop.iterdir():
         path.unlink()
-    train([needed.name for needed in recipes._needs(TINY[name])])
+    train(build.needs(TINY[name]))
     epochs = iter(range(99))
 
     def interrupt_the_third(*arguments, **options):

@@ -15,6 +15,13 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     train = add_verb(verbs, "train", _train, "make checkpoints that are missing or out of date")
     train.add_argument("names", nargs="*", metavar="NAME", help="a checkpoint; see --list")
     train.add_argument("--all", action="store_true", help="every checkpoint")
+    train.add_argument(
+        "--classes",
+        type=int,
+        choices=(10, 100),
+        metavar="N",
+        help="of one data set, 10 or 100; default: both",
+    )
     train.add_argument("--list", action="store_true", help="list the checkpoints there are")
 
     pack = add_verb(verbs, "pack-model", _pack, "write a network's weights as one small file")
@@ -40,7 +47,8 @@ def _train(arguments: argparse.Namespace) -> int:
         return 0
     if not arguments.names and not arguments.all:
         raise ValueError("say which checkpoints to make, or --all; `labkit train --list` shows them.")
-    recipes.train(list(recipes.RECIPES) if arguments.all else arguments.names)
+    names = list(recipes.RECIPES) if arguments.all else arguments.names
+    recipes.train(names, (10, 100) if arguments.classes is None else (arguments.classes,))
     return 0
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from labkit.models.resnet import ResNet20
+from labkit.models.vgg import VGG16
 
-__all__ = ["ResNet20", "prunable_weights", "total_sparsity"]
+__all__ = ["ResNet20", "VGG16", "prunable_weights", "total_sparsity"]
 
 
 def prunable_weights(model: nn.Module) -> dict[str, Tensor]:

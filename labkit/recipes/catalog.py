@@ -19,6 +19,9 @@ __all__ = ["RECIPES", "Distillation", "Pruning", "Quantization", "Recipe", "Shar
 RETRAINING = TrainConfig(epochs=20, peak_lr=0.05, warmup=0.1)
 DENSE = "resnet20"
 PRUNED = "resnet20-global-80"
+VGG = "vgg16"
+# Without batch norm in its classifier VGG16 needs small steps, many of them, and a long warm-up.
+VGG_TRAINING = TrainConfig(epochs=13, batch_size=64, peak_lr=0.03, warmup=0.3)
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,8 @@ class Recipe:
     quantization: Quantization | None = None
     sharing: Sharing | None = None
     distillation: Distillation | None = None
+    network: Literal["vgg16"] | None = None  # None: ResNet-20
+    class_counts: tuple[int, ...] = (10,)  # the data sets it is made on; each has its own hash
 
 
 def _pruned() -> Iterator[Recipe]:
@@ -124,4 +129,10 @@ def _compressed() -> Iterator[Recipe]:
         yield Recipe(name, text, config, sparse, sharing=Sharing(6), distillation=teacher)
 
 
-RECIPES = {recipe.name: recipe for part in (_pruned, _quantized, _compressed) for recipe in part()}
+def _vgg() -> Iterator[Recipe]:
+    """Labs 06 to 09: VGG16-BN on both sets."""
+    yield Recipe(VGG, "VGG16-BN, dense", VGG_TRAINING, network="vgg16", class_counts=(10, 100))
+
+
+PARTS = (_pruned, _quantized, _compressed, _vgg)
+RECIPES = {recipe.name: recipe for part in PARTS for recipe in part()}

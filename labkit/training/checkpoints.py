@@ -1,7 +1,8 @@
-"""The store of trained weights: one safetensors file each, and a manifest that vouches for them.
+"""The store of trained weights: one file each, and a manifest that vouches for them.
 
-``checkpoints/<dataset>/<name>.safetensors`` beside ``checkpoints/<dataset>/manifest.json``.
-A file that does not match its recorded SHA-256 is refused. Leaves out: how weights are made.
+``checkpoints/<dataset>/<name>.safetensors``, or ``.lkc`` (docs/format.md) for weights that are
+mostly zero, beside ``checkpoints/<dataset>/manifest.json``. A file that does not match its recorded
+SHA-256 is refused. Leaves out: how weights are made.
 """
 
 from __future__ import annotations
@@ -10,14 +11,29 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Literal
 
+import numpy as np
+import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
 from labkit import repro
+from labkit.coding.container import decode, encode
 from labkit.training.loop import EpochRecord
 
-__all__ = ["CheckpointError", "Entry", "read_entry", "read_manifest", "read_weights", "write_checkpoint"]
+__all__ = [
+    "CheckpointError",
+    "Entry",
+    "FileFormat",
+    "read_entry",
+    "read_manifest",
+    "read_weights",
+    "write_checkpoint",
+]
+
+
+FileFormat = Literal["safetensors", "lkc"]
 
 
 class CheckpointError(RuntimeError):
@@ -40,6 +56,7 @@ class Entry:
     seconds: float
     environment: dict[str, str]
     epochs: list[EpochRecord] = field(default_factory=list)
+    format: FileFormat = "safetensors"  # also the file's suffix
 
 
 def manifest_path(dataset: str) -> Path:
@@ -47,9 +64,9 @@ def manifest_path(dataset: str) -> Path:
     return repro.checkpoint_dir() / dataset / "manifest.json"
 
 
-def weights_path(dataset: str, name: str) -> Path:
+def weights_path(dataset: str, name: str, file_format: FileFormat = "safetensors") -> Path:
     """Where the weights of checkpoint ``name`` lie."""
-    return repro.checkpoint_dir() / dataset / f"{name}.safetensors"
+    return repro.checkpoint_dir() / dataset / f"{name}.{file_format}"
 
 
 def read_manifest(dataset: str) -> dict[str, Entry]:
@@ -91,7 +108,8 @@ def read_weights(dataset: str, name: str) -> dict[str, Tensor]:
     Raises:
         CheckpointError: if the file is absent, truncated or changed.
     """
-    entry, path = read_entry(dataset, name), weights_path(dataset, name)
+    entry = read_entry(dataset, name)
+    path = weights_path(dataset, name, entry.format)
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
@@ -102,30 +120,51 @@ def read_weights(dataset: str, name: str) -> dict[str, Tensor]:
             f"{path} is damaged: {len(content)} bytes with SHA-256 {found[:12]}…, expected "
             f"{entry.size_bytes} bytes with {entry.sha256[:12]}…; rebuild it: {_remedy(name)}."
         )
-    return load(content)
+    return _from_bytes(content, entry.format)
 
 
-def write_checkpoint(dataset: str, name: str, state: dict[str, Tensor], facts: dict[str, object]) -> Entry:
+def write_checkpoint(
+    dataset: str,
+    name: str,
+    state: dict[str, Tensor],
+    facts: dict[str, object],
+    file_format: FileFormat = "safetensors",
+) -> Entry:
     """Store weights and their manifest entry; each file is replaced whole or not at all.
 
     Args:
         dataset: the data set's name.
         name: the checkpoint's name.
         state: the model's state dict.
-        facts: the fields of :class:`Entry` besides ``sha256`` and ``size_bytes``.
+        facts: the fields of :class:`Entry` besides ``sha256``, ``size_bytes`` and ``format``.
+        file_format: ``"lkc"`` takes fewer bytes where most weights are zero; both are exact.
 
     Raises:
         CheckpointError: if the manifest is damaged; nothing is written then.
         OSError: if the disk is full.
     """
-    content = save({key: value.detach().cpu().contiguous() for key, value in state.items()})
-    entry = Entry(hashlib.sha256(content).hexdigest(), len(content), **facts)  # type: ignore[arg-type]
+    content = _to_bytes(state, file_format)
+    digest = hashlib.sha256(content).hexdigest()
+    entry = Entry(digest, len(content), format=file_format, **facts)  # type: ignore[arg-type]
     entries = {key: asdict(value) for key, value in read_manifest(dataset).items()}
     entries[name] = asdict(entry)
-    repro.write_atomically(weights_path(dataset, name), content)
+    repro.write_atomically(weights_path(dataset, name, file_format), content)
     text = json.dumps(dict(sorted(entries.items())), indent=1, ensure_ascii=False)
     repro.write_atomically(manifest_path(dataset), f"{text}\n".encode())
     return entry
+
+
+def _to_bytes(state: dict[str, Tensor], file_format: FileFormat) -> bytes:
+    tensors = {key: value.detach().cpu().contiguous() for key, value in state.items()}
+    if file_format == "safetensors":
+        return save(tensors)
+    return encode({key: value.numpy() for key, value in tensors.items()})
+
+
+def _from_bytes(content: bytes, file_format: FileFormat) -> dict[str, Tensor]:
+    if file_format == "safetensors":
+        return load(content)
+    return {key: torch.from_numpy(np.array(array)) for key, array in decode(content).items()}
 
 
 def _remedy(name: str) -> str:

@@ -177,8 +177,10 @@ def _run_epoch(
     """Take the optimizer steps of one epoch, yielding each step's loss."""
     device = next(model.parameters()).device
     steps = math.ceil(dataset.train.size / config.batch_size)
-    # subtle: a generator an epoch, so that a resumed run draws what an uninterrupted one would.
+    # subtle: seeds an epoch, so that a resumed run draws what an uninterrupted one would; the second
+    # one is dropout's, which draws from the global generator.
     generator = torch.Generator().manual_seed(config.seed * 1_000 + epoch)
+    torch.manual_seed(config.seed * 1_000 + epoch)
     model.train()
     for step, (images, labels) in enumerate(_batches(dataset, config.batch_size, generator)):
         optimizer.param_groups[0]["lr"] = learning_rate(epoch * steps + step, config.epochs * steps, config)

@@ -1,0 +1,107 @@
+"""The network of a recipe: before its first step, while it trains, and from its stored weights.
+
+Leaves out: training it, and where its weights are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from functools import partial
+
+from torch import Tensor, nn
+
+from labkit import repro
+from labkit.data import Dataset
+from labkit.models import VGG16, ResNet20
+from labkit.models.vgg import vgg16_from_state
+from labkit.pruning.magnitude import Masks, deviation_masks, global_masks, layer_masks
+from labkit.pruning.schedules import MaskKeeper
+from labkit.quantization.modules import quantize_residual_blocks
+from labkit.quantization.trained import CodebookKeeper, cluster_layers
+from labkit.recipes.catalog import Recipe
+from labkit.training import Callback, checkpoints
+from labkit.training.distillation import Distiller
+
+__all__ = ["needs", "restored", "rounded", "starting_model", "training_callback"]
+
+RULES: dict[str, Callable[[nn.Module, float], Masks]] = {
+    "layer": layer_masks,
+    "deviation": deviation_masks,
+    "global": global_masks,
+}
+
+
+def needs(recipe: Recipe) -> list[str]:
+    """The checkpoints whose weights this recipe uses: its start and its teacher."""
+    teacher = None if recipe.distillation is None else recipe.distillation.teacher
+    return [name for name in dict.fromkeys((recipe.start, teacher)) if name is not None]
+
+
+def restored(recipe: Recipe, dataset: Dataset) -> nn.Module:
+    """The network that the stored weights of ``recipe`` describe.
+
+    Raises:
+        CheckpointError: if they are missing or damaged.
+    """
+    return _quantize(_with_weights(recipe.network, recipe.name, dataset), recipe)
+
+
+def starting_model(recipe: Recipe, dataset: Dataset) -> nn.Module:
+    """The model before its first step: random by the recipe's seed, or the start's weights."""
+    repro.seed_everything(recipe.config.seed)
+    if recipe.start is None:
+        model = _random(recipe.network, dataset)
+    else:
+        model = _with_weights(recipe.network, recipe.start, dataset)
+    if recipe.sharing is not None:
+        model = cluster_layers(model, recipe.sharing.clusters)
+    return _quantize(model, recipe)
+
+
+def training_callback(recipe: Recipe, dataset: Dataset) -> Callback:
+    """What acts on the model while it trains."""
+    callback = Callback() if recipe.sharing is None else CodebookKeeper()
+    if recipe.pruning is not None:
+        rule = RULES[recipe.pruning.rule]
+        amounts = enumerate(recipe.pruning.amounts)
+        callback = MaskKeeper({epoch: partial(_prune, rule, amount) for epoch, amount in amounts})
+    if recipe.distillation is None:
+        return callback
+    facts = asdict(recipe.distillation)
+    teacher = _with_weights(recipe.network, facts.pop("teacher"), dataset)
+    return Distiller(teacher, **facts, inner=callback)
+
+
+def rounded(state: Mapping[str, Tensor], recipe: Recipe) -> dict[str, Tensor]:
+    """The state to store: VGG16's weights in half precision, everything else as it is."""
+    return {
+        key: value.half() if recipe.network == "vgg16" and value.ndim > 1 else value
+        for key, value in state.items()
+    }
+
+
+def _random(network: str | None, dataset: Dataset) -> nn.Module:
+    """A network with random weights."""
+    return (VGG16 if network == "vgg16" else ResNet20)(len(dataset.classes))
+
+
+def _with_weights(network: str | None, name: str, dataset: Dataset) -> nn.Module:
+    """A network with the stored weights ``name``."""
+    state = checkpoints.read_weights(dataset.name, name)
+    if network == "vgg16":
+        return vgg16_from_state(state)
+    model = _random(network, dataset)
+    model.load_state_dict(state)
+    return model
+
+
+def _quantize(model: nn.Module, recipe: Recipe) -> nn.Module:
+    """The model with the recipe's quantized layers, if it has any; the same state-dict keys."""
+    if recipe.quantization is None:
+        return model
+    return quantize_residual_blocks(model, **asdict(recipe.quantization))
+
+
+def _prune(rule: Callable[[nn.Module, float], Masks], amount: float, model: nn.Module) -> Masks:
+    return rule(model, amount)
