@@ -19,12 +19,12 @@ from labkit.recipes import (
     Quantization,
     Recipe,
     Sharing,
+    build,
     fit_or_load,
     recorded,
     train,
     verify_prefix,
 )
-from labkit.recipes import build
 from labkit.recipes import make as recipes
 from labkit.training import TrainConfig, checkpoints, evaluate
 from labkit.training import loop as training_loop
