@@ -1,0 +1,222 @@
+"""Saliency pruning: which weights to remove from what the loss says of them, early in training.
+
+SNIP keeps the weights to which the loss is most sensitive (Lee et al. 2019); GraSP removes those
+whose removal least harms, or most helps, the flow of gradients (Wang et al. 2020).
+Dropout is off while scores are computed, batch normalization normalizes by the batch, as in training.
+Leaves out: magnitudes, and when to prune (schedules).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from labkit.data import Dataset
+from labkit.data.augment import normalize
+from labkit.models import prunable_weights
+from labkit.pruning.magnitude import Masks, nonzero_masks
+
+__all__ = [
+    "Batches",
+    "calibration_batches",
+    "grasp_masks",
+    "grasp_scores",
+    "hessian_gradient_product",
+    "random_masks",
+    "saliency_masks",
+    "snip_masks",
+    "snip_scores",
+]
+
+Batches = Sequence[tuple[Tensor, Tensor]]  # normalized images (n, 3, h, w) and labels (n,)
+
+
+def calibration_batches(
+    dataset: Dataset, *, images_per_class: int = 10, batch_size: int = 100, seed: int = 0
+) -> Batches:
+    """The same number of training images of every class, normalized, in random order.
+
+    Args:
+        dataset: only its training split is used.
+        images_per_class: drawn without replacement.
+        batch_size: images a batch; the last may be smaller.
+        seed: decides which images and their order.
+
+    Raises:
+        ValueError: if a class has fewer images.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    labels, rows = dataset.train.labels, []
+    for label, name in enumerate(dataset.classes):
+        found = (labels == label).nonzero().flatten()
+        if len(found) < images_per_class:
+            raise ValueError(
+                f"class {name} has {len(found)} training images, {images_per_class} are asked for."
+            )
+        rows.append(found[torch.randperm(len(found), generator=generator)[:images_per_class]])
+    chosen = torch.cat(rows)
+    chosen = chosen[torch.randperm(len(chosen), generator=generator)]
+    return [
+        (normalize(dataset.train.images[part], dataset.mean, dataset.std), labels[part])
+        for part in chosen.split(batch_size)
+    ]
+
+
+def hessian_gradient_product(
+    model: nn.Module, batches: Batches, *, temperature: float = 200.0
+) -> dict[str, Tensor]:
+    """Hg of every prunable weight: the Hessian of the loss times its gradient, by double backward.
+
+    The loss is the mean over all images of the cross-entropy of ``logits / temperature``. The
+    gradient g is summed over the batches first, then held fixed: Hg = ∇(∇L · g).
+
+    Args:
+        model: left as it is, its buffers included: a copy is differentiated.
+        batches: at least one.
+        temperature: T > 0; a large one makes the softmax of an untrained network even.
+
+    Returns:
+        For each prunable weight a tensor of its shape, its dtype, on its device.
+
+    Raises:
+        ValueError: if there are no batches.
+    """
+    model = _scoring_copy(model)
+    weights = prunable_weights(model)
+    total = _count(batches)
+    gradient = [torch.zeros_like(weight) for weight in weights.values()]
+    for images, labels in batches:
+        parts = _gradient(model, weights, images, labels, temperature)
+        for held, part in zip(gradient, parts, strict=True):
+            held += part * (len(labels) / total)
+    product = [torch.zeros_like(weight) for weight in weights.values()]
+    for images, labels in batches:
+        parts = _gradient(model, weights, images, labels, temperature, twice=True)
+        inner = torch.stack([(a * b).sum() for a, b in zip(parts, gradient, strict=True)]).sum()
+        second = torch.autograd.grad(inner, list(weights.values()))
+        for held, part in zip(product, second, strict=True):
+            held += part * (len(labels) / total)
+    return dict(zip(weights, product, strict=True))
+
+
+def grasp_scores(model: nn.Module, batches: Batches, *, temperature: float = 200.0) -> dict[str, Tensor]:
+    """−θ ⊙ Hg (Wang et al. 2020, equation 8): the weights with the HIGHEST scores are to be removed.
+
+    The score is signed: a weight that is 0 already scores 0, somewhere in the middle.
+    """
+    product = hessian_gradient_product(model, batches, temperature=temperature)
+    weights = prunable_weights(model)
+    return {name: -weights[name].detach() * part for name, part in product.items()}
+
+
+def snip_scores(model: nn.Module, batches: Batches) -> dict[str, Tensor]:
+    """|θ ⊙ ∇L|, divided by its sum over the network: the weights with the LOWEST are to be removed.
+
+    Raises:
+        ValueError: if there are no batches.
+    """
+    model = _scoring_copy(model)
+    weights, total = prunable_weights(model), _count(batches)
+    gradient = [torch.zeros_like(weight) for weight in weights.values()]
+    for images, labels in batches:
+        parts = _gradient(model, weights, images, labels, 1.0)
+        for held, part in zip(gradient, parts, strict=True):
+            held += part * (len(labels) / total)
+    scores = {
+        name: (weight.detach() * part).abs()
+        for (name, weight), part in zip(weights.items(), gradient, strict=True)
+    }
+    norm = sum(float(score.sum(dtype=torch.float64)) for score in scores.values())
+    return {name: score / norm if norm else score for name, score in scores.items()}
+
+
+def saliency_masks(importance: Mapping[str, Tensor], sparsity: float, kept: Mapping[str, Tensor]) -> Masks:
+    """Keep the most important weights of the whole network; a weight removed before never returns.
+
+    Exactly ``round(sparsity · n)`` of the n weights are removed, or as many as were before where
+    that is more; of equal importances the ones with the lowest index go first.
+
+    Args:
+        importance: a tensor for each weight; the higher, the longer it is kept.
+        sparsity: share of all weights to remove, in [0, 1].
+        kept: the masks so far, bool, True where kept.
+
+    Raises:
+        ValueError: if ``sparsity`` is outside [0, 1], names differ or an importance is NaN.
+
+    >>> kept = {"w": torch.tensor([True, True, False, True])}
+    >>> saliency_masks({"w": torch.tensor([0.1, 3.0, 9.0, 2.0])}, 0.5, kept)
+    {'w': tensor([False,  True, False,  True])}
+    """
+    if not 0 <= sparsity <= 1:
+        raise ValueError(f"sparsity is a share in [0, 1], got {sparsity}; 90 % is 0.9.")
+    if list(importance) != list(kept):
+        raise ValueError(f"importance of {', '.join(importance)}, but masks of {', '.join(kept)}.")
+    flat = torch.cat([value.detach().flatten() for value in importance.values()])
+    if bool(flat.isnan().any()):
+        raise ValueError(f"{int(flat.isnan().sum())} of {flat.numel()} importances are NaN.")
+    was_kept = torch.cat([mask.flatten() for mask in kept.values()])
+    order = flat.masked_fill(~was_kept, -torch.inf).argsort(stable=True)
+    mask = was_kept.clone()
+    mask[order[: round(sparsity * flat.numel())]] = False
+    parts = mask.split([value.numel() for value in importance.values()])
+    return {
+        name: part.view(value.shape) for (name, value), part in zip(importance.items(), parts, strict=True)
+    }
+
+
+def grasp_masks(model: nn.Module, sparsity: float, batches: Batches) -> Masks:
+    """The masks that GraSP's scores give; weights that are 0 already stay removed."""
+    importance = {name: -score for name, score in grasp_scores(model, batches).items()}
+    return saliency_masks(importance, sparsity, nonzero_masks(model))
+
+
+def snip_masks(model: nn.Module, sparsity: float, batches: Batches) -> Masks:
+    """The masks that SNIP's scores give; weights that are 0 already stay removed."""
+    return saliency_masks(snip_scores(model, batches), sparsity, nonzero_masks(model))
+
+
+def random_masks(model: nn.Module, sparsity: float, *, seed: int = 0) -> Masks:
+    """Any weights, each as likely as another; those that are 0 already stay removed."""
+    generator = torch.Generator().manual_seed(seed)
+    weights = prunable_weights(model)
+    importance = {
+        name: torch.rand(weight.shape, generator=generator).to(weight.device)
+        for name, weight in weights.items()
+    }
+    return saliency_masks(importance, sparsity, nonzero_masks(model))
+
+
+def _scoring_copy(model: nn.Module) -> nn.Module:
+    """A copy in training mode without dropout."""
+    model = copy.deepcopy(model).train()
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.eval()
+    return model
+
+
+def _count(batches: Batches) -> int:
+    if not batches:
+        raise ValueError("no calibration batches; give at least one (images, labels).")
+    return sum(len(labels) for _, labels in batches)
+
+
+def _gradient(
+    model: nn.Module,
+    weights: Mapping[str, Tensor],
+    images: Tensor,
+    labels: Tensor,
+    temperature: float,
+    *,
+    twice: bool = False,
+) -> tuple[Tensor, ...]:
+    """The gradient of a batch's mean loss; ``twice`` keeps the graph for a second derivative."""
+    device = next(model.parameters()).device
+    logits = model(images.to(device)) / temperature
+    loss = functional.cross_entropy(logits, labels.to(device))
+    return torch.autograd.grad(loss, list(weights.values()), create_graph=twice)

@@ -1,0 +1,186 @@
+"""Sensitivity: what pruning one layer alone costs, and masks that take most where it costs least.
+
+The scan walks through a chain of layers once. Pruning a layer leaves everything before it as it was,
+so the activations that enter it are kept and only the suffix of the network runs again; the numbers are
+those of the naive loop, bit for bit (Han et al. 2015, section 3.1, scan layers one by one).
+Leaves out: networks with branches, and what pruning several layers together costs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from labkit.data import Dataset, Split
+from labkit.data.augment import normalize
+from labkit.models import VGG16, prunable_weights
+from labkit.pruning.allocation import SensitivityScan, greedy_sparsities
+from labkit.pruning.magnitude import Masks, magnitude_mask
+from labkit.training.evaluate import top_k_hits
+
+__all__ = ["SensitivityScan", "greedy_sparsities", "sensitivity_masks", "sensitivity_scan"]
+
+# Past 90 %: layers of half a network's weights must give more than the target for others to give less.
+SPARSITIES = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
+
+
+def sensitivity_scan(
+    model: nn.Module,
+    dataset: Dataset,
+    split: Split,
+    *,
+    sparsities: Sequence[float] = SPARSITIES,
+    batch_size: int = 100,
+) -> SensitivityScan:
+    """Prune each layer of ``model`` alone to each of ``sparsities`` and evaluate on ``split``.
+
+    The model has its weights and mode back afterwards, also when an exception ends the scan. The
+    activations of ``split`` at one layer are held: 256 KiB an image in VGG16's first block.
+
+    Args:
+        model: a :class:`VGG16` or an ``nn.Sequential`` (nested ones too): a chain of modules.
+        dataset: says how images are normalized.
+        split: held-out training images, never ``dataset.test``.
+        sparsities: increasing shares in [0, 1].
+        batch_size: images at a time.
+
+    Raises:
+        ValueError: if the model is no chain or has nothing to prune, a layer occurs in it twice,
+            ``sparsities`` do not increase within [0, 1], or a weight is not finite.
+    """
+    _require_levels(sparsities)
+    stages = _stages(model)
+    device, was_training = next(model.parameters()).device, model.training
+    labels = split.labels.to(device).split(batch_size)
+    names, scores = [], []
+    model.eval()
+    try:
+        with torch.inference_mode():
+            batches = [
+                normalize(images.to(device), dataset.mean, dataset.std)
+                for images in split.images.split(batch_size)
+            ]
+            known = {0.0: _score(stages, batches, labels)} if 0 in sparsities else {}
+            for index, (prefix, stage) in enumerate(stages):
+                for name, weight in prunable_weights(stage).items():
+                    names.append(f"{prefix}.{name}")
+                    scores.append(
+                        [
+                            known.get(sparsity)
+                            or _score_pruned(weight, sparsity, stages[index:], batches, labels)
+                            for sparsity in sparsities
+                        ]
+                    )
+                for position, batch in enumerate(batches):  # one at a time: the old ones are freed
+                    batches[position] = stage(batch)
+    finally:
+        model.train(was_training)
+    return SensitivityScan(
+        tuple(names),
+        tuple(map(float, sparsities)),
+        accuracies=tuple(tuple(accuracy for accuracy, _ in row) for row in scores),
+        losses=tuple(tuple(loss for _, loss in row) for row in scores),
+    )
+
+
+def sensitivity_masks(
+    model: nn.Module, target: float, dataset: Dataset, *, image_count: int = 500
+) -> Masks:
+    """Magnitude masks that remove ``target`` of all weights, more where a scan says it costs less.
+
+    Scan, :func:`greedy_sparsities`, :func:`magnitude_mask`; each layer rounds to whole weights.
+
+    Args:
+        model: as for :func:`sensitivity_scan`; unchanged.
+        target: share of all prunable weights to remove, in [0, 0.99].
+        dataset: its first ``image_count`` validation images are scanned.
+        image_count: at least 1; all if there are fewer.
+
+    Raises:
+        ValueError: as the scan and the chooser do, or if ``image_count`` is below 1.
+    """
+    if image_count < 1:
+        raise ValueError(f"a scan needs at least 1 validation image, got image_count={image_count}.")
+    if not 0 <= target <= SPARSITIES[-1]:
+        raise ValueError(f"target is a share in [0, {SPARSITIES[-1]}], got {target}; 90 % is 0.9.")
+    held = Split(dataset.validation.images[:image_count], dataset.validation.labels[:image_count])
+    weights = prunable_weights(model)
+    scan = sensitivity_scan(model, dataset, held)
+    chosen = greedy_sparsities(scan, {name: w.numel() for name, w in weights.items()}, target)
+    return {name: magnitude_mask(weights[name], sparsity) for name, sparsity in chosen.items()}
+
+
+def _stages(model: nn.Module) -> list[tuple[str, nn.Module]]:
+    """The modules that ``model`` applies one after another, by name."""
+    if isinstance(model, VGG16):
+        parts = [("features", model.features), ("", nn.Flatten()), ("classifier", model.classifier)]
+    elif isinstance(model, nn.Sequential):
+        parts = [("", model)]
+    else:
+        raise ValueError(f"a scan needs a chain, a VGG16 or an nn.Sequential, not {type(model).__name__}.")
+    stages = [leaf for name, part in parts for leaf in _leaves(name, part)]
+    weights = [id(weight) for _, stage in stages for weight in prunable_weights(stage).values()]
+    if not weights:
+        raise ValueError("the model has no convolution and no linear layer to scan.")
+    if len(set(weights)) < len(weights):
+        raise ValueError("the model applies a layer twice, so what precedes it also changes; unshare it.")
+    return stages
+
+
+def _leaves(name: str, module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """The modules inside nested Sequentials, in order."""
+    if not isinstance(module, nn.Sequential):
+        yield name, module
+        return
+    for key, child in module.named_children():
+        yield from _leaves(f"{name}.{key}".removeprefix("."), child)
+
+
+def _score_pruned(
+    weight: Tensor,
+    sparsity: float,
+    suffix: Sequence[tuple[str, nn.Module]],
+    batches: Sequence[Tensor],
+    labels: Sequence[Tensor],
+) -> tuple[float, float]:
+    """Accuracy and loss with ``weight`` pruned, from the activations that enter its layer."""
+    with _pruned(weight, sparsity):
+        return _score(suffix, batches, labels)
+
+
+@contextmanager
+def _pruned(weight: Tensor, sparsity: float) -> Iterator[None]:
+    """Prune ``weight`` in place for a while."""
+    mask, original = magnitude_mask(weight, sparsity), weight.clone()
+    try:
+        weight.masked_fill_(~mask, 0.0)
+        yield
+    finally:
+        weight.copy_(original)
+
+
+def _score(
+    stages: Sequence[tuple[str, nn.Module]], batches: Sequence[Tensor], labels: Sequence[Tensor]
+) -> tuple[float, float]:
+    """Top-1 accuracy in per cent and mean cross-entropy, as ``labkit.training.evaluate`` has them."""
+    loss, hits = 0.0, 0
+    for x, target in zip(batches, labels, strict=True):
+        for _, stage in stages:
+            x = stage(x)
+        loss += functional.cross_entropy(x, target, reduction="sum").item()
+        hits += top_k_hits(x, target, k=1)
+    size = sum(map(len, labels))
+    return 100 * hits / size, loss / size
+
+
+def _require_levels(sparsities: Sequence[float]) -> None:
+    pairs = pairwise(sparsities)
+    if not sparsities or not all(0 <= s <= 1 for s in sparsities) or any(a >= b for a, b in pairs):
+        raise ValueError(
+            f"sparsities are increasing shares in [0, 1], got {list(sparsities)}; 80 % is 0.8."
+        )
