@@ -15,8 +15,11 @@ from labkit import repro
 from labkit.data import Dataset
 from labkit.models import VGG16, ResNet20
 from labkit.models.vgg import vgg16_from_state
+from labkit.pruning.channels import prune_channels
 from labkit.pruning.magnitude import Masks, deviation_masks, global_masks, layer_masks
-from labkit.pruning.schedules import MaskKeeper
+from labkit.pruning.saliency import calibration_batches, grasp_masks, random_masks, snip_masks
+from labkit.pruning.schedules import MaskKeeper, StagedPruning
+from labkit.pruning.sensitivity import sensitivity_masks
 from labkit.quantization.modules import quantize_residual_blocks
 from labkit.quantization.trained import CodebookKeeper, cluster_layers
 from labkit.recipes.catalog import Recipe
@@ -25,11 +28,7 @@ from labkit.training.distillation import Distiller
 
 __all__ = ["needs", "restored", "rounded", "starting_model", "training_callback"]
 
-RULES: dict[str, Callable[[nn.Module, float], Masks]] = {
-    "layer": layer_masks,
-    "deviation": deviation_masks,
-    "global": global_masks,
-}
+Rule = Callable[[nn.Module, float], Masks]
 
 
 def needs(recipe: Recipe) -> list[str]:
@@ -54,6 +53,8 @@ def starting_model(recipe: Recipe, dataset: Dataset) -> nn.Module:
         model = _random(recipe.network, dataset)
     else:
         model = _with_weights(recipe.network, recipe.start, dataset)
+    if recipe.channels is not None:
+        model = prune_channels(model, dataset, **asdict(recipe.channels))
     if recipe.sharing is not None:
         model = cluster_layers(model, recipe.sharing.clusters)
     return _quantize(model, recipe)
@@ -63,9 +64,12 @@ def training_callback(recipe: Recipe, dataset: Dataset) -> Callback:
     """What acts on the model while it trains."""
     callback = Callback() if recipe.sharing is None else CodebookKeeper()
     if recipe.pruning is not None:
-        rule = RULES[recipe.pruning.rule]
+        rule = _rule(recipe.pruning.rule, recipe, dataset)
         amounts = enumerate(recipe.pruning.amounts)
         callback = MaskKeeper({epoch: partial(_prune, rule, amount) for epoch, amount in amounts})
+    elif recipe.saliency is not None:
+        stages = (recipe.saliency.sparsities, recipe.saliency.accuracies)
+        callback = StagedPruning(_rule(recipe.saliency.rule, recipe, dataset), *stages)
     if recipe.distillation is None:
         return callback
     facts = asdict(recipe.distillation)
@@ -103,5 +107,21 @@ def _quantize(model: nn.Module, recipe: Recipe) -> nn.Module:
     return quantize_residual_blocks(model, **asdict(recipe.quantization))
 
 
-def _prune(rule: Callable[[nn.Module, float], Masks], amount: float, model: nn.Module) -> Masks:
+def _rule(name: str, recipe: Recipe, dataset: Dataset) -> Rule:
+    """What gives the masks for a model and an amount."""
+    if name in ("grasp", "snip"):
+        batches = calibration_batches(dataset, seed=recipe.config.seed)
+        return partial(grasp_masks if name == "grasp" else snip_masks, batches=batches)
+    rules: dict[str, Rule] = {
+        "layer": layer_masks,
+        "deviation": deviation_masks,
+        "global": global_masks,
+        "magnitude": global_masks,
+        "random": partial(random_masks, seed=recipe.config.seed),
+        "sensitivity": partial(sensitivity_masks, dataset=dataset),
+    }
+    return rules[name]
+
+
+def _prune(rule: Rule, amount: float, model: nn.Module) -> Masks:
     return rule(model, amount)

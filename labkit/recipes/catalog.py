@@ -14,12 +14,22 @@ from typing import Literal
 from labkit.pruning.schedules import linear_ramp
 from labkit.training import TrainConfig
 
-__all__ = ["RECIPES", "Distillation", "Pruning", "Quantization", "Recipe", "Sharing"]
+__all__ = [
+    "RECIPES",
+    "Channels",
+    "Distillation",
+    "Pruning",
+    "Quantization",
+    "Recipe",
+    "Saliency",
+    "Sharing",
+]
 
 RETRAINING = TrainConfig(epochs=20, peak_lr=0.05, warmup=0.1)
 DENSE = "resnet20"
 PRUNED = "resnet20-global-80"
 VGG = "vgg16"
+VGG_RETRAINING = TrainConfig(epochs=4, batch_size=64, peak_lr=0.01, warmup=0.1)
 # Without batch norm in its classifier VGG16 needs small steps, many of them, and a long warm-up.
 VGG_TRAINING = TrainConfig(epochs=13, batch_size=64, peak_lr=0.03, warmup=0.3)
 
@@ -28,12 +38,29 @@ VGG_TRAINING = TrainConfig(epochs=13, batch_size=64, peak_lr=0.03, warmup=0.3)
 class Pruning:
     """Prune by ``rule`` to ``amounts[e]`` at the start of epoch e, then keep the last masks.
 
-    An amount is a sparsity for ``layer`` and ``global``, a number of standard deviations for
-    ``deviation``. Without amounts the zeros of the start are kept.
+    An amount is a sparsity for ``layer``, ``global`` and ``sensitivity``, a number of standard
+    deviations for ``deviation``. Without amounts the zeros of the start are kept.
     """
 
-    rule: Literal["layer", "deviation", "global"]
+    rule: Literal["layer", "deviation", "global", "sensitivity"]
     amounts: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Saliency:
+    """Prune by ``rule`` to each of ``sparsities`` when training reaches each of ``accuracies`` (%)."""
+
+    rule: Literal["grasp", "snip", "magnitude", "random"]
+    sparsities: tuple[float, ...]
+    accuracies: tuple[float, ...] = (20.0, 40.0, 60.0)
+
+
+@dataclass(frozen=True)
+class Channels:
+    """Cut VGG16's convolutions to ``keep`` output channels before training, reconstructing each."""
+
+    keep: tuple[int, ...]
+    selection: Literal["lasso"] = "lasso"
 
 
 @dataclass(frozen=True)
@@ -73,6 +100,8 @@ class Recipe:
     sharing: Sharing | None = None
     distillation: Distillation | None = None
     network: Literal["vgg16"] | None = None  # None: ResNet-20
+    saliency: Saliency | None = None
+    channels: Channels | None = None
     class_counts: tuple[int, ...] = (10,)  # the data sets it is made on; each has its own hash
 
 
@@ -131,7 +160,26 @@ def _compressed() -> Iterator[Recipe]:
 
 def _vgg() -> Iterator[Recipe]:
     """Labs 06 to 09: VGG16-BN on both sets."""
-    yield Recipe(VGG, "VGG16-BN, dense", VGG_TRAINING, network="vgg16", class_counts=(10, 100))
+    both = (10, 100)
+    yield Recipe(VGG, "VGG16-BN, dense", VGG_TRAINING, network="vgg16", class_counts=both)
+    yield Recipe(
+        "vgg16-sensitivity-90",
+        "90 % of all weights pruned, each layer by its sensitivity, fine-tuned",
+        VGG_RETRAINING,
+        VGG,
+        Pruning("sensitivity", (0.9,)),
+        network="vgg16",
+        class_counts=both,
+    )
+    for rule in ("grasp", "snip", "magnitude", "random"):
+        yield Recipe(
+            f"vgg16-{rule}-90",
+            f"90 % pruned by {rule} at 20, 40 and 60 % accuracy of training",
+            VGG_TRAINING,
+            network="vgg16",
+            class_counts=both if rule == "grasp" else (10,),
+            saliency=Saliency(rule, (0.45, 0.675, 0.9)),
+        )
 
 
 PARTS = (_pruned, _quantized, _compressed, _vgg)
