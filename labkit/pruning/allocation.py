@@ -82,8 +82,10 @@ def _price(
 def _require_usable(scan: SensitivityScan, counts: Mapping[str, int], target: float) -> None:
     if set(scan.names) != set(counts) or min(counts.values()) < 1:
         raise ValueError(f"weight_counts are for {sorted(counts)}, the scan is of {sorted(scan.names)}.")
-    if scan.sparsities[0] != 0 or not all(math.isfinite(loss) for row in scan.losses for loss in row):
-        raise ValueError("the scan must start at sparsity 0 and its losses must be finite; scan again.")
+    if scan.sparsities[0] != 0 or len(scan.sparsities) < 2:
+        raise ValueError(f"the scan must start at sparsity 0 and go on; it has {scan.sparsities}.")
+    if not all(math.isfinite(loss) for row in scan.losses for loss in row):
+        raise ValueError("the scan holds a loss that is not finite; repair the model and scan again.")
     if not 0 <= target <= scan.sparsities[-1]:
         raise ValueError(
             f"target is a share in [0, {scan.sparsities[-1]}], as far as scanned; got {target}."

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -137,8 +138,8 @@ def _leaves(name: str, module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     if not isinstance(module, nn.Sequential):
         yield name, module
         return
-    for key, child in module.named_children():
-        yield from _leaves(f"{name}.{key}".removeprefix("."), child)
+    for key, child in module._modules.items():  # subtle: named_children leaves out what occurs again
+        yield from _leaves(f"{name}.{key}".removeprefix("."), cast(nn.Module, child))
 
 
 def _score_pruned(
