@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -139,7 +138,7 @@ def _leaves(name: str, module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
         yield name, module
         return
     for key, child in module._modules.items():  # subtle: named_children leaves out what occurs again
-        yield from _leaves(f"{name}.{key}".removeprefix("."), cast(nn.Module, child))
+        yield from _leaves(f"{name}.{key}".removeprefix("."), child)
 
 
 def _score_pruned(
