@@ -12,7 +12,7 @@ from functools import partial
 from torch import Tensor, nn
 
 from labkit import repro
-from labkit.data import Dataset
+from labkit.data import Dataset, load_dataset
 from labkit.models import VGG16, ResNet20
 from labkit.models.vgg import vgg16_from_state
 from labkit.pruning.channels import prune_channels
@@ -49,11 +49,14 @@ def restored(recipe: Recipe, dataset: Dataset) -> nn.Module:
 def starting_model(recipe: Recipe, dataset: Dataset) -> nn.Module:
     """The model before its first step: random by the recipe's seed, or the start's weights."""
     repro.seed_everything(recipe.config.seed)
-    if recipe.start is None:
-        model = _random(recipe.network, dataset)
-    else:
+    if recipe.start is not None:
         model = _with_weights(recipe.network, recipe.start, dataset)
-    if recipe.channels is not None:
+    else:
+        model = _random(recipe.network, dataset)
+    if recipe.features is not None:
+        state = checkpoints.read_weights(load_dataset(10).name, recipe.features)
+        model.load_state_dict({k: v for k, v in state.items() if k.startswith("features.")}, strict=False)
+    if recipe.channels is not None and isinstance(model, VGG16):
         model = prune_channels(model, dataset, **asdict(recipe.channels))
     if recipe.sharing is not None:
         model = cluster_layers(model, recipe.sharing.clusters)

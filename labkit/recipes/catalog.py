@@ -102,7 +102,9 @@ class Recipe:
     network: Literal["vgg16"] | None = None  # None: ResNet-20
     saliency: Saliency | None = None
     channels: Channels | None = None
+    features: str | None = None  # begin with the convolutions of this checkpoint of the 10-class set
     class_counts: tuple[int, ...] = (10,)  # the data sets it is made on; each has its own hash
+    hundred: Recipe | None = None  # takes its place on a set of 100 classes
 
 
 def _pruned() -> Iterator[Recipe]:
@@ -161,13 +163,15 @@ def _compressed() -> Iterator[Recipe]:
 def _vgg() -> Iterator[Recipe]:
     """Labs 06 to 09: VGG16-BN on both sets."""
     both = (10, 100)
-    yield Recipe(VGG, "VGG16-BN, dense", VGG_TRAINING, network="vgg16", class_counts=both)
+    dense = Recipe(VGG, "VGG16-BN, dense", VGG_TRAINING, network="vgg16", class_counts=both)
+    short = replace(VGG_TRAINING, epochs=6, warmup=0.2)
+    yield replace(dense, hundred=replace(dense, config=short, features=VGG))
     yield Recipe(
         "vgg16-sensitivity-90",
         "90 % of all weights pruned, each layer by its sensitivity, fine-tuned",
         VGG_RETRAINING,
         VGG,
-        Pruning("sensitivity", (0.9,)),
+        pruning=Pruning("sensitivity", (0.9,)),
         network="vgg16",
         class_counts=both,
     )
@@ -180,6 +184,22 @@ def _vgg() -> Iterator[Recipe]:
             class_counts=both if rule == "grasp" else (10,),
             saliency=Saliency(rule, (0.45, 0.675, 0.9)),
         )
+    teacher = Distillation(VGG, weight=0.9, temperature=4.0)
+    config = replace(VGG_RETRAINING, epochs=8, peak_lr=0.02)
+    ramp = Pruning("global", tuple(linear_ramp(0.988, 5)))
+    text = "98.8 % of all weights pruned in 5 epochs, taught by the dense network"
+    yield Recipe("vgg16-distilled-98.8", text, config, VGG, ramp, distillation=teacher, network="vgg16")
+    shared = Recipe(
+        "vgg16-shared",
+        "very sparse, 6 shared values a layer, taught by the dense network",
+        replace(VGG_RETRAINING, epochs=3, peak_lr=0.003),
+        "vgg16-distilled-98.8",
+        sharing=Sharing(6),
+        distillation=teacher,
+        network="vgg16",
+        class_counts=both,
+    )
+    yield replace(shared, hundred=replace(shared, start="vgg16-sensitivity-90", sharing=Sharing(8)))
 
 
 PARTS = (_pruned, _quantized, _compressed, _vgg)

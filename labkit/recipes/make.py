@@ -44,7 +44,7 @@ def fit_or_load(name: str, dataset: Dataset) -> nn.Module:
         ValueError: if there is no such recipe.
         CheckpointError: if the stored file is damaged, or, in smoke mode, absent or not reproduced.
     """
-    recipe, mode = _recipe(name), repro.mode()
+    recipe, mode = _recipe(name, dataset), repro.mode()
     is_current = _is_current(recipe, dataset)
     if mode == "smoke":
         verify_prefix(recipe, dataset)
@@ -68,11 +68,12 @@ def train(names: Sequence[str], class_counts: Sequence[int] = (10, 100)) -> None
     Raises:
         ValueError: if there is no such recipe or data set; nothing is trained then.
     """
-    wanted = [_recipe(name) for name in names]
-    for dataset, count in [(load_dataset(count), count) for count in class_counts]:
-        for recipe in wanted:
-            if count in recipe.class_counts and (repro.mode() == "full" or not _is_whole(recipe, dataset)):
-                _make(recipe, dataset)
+    sets = {count: load_dataset(count) for count in class_counts}
+    wanted = [(_recipe(name, dataset), count) for count, dataset in sets.items() for name in names]
+    for recipe, count in wanted:
+        outdated = repro.mode() == "full" or not _is_whole(recipe, sets[count])
+        if count in recipe.class_counts and outdated:
+            _make(recipe, sets[count])
 
 
 def verify_prefix(recipe: Recipe, dataset: Dataset) -> list[float]:
@@ -103,18 +104,30 @@ def verify_prefix(recipe: Recipe, dataset: Dataset) -> list[float]:
     return losses
 
 
-def _recipe(name: str) -> Recipe:
+def _recipe(name: str, dataset: Dataset) -> Recipe:
+    """The recipe of that name for a data set of so many classes."""
     if name not in RECIPES:
         raise ValueError(f"no recipe {name!r}; there are {', '.join(RECIPES)}.")
-    return RECIPES[name]
+    recipe = RECIPES[name]
+    return recipe.hundred or recipe if len(dataset.classes) == 100 else recipe
+
+
+def _needed(recipe: Recipe, dataset: Dataset) -> list[tuple[Recipe, Dataset]]:
+    """The recipes whose weights this one uses, each with its data set."""
+    found = [(_recipe(name, dataset), dataset) for name in needs(recipe)]
+    if recipe.features is not None:
+        ten = load_dataset(10)
+        found.append((_recipe(recipe.features, ten), ten))
+    return found
 
 
 def _recipe_hash(recipe: Recipe, dataset: Dataset) -> str:
     """Changes with anything that decides the weights: the recipe, what it needs, the data's statistics."""
     facts = {key: value for key, value in asdict(recipe).items() if value is not None}
     facts["data"] = [dataset.name, dataset.mean, dataset.std, dataset.train.size]
-    facts["needs"] = [_recipe_hash(_recipe(name), dataset) for name in needs(recipe)]
-    del facts["description"], facts["class_counts"]
+    facts["needs"] = [_recipe_hash(*needed) for needed in _needed(recipe, dataset)]
+    for part in ("description", "class_counts", "hundred"):
+        facts.pop(part, None)
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -137,9 +150,9 @@ def _is_whole(recipe: Recipe, dataset: Dataset) -> bool:
 
 def _make(recipe: Recipe, dataset: Dataset) -> None:
     """Train one recipe, and first what it needs where that is not up to date; store the result."""
-    for needed in map(_recipe, needs(recipe)):
-        if not _is_whole(needed, dataset):
-            _make(needed, dataset)
+    for needed, its_dataset in _needed(recipe, dataset):
+        if not _is_whole(needed, its_dataset):
+            _make(needed, its_dataset)
     digest = _recipe_hash(recipe, dataset)
     target = checkpoints.weights_path(dataset.name, recipe.name)
     partial_state = target.with_name(f".{recipe.name}.{digest}.pt")
