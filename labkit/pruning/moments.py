@@ -1,0 +1,184 @@
+"""Second moments of a layer's inputs, streamed, and what follows from them without the inputs.
+
+A layer with weight ``(n, c, kh, kw)`` maps each row of its unfolded input ``X (N, c·kh·kw)``, one row
+an output position, to ``Y (N, n)``. XᵀX and XᵀY are all that selecting channels (He et al. 2017) and
+reconstructing the weight by least squares need, so neither X nor Z is ever held whole.
+Leaves out: which channels go, and the network around the layer (channels).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import lars_path_gram
+from torch import Tensor
+from torch.nn import functional
+
+__all__ = [
+    "LassoPath",
+    "Moments",
+    "channel_gram",
+    "lasso_path",
+    "least_squares",
+    "relative_error",
+    "streamed_moments",
+]
+
+PIVOT = 1e-13  # a squared Cholesky pivot below this share of the largest diagonal is rounding
+FIRST_RIDGE = 1e-10  # of the mean diagonal; tenfold until the matrix is positive definite
+
+
+class Moments(NamedTuple):
+    """Sums over all rows, float64: ``xx (c·k, c·k)``, ``xy (c·k, n)``, ``yy`` = ‖Y‖²; ``k`` = kh·kw."""
+
+    xx: Tensor
+    xy: Tensor
+    yy: float
+    rows: int
+    kernel_size: int
+
+    @property
+    def channel_count(self) -> int:
+        """The number c of input channels."""
+        return len(self.xx) // self.kernel_size
+
+
+class LassoPath(NamedTuple):
+    """Solutions of min ‖y − Zβ‖²/(2·rows) + alpha·‖β‖₁ where β changes its support.
+
+    ``alphas (steps,)`` fall, on scikit-learn's scale; ``coefficients (c, steps)``.
+    """
+
+    alphas: np.ndarray
+    coefficients: np.ndarray
+
+
+def streamed_moments(
+    batches: Iterable[tuple[Tensor, Tensor]], kernel: tuple[int, int], *, padding: int = 0
+) -> Moments:
+    """The moments of a layer over ``batches``, one batch in memory at a time.
+
+    Products are taken in the type of the inputs and summed in float64.
+
+    Args:
+        batches: inputs ``(b, c, h, w)`` and targets ``(b, n, h', w')``, stride 1.
+        kernel: height and width; for a linear layer the input's own.
+        padding: zeros around the input.
+
+    Raises:
+        ValueError: if there is no batch.
+
+    >>> images = torch.tensor([[[[1.0, 2.0]]], [[[3.0, 4.0]]]])
+    >>> streamed_moments([(images, 2 * images)], (1, 1))
+    Moments(xx=tensor([[30.]], dtype=torch.float64), xy=tensor([[60.]], dtype=torch.float64), yy=120.0, rows=4, kernel_size=1)
+    """
+    xx, xy = torch.zeros(()), torch.zeros(())
+    yy, rows = 0.0, 0
+    for inputs, targets in batches:
+        unfolded = functional.unfold(inputs, kernel, padding=padding)  # (b, c·k, positions)
+        x = unfolded.transpose(0, 1).flatten(1)  # (c·k, rows)
+        y = targets.transpose(0, 1).flatten(1)  # (n, rows)
+        xx = xx.to(x.device) + (x @ x.T).double()
+        xy = xy.to(x.device) + (x @ y.T).double()
+        yy += float(y.double().square().sum())
+        rows += x.shape[1]
+    if not rows:
+        raise ValueError("no batches: moments need at least one row.")
+    return Moments(xx, xy, yy, rows, kernel[0] * kernel[1])
+
+
+def channel_gram(moments: Moments, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """ZᵀZ ``(c, c)`` and Zᵀy ``(c,)`` where channel i gives Z's column XᵢWᵢᵀ, flattened as y is.
+
+    Entry ij is Σ (XᵢᵀXⱼ)⊙(WᵢᵀWⱼ), entry i of the other ⟨XᵢᵀY, Wᵢᵀ⟩ (section 3.1 of He et al.).
+
+    Args:
+        moments: of the layer.
+        weight: ``(n, c, kh, kw)`` or, of a linear layer, ``(n, c·k)``.
+    """
+    flat, k = weight.detach().flatten(1), moments.kernel_size
+    gram = moments.xx * (flat.T @ flat)
+    target = moments.xy * flat.T
+    c = moments.channel_count
+    return gram.view(c, k, c, k).sum((1, 3)), target.view(c, -1).sum(1)
+
+
+def lasso_path(gram: Tensor, target: Tensor, rows: int) -> LassoPath:
+    """The whole LASSO path from ZᵀZ and Zᵀy, exactly, by least-angle regression.
+
+    Channels whose Z is zero keep β = 0. Nearly dependent ones may end the path early.
+
+    Args:
+        gram: ``(c, c)``.
+        target: ``(c,)``.
+        rows: how many entries y has; scales alpha only.
+    """
+    diagonal = gram.diagonal()
+    live = (diagonal > PIVOT * diagonal.max()).nonzero().flatten()
+    coefficients = np.zeros((len(gram), 1))
+    if not len(live) or not bool(target[live].any()):
+        return LassoPath(np.zeros(1), coefficients)
+    # subtle: the solver stops at an absolute alpha of 1e-7 and calls an absolute pivot of 1e-7
+    # degenerate; a mean diagonal of 1 and a largest correlation of 1,000 keep both out of the way.
+    scale, height = float(diagonal[live].mean()), float(target[live].abs().max()) / 1_000
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # about dependent channels
+        alphas, _, found = lars_path_gram(
+            (target[live] / height).cpu().numpy(),
+            (gram[live][:, live] / scale).cpu().numpy(),
+            n_samples=1,
+            max_iter=20 * len(live),
+            method="lasso",
+        )
+    coefficients = np.zeros((len(gram), len(alphas)))
+    coefficients[live.cpu().numpy()] = found * height / scale
+    return LassoPath(alphas * height / rows, coefficients)
+
+
+def least_squares(moments: Moments, channels: Tensor) -> Tensor:
+    """The weight ``(n, len(channels)·k)`` that maps those input channels to Y with the least error.
+
+    By Cholesky; where the channels are dependent or dead, with the smallest ridge that makes the
+    matrix positive definite.
+
+    Args:
+        moments: of the layer.
+        channels: int64, the inputs kept.
+    """
+    columns = _columns(moments, channels)
+    a, b = moments.xx[columns][:, columns], moments.xy[columns]
+    diagonal = a.diagonal().clone()
+    ridge, mean = 0.0, float(diagonal.mean()) or 1.0
+    while True:
+        a.diagonal().copy_(diagonal + ridge * mean)
+        factor, failed = torch.linalg.cholesky_ex(a)
+        if not failed and bool(factor.diagonal().square().min() > PIVOT * a.diagonal().max()):
+            return torch.cholesky_solve(b, factor).T
+        ridge = max(FIRST_RIDGE, 10 * ridge)
+
+
+def relative_error(moments: Moments, channels: Tensor, weight: Tensor) -> float:
+    """‖Y − X·weightᵀ‖² / ‖Y‖² with the input channels ``channels`` only.
+
+    Args:
+        moments: of the layer.
+        channels: int64, the inputs that ``weight`` reads.
+        weight: ``(n, len(channels)·k)``, or of four dimensions.
+    """
+    columns = _columns(moments, channels)
+    w = weight.detach().flatten(1).double().T  # (columns, n)
+    residual = (
+        moments.yy - 2 * (moments.xy[columns] * w).sum() + (w * (moments.xx[columns][:, columns] @ w)).sum()
+    )
+    return float(residual) / moments.yy
+
+
+def _columns(moments: Moments, channels: Tensor) -> Tensor:
+    """The columns of X that belong to ``channels``."""
+    k = moments.kernel_size
+    return (channels[:, None] * k + torch.arange(k, device=channels.device)).flatten()
