@@ -62,6 +62,22 @@ def test_weights_come_back_bit_for_bit_whatever_their_layout_or_type():
         assert torch.equal(loaded[key], value)
 
 
+def test_a_container_holds_the_same_weights_in_fewer_bytes_where_most_are_zero():
+    sparse = {**state(), "sparse": torch.randn(4_000).half() * (torch.arange(4_000) % 20 == 0)}
+    plain = write_checkpoint("digits", "plain", sparse, facts())
+    packed = write_checkpoint("digits", "packed", sparse, facts(), "lkc")
+    assert weights_path("digits", "packed", "lkc").stat().st_size == packed.size_bytes
+    assert packed.size_bytes < plain.size_bytes / 2
+    loaded = read_weights("digits", "packed")
+    assert loaded.keys() == sparse.keys()
+    for key, value in sparse.items():
+        assert loaded[key].dtype == value.dtype
+        assert torch.equal(loaded[key], value)
+    weights_path("digits", "packed", "lkc").write_bytes(b"damaged")
+    with pytest.raises(CheckpointError, match=r"packed\.lkc is damaged"):
+        read_weights("digits", "packed")
+
+
 def test_the_entry_comes_back_as_it_was_written_and_tells_size_and_hash():
     entry = store()
     assert read_entry("digits", "net") == entry

@@ -30,7 +30,11 @@ def workbook(tmp_path):
     (home / "docs/decisions.md").write_text("x")
     (home / "checkpoints/d/a.safetensors").write_bytes(b"1")
     (home / "checkpoints/d/unrecorded.safetensors").write_bytes(b"1")
-    entries = {"a": {"sha256": handout.digest(b"1")}}
+    (home / "checkpoints/d/b.lkc").write_bytes(b"2")
+    entries = {
+        "a": {"sha256": handout.digest(b"1")},
+        "b": {"sha256": handout.digest(b"2"), "format": "lkc"},
+    }
     (home / "checkpoints/d/manifest.json").write_text(json.dumps(entries))
     return home
 
@@ -45,7 +49,7 @@ def test_a_release_holds_what_a_student_needs_and_nothing_else(workbook):
     out, done = _hand_out(workbook)
     names = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     assert {"README.md", "Makefile", "pyproject.toml", "labkit/repro.py", "labs/99_lab.ipynb"} <= names
-    assert {"checkpoints/d/a.safetensors", "checkpoints/d/manifest.json"} <= names
+    assert {"checkpoints/d/a.safetensors", "checkpoints/d/b.lkc", "checkpoints/d/manifest.json"} <= names
     assert "labkit/course/templates/student/README.md" in names
     assert not [
         name for name in names if name.startswith(("tests", "docs/dec", ".git")) or "pycache" in name

@@ -13,7 +13,7 @@ __all__ = ["zip_bytes"]
 
 EARLIEST = (1980, 1, 1, 0, 0, 0)  # zip knows no earlier time
 MODE = 0o100644
-ALREADY_COMPRESSED = (".safetensors", ".png", ".jpg")
+ALREADY_COMPRESSED = (".safetensors", ".lkc", ".png", ".jpg")
 
 
 def zip_bytes(files: Mapping[str, bytes]) -> bytes:

@@ -116,7 +116,10 @@ def _checkpoints() -> Iterator[Finding]:
     for manifest in manifests:
         try:
             entries = json.loads(manifest.read_text(encoding="utf-8"))
-            wanted = {f"{name}.safetensors": entry["sha256"] for name, entry in entries.items()}
+            wanted = {
+                f"{name}.{entry.get('format', 'safetensors')}": entry["sha256"]
+                for name, entry in entries.items()
+            }
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             yield Finding("fail", f"{manifest} is damaged ({error})", "unpack checkpoints/ again")
             continue

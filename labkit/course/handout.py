@@ -205,7 +205,7 @@ def _checkpoints(manifest: Path) -> Iterator[tuple[str, bytes]]:
     folder = f"checkpoints/{manifest.parent.name}"
     content = manifest.read_bytes()
     for name, entry in json.loads(content).items():
-        path = manifest.with_name(f"{name}.safetensors")
+        path = manifest.with_name(f"{name}.{entry.get('format', 'safetensors')}")
         if not path.is_file() or digest(path.read_bytes()) != entry["sha256"]:
             raise ValueError(f"{path} is missing or not what its manifest says; run `labkit train {name}`.")
         yield f"{folder}/{path.name}", path.read_bytes()

@@ -121,7 +121,7 @@ def _merged_checkpoints(content: bytes, current: bytes, kept: set[str], folder: 
     own = {
         name: entry
         for name, entry in theirs.items()
-        if name not in new or f"{folder}/{name}.safetensors" in kept
+        if name not in new or f"{folder}/{name}.{entry.get('format', 'safetensors')}" in kept
     }
     if not own:
         return content
