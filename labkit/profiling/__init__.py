@@ -1,0 +1,34 @@
+"""What a network costs: size, multiply-accumulates, latency, memory and energy, in one row.
+
+:func:`profile` measures everything on one batch; each quantity has a module of its own.
+Leaves out: accuracy, which the caller gives.
+"""
+
+from labkit.profiling.comparison import energy_table, machine_table, network_table
+from labkit.profiling.energy import measure_energy
+from labkit.profiling.latency import Latency, layer_times_ms, measure_latency, synchronize
+from labkit.profiling.macs import closed_form_macs, count_macs, traced_macs
+from labkit.profiling.memory import Memory, measure_memory
+from labkit.profiling.row import Profile, Timing, profile
+from labkit.profiling.size import count_parameters, serialized_bytes
+
+__all__ = [
+    "Latency",
+    "Memory",
+    "Profile",
+    "Timing",
+    "closed_form_macs",
+    "count_macs",
+    "count_parameters",
+    "energy_table",
+    "layer_times_ms",
+    "machine_table",
+    "measure_energy",
+    "measure_latency",
+    "measure_memory",
+    "network_table",
+    "profile",
+    "serialized_bytes",
+    "synchronize",
+    "traced_macs",
+]

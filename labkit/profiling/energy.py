@@ -1,0 +1,129 @@
+"""Energy a batch from the machine's own counters, read by pyJoules.
+
+Intel's RAPL counts the processor's package, cores and memory (dram), NVIDIA's NVML the whole board.
+A counter counts all that runs on the machine, not only this process. What the machine does not
+expose is told as "not measurable: …" with the reason, never estimated.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+__all__ = ["measure_energy"]
+
+RAPL_DOMAINS = ("package", "core", "dram")
+GPU_DOMAIN = "nvidia_gpu"
+NOT_MEASURABLE = "not measurable: "
+MICROJOULES = 1e-3  # in millijoules: RAPL's unit; NVML counts in millijoules
+
+
+def measure_energy(
+    run: Callable[[], object],
+    *,
+    batches: int = 10,
+    seconds: float = 0.5,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, float | str]:
+    """Millijoules a batch in every domain that the machine exposes.
+
+    Args:
+        run: the work of one batch; it must return when the work is done (synchronize a GPU).
+        batches: runs at least; nothing runs where no domain is measurable.
+        seconds: time at least: counters advance in steps, NVML's in about 0.1 s.
+        clock: seconds.
+
+    Returns:
+        By domain: ``package_0``, ``core_0``, ``dram_0``, ``nvidia_gpu_0``, … a number, or
+        ``"not measurable: <reason>"``; a kind of domain that is absent stands without a number.
+    """
+    meters, found = _open_domains()
+    if not meters:
+        return found
+    from pyJoules.energy_meter import EnergyMeter
+
+    meter = EnergyMeter(list(meters.values()))
+    _quietly(meter.start)
+    start, count = clock(), 0
+    while count < batches or clock() - start < seconds:
+        run()
+        count += 1
+    _quietly(meter.stop)
+    total = meter.get_trace()[0].energy
+    return {**{domain: _per_batch(domain, total[domain], count) for domain in meters}, **found}
+
+
+def _open_domains() -> tuple[dict[str, Any], dict[str, float | str]]:
+    """A pyJoules device for each domain that can be read, and the reason for each that cannot."""
+    from pyJoules.device import DeviceFactory
+
+    devices, reasons = {}, {}
+    for domain, reason in [*_rapl_domains(), *_gpu_domains()]:
+        if reason is None:
+            try:
+                (devices[str(domain)],) = DeviceFactory.create_devices([domain])
+                _quietly(devices[str(domain)].get_energy)
+            except Exception as error:  # subtle: NVML's errors have no class in common with the rest
+                devices.pop(str(domain), None)
+                reason = _reason(error)
+        if reason is not None:
+            reasons[str(domain)] = NOT_MEASURABLE + reason
+    return devices, dict(reasons)
+
+
+def _rapl_domains() -> Iterator[tuple[Any, str | None]]:
+    """The processor's domains, and the kinds of which there is none with the reason."""
+    from pyJoules.device import rapl_device
+    from pyJoules.exception import NoSuchDeviceError
+
+    try:
+        domains = rapl_device.RaplDevice.available_domains()
+        missing = "the machine's RAPL has no such domain"
+    except NoSuchDeviceError:
+        domains, missing = [], f"no powercap tree ({rapl_device.RAPL_API_DIR})"
+    except OSError as error:
+        domains, missing = [], _reason(error)
+    kinds = {domain.get_domain_name() for domain in domains}
+    yield from ((domain, None) for domain in domains)
+    yield from ((kind, missing) for kind in RAPL_DOMAINS if kind not in kinds)
+
+
+def _gpu_domains() -> Iterator[tuple[Any, str | None]]:
+    """The NVIDIA boards, or the reason that there is none."""
+    from pyJoules.exception import NoSuchDeviceError
+
+    try:
+        from pyJoules.device.nvidia_device import NvidiaGPUDevice
+
+        domains = NvidiaGPUDevice.available_domains()
+    except ImportError:
+        yield GPU_DOMAIN, "no NVML (the package nvidia-ml-py is not installed)"
+    except NoSuchDeviceError as error:
+        yield GPU_DOMAIN, f"no NVML ({error.__context__})"
+    else:
+        yield from ((domain, None) for domain in domains)
+        if not domains:
+            yield GPU_DOMAIN, "NVML finds no GPU"
+
+
+def _per_batch(domain: str, total: float, count: int) -> float | str:
+    """Millijoules a batch; a counter that went backwards has overflowed."""
+    if total < 0:
+        return f"{NOT_MEASURABLE}the counter overflowed meanwhile, measure again"
+    return total * (1.0 if domain.startswith(GPU_DOMAIN) else MICROJOULES) / count
+
+
+def _reason(error: Exception) -> str:
+    """Why a counter cannot be read, in a few words."""
+    if isinstance(error, PermissionError):
+        return f"no permission to read {error.filename}"
+    return str(error) or type(error).__name__
+
+
+def _quietly(read: Callable[[], object]) -> None:
+    """Read counters; pyJoules leaves its files to the garbage collector, which would warn."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        read()

@@ -1,0 +1,131 @@
+"""How long a batch takes: warm-up, synchronization, the median and the interquartile range.
+
+Leaves out: throughput under load, and what a batch costs before it reaches the network.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+__all__ = ["Latency", "layer_times_ms", "measure_latency", "synchronize"]
+
+
+class Latency(NamedTuple):
+    """Milliseconds a batch: the median, and the third quartile less the first."""
+
+    median_ms: float
+    iqr_ms: float
+
+
+def measure_latency(
+    run: Callable[[], object],
+    *,
+    device: torch.device | str = "cpu",
+    warmup: int = 3,
+    batches: int = 15,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Latency:
+    """Time ``run``, one batch, again and again.
+
+    The first ``warmup`` runs are not timed: they allocate, choose kernels and fill caches. The
+    device is synchronized before the clock is read, at the start and at the end: a GPU's call
+    returns before its work is done.
+
+    Args:
+        run: the work of one batch.
+        device: what it runs on.
+        warmup: runs that are not timed.
+        batches: runs that are timed, at least 1.
+        clock: seconds.
+
+    Raises:
+        ValueError: if ``batches`` is less than 1 or ``warmup`` less than 0.
+
+    >>> ticks = iter([0.0, 0.25, 1.0, 1.75, 2.0, 2.5])
+    >>> measure_latency(lambda: None, warmup=1, batches=3, clock=lambda: next(ticks)).median_ms
+    500.0
+    """
+    if batches < 1 or warmup < 0:
+        raise ValueError(f"latency needs batches ≥ 1 and warmup ≥ 0, got {batches} and {warmup}.")
+    for _ in range(warmup):
+        run()
+    seconds = []
+    for _ in range(batches):
+        synchronize(device)
+        start = clock()
+        run()
+        synchronize(device)
+        seconds.append(clock() - start)
+    first, middle, third = np.quantile(seconds, (0.25, 0.5, 0.75))
+    return Latency(1000 * float(middle), 1000 * float(third - first))
+
+
+def layer_times_ms(
+    model: nn.Module,
+    x: Tensor,
+    *,
+    warmup: int = 2,
+    batches: int = 7,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, float]:
+    """Median milliseconds of each leaf layer on the batch ``x``, in the order they are called.
+
+    The device is synchronized around every layer, so that a GPU's layers do not overlap: their sum
+    exceeds the latency of the whole.
+
+    Args:
+        model: is evaluated, and left in the mode it was in.
+        x: an input of the model, on its device.
+        warmup: passes that are not timed.
+        batches: passes that are timed, at least 1.
+        clock: seconds.
+    """
+    times: defaultdict[str, list[float]] = defaultdict(list)
+    starts: dict[str, float] = {}
+
+    def watch(name: str, layer: nn.Module) -> list[torch.utils.hooks.RemovableHandle]:
+        def begin(module: nn.Module, inputs: object) -> None:
+            del module, inputs
+            synchronize(x.device)
+            starts[name] = clock()
+
+        def end(module: nn.Module, inputs: object, output: object) -> None:
+            del module, inputs, output
+            synchronize(x.device)
+            times[name].append(clock() - starts[name])
+
+        return [layer.register_forward_pre_hook(begin), layer.register_forward_hook(end)]
+
+    leaves = [(name, module) for name, module in model.named_modules() if not list(module.children())]
+    hooks = [hook for name, layer in leaves for hook in watch(name, layer)]
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            for _ in range(warmup + batches):
+                model(x)
+    finally:
+        model.train(was_training)
+        for hook in hooks:
+            hook.remove()
+    # subtle: a layer that is called twice a pass adds up; passes have equal numbers of calls.
+    return {name: 1000 * _median_of_passes(found, warmup, batches) for name, found in times.items()}
+
+
+def synchronize(device: torch.device | str) -> None:
+    """Wait until the device has done all it was asked to; the CPU's calls return when they are done."""
+    if torch.device(device).type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _median_of_passes(seconds: list[float], warmup: int, batches: int) -> float:
+    """The median over the timed passes of what a layer took in a pass."""
+    by_pass = np.reshape(seconds, (warmup + batches, -1)).sum(axis=1)
+    return float(np.median(by_pass[warmup:]))
