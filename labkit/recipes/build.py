@@ -17,7 +17,7 @@ from labkit.models import VGG16, ResNet20
 from labkit.models.vgg import vgg16_from_state
 from labkit.pruning.channels import prune_channels
 from labkit.pruning.magnitude import Masks, deviation_masks, global_masks, layer_masks
-from labkit.pruning.saliency import calibration_batches, grasp_masks, random_masks, snip_masks
+from labkit.pruning.saliency import calibration_batches, grasp_masks, snip_masks
 from labkit.pruning.schedules import MaskKeeper, StagedPruning
 from labkit.pruning.sensitivity import sensitivity_masks
 from labkit.quantization.modules import quantize_residual_blocks
@@ -119,8 +119,6 @@ def _rule(name: str, recipe: Recipe, dataset: Dataset) -> Rule:
         "layer": layer_masks,
         "deviation": deviation_masks,
         "global": global_masks,
-        "magnitude": global_masks,
-        "random": partial(random_masks, seed=recipe.config.seed),
         "sensitivity": partial(sensitivity_masks, dataset=dataset),
     }
     return rules[name]

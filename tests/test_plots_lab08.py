@@ -1,0 +1,65 @@
+import pytest
+
+from labkit.plots import lab08 as plots
+from labkit.plots.figure import FIGURE_MIME
+from labkit.training import EpochRecord
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What was displayed: the figure's data and alt text, once a figure."""
+    outputs = []
+    monkeypatch.setattr("IPython.display.display", lambda bundle, **_: outputs.append(bundle[FIGURE_MIME]))
+    return outputs
+
+
+def records(sparsities, *, accuracy=30.0):
+    return [
+        EpochRecord(epoch, 2.0 - epoch / 10, 2.1, accuracy + epoch, sparsity, 60.0)
+        for epoch, sparsity in enumerate(sparsities)
+    ]
+
+
+def test_stages_mark_the_epochs_in_which_weights_were_pruned(shown):
+    runs = {"ten": records([0.0, 0.45, 0.45, 0.9]), "hundred": records([0.45, 0.9, 0.9])}
+    plots.plot_stages("T", runs, dense={"ten": records([0.0] * 5, accuracy=50.0)})
+    (figure,) = shown
+    assert figure["data"]["ten: pruned in epoch"] == [2, 4]
+    assert figure["data"]["hundred: pruned in epoch"] == [1, 2]
+    assert figure["data"]["ten: sparsity (%)"] == [0.0, 45.0, 45.0, 90.0]
+    assert figure["data"]["ten: loss (nats)"] == [2.0, 1.9, 1.8, 1.7]
+    assert figure["data"]["ten, dense: accuracy (%)"] == [50.0, 51.0, 52.0, 53.0, 54.0]
+    assert "hundred, dense: accuracy (%)" not in figure["data"]
+    assert "ten: pruned in epochs 2, 4, last 33.0 % accuracy at 90.0 % sparsity" in figure["alt"]
+
+
+def test_a_run_that_never_prunes_has_no_moments(shown):
+    plots.plot_stages("T", {"a": records([0.0, 0.0])}, dense={})
+    assert shown[0]["data"]["a: pruned in epoch"] == []
+    assert "pruned in epochs none" in shown[0]["alt"]
+
+
+def test_single_weights_that_happen_to_be_zero_are_no_cut():
+    assert plots.pruning_epochs(records([0.0, 1e-6, 0.45, 0.45, 0.450001])) == [3]
+    assert plots.pruning_epochs([]) == []
+
+
+def test_kept_shares_keep_an_empty_layer_in_the_data(shown):
+    rules = {"a": {"conv": 40.0, "linear": 2.0}, "b": {"conv": 50.0, "linear": 0.0}}
+    plots.plot_kept("T", rules)
+    assert shown[0]["data"] == {"layer": ["conv", "linear"], "a (%)": [40.0, 2.0], "b (%)": [50.0, 0.0]}
+    assert "b: from 0 % in linear to 50 % in conv" in shown[0]["alt"]
+
+
+def test_flow_is_drawn_by_rising_sparsity(shown):
+    plots.plot_flow("T", {"grasp": {90: 0.5, 10: 2.0}, "random": {10: 0.9, 90: 0.01}}, unit="norm")
+    assert shown[0]["data"] == {"sparsity (%)": [10, 90], "grasp": [2.0, 0.5], "random": [0.9, 0.01]}
+    assert "random: 0.9 at 10 %, 0.01 at 90 %" in shown[0]["alt"]
+
+
+def test_rules_show_the_mean_and_every_seed(shown):
+    plots.plot_rules("T", {"grasp": [80.0, 90.0], "random": [10.0, 11.0]}, dense=98.5)
+    data = shown[0]["data"]
+    assert data["mean (%)"] == [85.0, 10.5]
+    assert data["seeds (%)"] == ["80.0, 90.0", "10.0, 11.0"]
+    assert "grasp 85.0 %, random 10.5 %; not pruned 98.5 %" in shown[0]["alt"]
