@@ -1,3 +1,4 @@
+from collections import OrderedDict
 from dataclasses import replace
 from functools import partial
 
@@ -403,6 +404,48 @@ def test_the_iterative_recipes_prune_8_per_cent_more_an_epoch_and_then_train_10_
     for name in ("resnet20-iterative-80", "resnet20-global-80"):
         assert RECIPES[name].pruning.amounts == tuple(linear_ramp(0.8, 10))
         assert RECIPES[name].config.epochs == 20
+
+
+@pytest.fixture
+def two_sets(monkeypatch, workshop):  # noqa: ARG001
+    """Recipes for a tiny set of 4 and one of 100 classes, whose network has ``features``."""
+    sets = {10: tiny_dataset(), 100: replace(tiny_dataset(classes=100, train=300), name="tiny100")}
+    dense = Recipe("net", "on either set", CONFIG, class_counts=(10, 100))
+    short = replace(dense, config=replace(CONFIG, epochs=1), features="net")
+    monkeypatch.setattr(recipes, "RECIPES", {"net": replace(dense, hundred=short), **TINY})
+    monkeypatch.setattr(recipes, "load_dataset", sets.get)
+    monkeypatch.setattr(build, "load_dataset", sets.get)
+
+    def with_features(_, dataset):
+        *features, classifier = tiny_network(len(dataset.classes))
+        parts = {"features": torch.nn.Sequential(*features), "classifier": classifier}
+        return torch.nn.Sequential(OrderedDict(parts))
+
+    monkeypatch.setattr(build, "_random", with_features)
+    return sets
+
+
+def test_on_100_classes_a_recipe_may_differ_and_begin_with_the_convolutions_of_the_other_set(
+    two_sets, runs
+):
+    train(["net", "dense"], (100,))
+    assert runs == [3, 1]  # what it begins with is made first; "dense" is not for 100 classes
+    ten = checkpoints.read_weights("tiny", "net")
+    model = build.starting_model(recipes._recipe("net", two_sets[100]), two_sets[100])
+    assert torch.equal(model.features[0].weight, ten["features.0.weight"])
+    assert model.classifier.weight.shape == (100, 6)
+    train(["net"])
+    assert runs == [3, 1]
+
+
+@pytest.mark.usefixtures("two_sets")
+def test_another_recipe_of_the_10_class_set_outdates_what_began_with_its_convolutions(monkeypatch, runs):
+    train(["net"])
+    base = recipes.RECIPES["net"]
+    changed = replace(base, config=replace(base.config, peak_lr=0.2))
+    monkeypatch.setitem(recipes.RECIPES, "net", changed)
+    train(["net"])
+    assert runs == [3, 1, 3, 1]
 
 
 SHIPPED = [(name, count) for name, recipe in RECIPES.items() for count in recipe.class_counts]
