@@ -187,4 +187,5 @@ def _make(recipe: Recipe, dataset: Dataset) -> None:
 
 def _file_format(recipe: Recipe) -> FileFormat:
     """A container for the large networks that are mostly zero."""
-    return "lkc" if recipe.network == "vgg16" and recipe.start is not None else "safetensors"
+    is_dense = recipe.start is None and recipe.saliency is None
+    return "safetensors" if is_dense or recipe.network is None else "lkc"
