@@ -1,0 +1,249 @@
+"""Sparse storage: a pruned weight as the coordinates and values of what is kept, and layers that hold it.
+
+Layer 3, a module of its own. A sparse linear layer multiplies in its sparse form; a sparse convolution
+only *stores* sparsely: PyTorch has no sparse convolution, so its forward pass builds the dense weight
+first and saves no time.
+Leaves out: training sparse layers (they hold buffers), and block or channel sparsity.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from labkit.coding import Clustered, FormatError, decode, encode
+from labkit.models import prunable_weights
+
+__all__ = [
+    "SparseConv2d",
+    "SparseLinear",
+    "StorageBytes",
+    "coo_mask",
+    "count_storage_bytes",
+    "pack_sparse",
+    "sparsify",
+    "to_coo",
+    "unpack_sparse",
+]
+
+MASK, VALUES = ".mask", ".values"
+INDEX_BYTES = 8  # PyTorch's COO indices are int64, whatever the shape
+
+
+class StorageBytes(NamedTuple):
+    """Bytes of weights in four forms: all values; COO; one bit a weight and the kept values; coded.
+
+    Dense, COO and bitmap count no names, shapes or headers; coded is the whole container file of
+    :func:`pack_sparse`.
+    """
+
+    dense: int
+    coo: int
+    bitmap: int
+    coded: int
+
+
+def to_coo(weight: Tensor, mask: Tensor | None = None) -> Tensor:
+    """A weight as a coalesced sparse COO tensor, coordinates in row-major order.
+
+    Args:
+        weight: dense, any shape.
+        mask: bool, its shape, True where kept; without one the nonzeros are kept. A kept weight that
+            is 0 is stored, so that the coordinates are those of the mask.
+
+    Returns:
+        sparse, indices ``(ndim, kept)`` int64 and values ``(kept,)``.
+
+    Raises:
+        ValueError: if the mask has another shape or type, or a weight outside of it is not 0.
+
+    >>> coo = to_coo(torch.tensor([[0.0, 5.0], [7.0, 0.0]]))
+    >>> coo.indices().tolist(), coo.values().tolist()
+    ([[0, 1], [1, 0]], [5.0, 7.0])
+    """
+    kept = weight != 0 if mask is None else mask.to(weight.device)
+    if kept.dtype != torch.bool or kept.shape != weight.shape:
+        raise ValueError(
+            f"a mask is torch.bool of shape {tuple(weight.shape)}, got {kept.dtype} {tuple(kept.shape)}."
+        )
+    lost = int((weight[~kept] != 0).sum())
+    if lost:
+        raise ValueError(f"{lost} weights outside the mask are not 0; apply the mask before converting.")
+    indices, values = kept.nonzero().T.contiguous(), weight.detach()[kept]
+    return _coo(indices, values, weight.shape)
+
+
+def coo_mask(coo: Tensor) -> Tensor:
+    """The bool mask that a COO tensor's coordinates stand for: :func:`to_coo` gives them back.
+
+    >>> coo_mask(to_coo(torch.tensor([[0.0, 5.0], [7.0, 0.0]])))
+    tensor([[False,  True],
+            [ True, False]])
+    """
+    mask = torch.zeros(coo.shape, dtype=torch.bool, device=coo.device)
+    mask[tuple(coo.coalesce().indices())] = True
+    return mask
+
+
+class _Sparse(nn.Module):
+    """What both layers hold, as buffers, so that the state dict has the size of the sparse form."""
+
+    indices: Tensor
+    values: Tensor
+    bias: Tensor | None
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, mask: Tensor | None) -> None:
+        super().__init__()
+        coo = to_coo(weight, mask)
+        self.shape = coo.shape
+        self.register_buffer("indices", coo.indices())
+        self.register_buffer("values", coo.values())
+        self.register_buffer("bias", None if bias is None else bias.detach().clone())
+
+    @property
+    def weight(self) -> Tensor:
+        """The weight as a sparse COO tensor."""
+        return _coo(self.indices, self.values, self.shape)
+
+
+class SparseLinear(_Sparse):
+    """``nn.Linear`` that holds its weight in COO form and multiplies with ``torch.sparse.mm``.
+
+    Args:
+        layer: the dense layer; not changed.
+        mask: as for :func:`to_coo`.
+    """
+
+    def __init__(self, layer: nn.Linear, mask: Tensor | None = None) -> None:
+        super().__init__(layer.weight, layer.bias, mask)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(…, in)`` to ``(…, out)``."""
+        columns = x.reshape(-1, x.shape[-1]).T  # (in, n)
+        out = torch.sparse.mm(self.weight, columns).T  # (n, out)
+        out = out if self.bias is None else out + self.bias
+        return out.reshape(*x.shape[:-1], self.shape[0])
+
+
+class SparseConv2d(_Sparse):
+    """``nn.Conv2d`` that stores its weight in COO form and makes it dense in every forward pass.
+
+    It saves storage, not time: building the weight comes on top of the dense convolution.
+
+    Args:
+        layer: the dense layer, padded with zeros; not changed.
+        mask: as for :func:`to_coo`.
+
+    Raises:
+        ValueError: if the layer pads with anything but zeros.
+    """
+
+    def __init__(self, layer: nn.Conv2d, mask: Tensor | None = None) -> None:
+        if layer.padding_mode != "zeros":
+            raise ValueError(f"a sparse convolution pads with zeros, not {layer.padding_mode!r}.")
+        super().__init__(layer.weight, layer.bias, mask)
+        self.stride, self.padding = layer.stride, layer.padding
+        self.dilation, self.groups = layer.dilation, layer.groups
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(n, in, h, w)`` to ``(n, out, h', w')``."""
+        dense = self.weight.to_dense()
+        return functional.conv2d(x, dense, self.bias, self.stride, self.padding, self.dilation, self.groups)
+
+
+def sparsify(model: nn.Module, masks: Mapping[str, Tensor] | None = None) -> nn.Module:
+    """A copy of ``model`` with every convolution and linear layer stored in COO form.
+
+    Args:
+        model: not changed; what it computes stays the same up to rounding.
+        masks: by weight name, as ``labkit.pruning`` makes them; without one a layer keeps its nonzeros.
+
+    Raises:
+        ValueError: if a mask names no weight or does not fit one.
+    """
+    masks = masks or {}
+    unknown = sorted(set(masks) - set(prunable_weights(model)))
+    if unknown:
+        raise ValueError(
+            f"masks {unknown} fit no weight; the model has {', '.join(prunable_weights(model))}."
+        )
+    if isinstance(model, nn.Conv2d | nn.Linear):
+        return _sparse_layer(model, masks.get("weight"))
+    sparse = copy.deepcopy(model)
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            sparse.set_submodule(name, _sparse_layer(module, masks.get(f"{name}.weight")))
+    return sparse
+
+
+def count_storage_bytes(weights: Iterable[Tensor]) -> StorageBytes:
+    """Bytes that dense weights with exact zeros take in each form; biases and norms are not asked for.
+
+    COO is larger than dense until the share of zeros exceeds 1 − b / (b + 8·ndim) for values of b
+    bytes: 8/9 for the float32 weight of a convolution, 4/5 for that of a linear layer.
+
+    >>> count_storage_bytes([torch.eye(64)])[:3]
+    (16384, 1280, 768)
+    """
+    weights = list(weights)
+    dense = coo = bitmap = 0
+    for weight in weights:
+        kept, size = int((weight != 0).sum()), weight.element_size()
+        dense += size * weight.numel()
+        coo += (size + INDEX_BYTES * weight.ndim) * kept
+        bitmap += math.ceil(weight.numel() / 8) + size * kept
+    coded = len(pack_sparse({str(place): weight for place, weight in enumerate(weights)}))
+    return StorageBytes(dense, coo, bitmap, coded)
+
+
+def pack_sparse(weights: Mapping[str, Tensor]) -> bytes:
+    """The masks and kept values of ``weights``, entropy-coded, as one container file's bytes.
+
+    Args:
+        weights: by name; float32 or float16. A −0.0 comes back as 0.0.
+    """
+    records = {}
+    for name, weight in weights.items():
+        array = weight.detach().cpu().numpy()
+        records[name + MASK] = array != 0
+        records[name + VALUES] = array[array != 0]
+    return encode(records)
+
+
+def unpack_sparse(data: bytes) -> dict[str, Tensor]:
+    """The dense weights that :func:`pack_sparse` wrote.
+
+    Raises:
+        FormatError: if the bytes are damaged, or are a container of something else.
+    """
+    records = decode(data)
+    weights: dict[str, Tensor] = {}
+    for name in (key.removesuffix(MASK) for key in records if key.endswith(MASK)):
+        mask, values = records[name + MASK], records.get(name + VALUES)
+        if isinstance(mask, Clustered) or values is None or isinstance(values, Clustered):
+            raise FormatError(f"{name!r} is not stored as a mask and values.")
+        if mask.dtype != bool or values.shape != (int(mask.sum()),):
+            raise FormatError(f"{name!r} keeps {int(mask.sum())} weights, its values are {values.shape}.")
+        kept = torch.from_numpy(mask)
+        weights[name] = torch.zeros(kept.shape, dtype=torch.from_numpy(values).dtype)
+        weights[name][kept] = torch.from_numpy(values)
+    if 2 * len(weights) != len(records):
+        raise FormatError("a container of something else than masks and values.")
+    return weights
+
+
+def _sparse_layer(layer: nn.Conv2d | nn.Linear, mask: Tensor | None) -> nn.Module:
+    sparse = SparseConv2d(layer, mask) if isinstance(layer, nn.Conv2d) else SparseLinear(layer, mask)
+    return sparse.train(layer.training)
+
+
+def _coo(indices: Tensor, values: Tensor, shape: torch.Size) -> Tensor:
+    """A coalesced COO tensor of coordinates that are unique and in order."""
+    # subtle: checking invariants copies the indices at every forward pass; to_coo made them valid.
+    return torch.sparse_coo_tensor(indices, values, shape, is_coalesced=True, check_invariants=False)
