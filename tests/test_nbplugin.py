@@ -81,6 +81,18 @@ def _raising(notebook):
     cell_of(notebook, "99-1-todo").source = "def double(x):\n    raise NotImplementedError('99.1')"
 
 
+def _shown(compare, source=""):
+    """The table changed as a timing changes; ``source`` runs before it."""
+
+    def change(notebook):
+        _changed_table("text/plain", "91.40", "17.25")(notebook)
+        table = cell_of(notebook, "99-table")
+        table.metadata["labkit"]["compare"] = compare
+        table.source = source + table.source
+
+    return change
+
+
 def _foreign(notebook):
     for cell in notebook.cells:
         cell.metadata.clear()
@@ -101,6 +113,13 @@ CHANGES = {
     "slow": _slow,
     "off": _switched_off,
     "raising": _raising,
+    "shown": _shown(False),
+    "asked": _shown(True),
+    "broken": _shown(False, "raise RuntimeError('no clock')\n"),
+    "unrun": lambda notebook: (
+        _shown(False)(notebook),
+        cell_of(notebook, "99-table").update(execution_count=None),
+    ),
     "xpass": lambda _: None,
     "foreign": _foreign,
 }
@@ -171,7 +190,7 @@ def _failures(cases, name):
     return failures
 
 
-@pytest.mark.parametrize("name", ["good", "near", "html", "foreign"])
+@pytest.mark.parametrize("name", ["good", "near", "html", "foreign", "shown"])
 def test_a_lab_passes_as_recorded_within_tolerance_and_whatever_its_html_says(cases, name):
     assert sum(notebook == name for notebook, _ in cases) == 5
     assert _failures(cases, name) == {}
@@ -235,6 +254,16 @@ def test_a_comment_or_tag_does_not_switch_the_comparison_off(cases):
     failures = _failures(cases, "off")
     assert list(failures) == ["99-1-hidden"]
     assert "recorded 0.2, got 0.4" in failures["99-1-hidden"]
+
+
+def test_the_label_compare_switches_the_comparison_off_and_nothing_else(cases):
+    assert _failures(cases, "shown") == {}
+    assert "recorded 17.25, got 91.40" in _failures(cases, "asked")["99-table"]
+    broken = _failures(cases, "broken")
+    assert list(broken) == ["99-table"]
+    assert "RuntimeError" in broken["99-table"]
+    assert "no clock" in broken["99-table"]
+    assert "no execution count" in _failures(cases, "unrun")["99-table"]
 
 
 def test_nbvals_lax_mode_does_not_switch_the_comparison_off_either(folder):

@@ -50,6 +50,11 @@ def test_the_normal_form_is_a_valid_notebook_and_the_original_is_not_touched(exe
     assert nbformat.writes(executed) == before
 
 
+def test_the_label_that_switches_the_comparison_off_stays(executed):
+    cell_of(executed, "99-table").metadata["labkit"]["compare"] = False
+    assert cell_of(normalise(executed), "99-table").metadata["labkit"]["compare"] is False
+
+
 def test_only_listed_metadata_stay(executed):
     normal = normalise(executed)
     assert normal.metadata == {

@@ -117,6 +117,10 @@ def _check_first(notebook):
         (_with_labels("99-table", rtol="1e-6"), "rtol = '1e-6'"),
         (_with_labels("99-table", points=True), "points = True"),
         (_with_labels("99-table", timeout=float("nan")), "timeout = nan"),
+        (_with_labels("99-table", compare=0), "compare = 0"),
+        (_with_labels("99-1-check", compare=False), "has the role check but is not compared"),
+        (_with_labels("99-1-hidden", compare=False), "has the role hidden but is not compared"),
+        (_with_labels("99-setup", compare=False), "has the role setup but is not compared"),
         (_with_source("99-1-hidden", " \n"), "cell 99-1-hidden has the role hidden but no code"),
         (_with_labels("99-1-check", id=""), "cell 99-1-check has the role check but no exercise id"),
         (lambda notebook: notebook.cells[0].update(id="a b"), "not a valid notebook"),
@@ -132,6 +136,16 @@ def test_a_lab_that_is_not_well_formed_is_refused_with_the_place_and_a_remedy(pa
     change(notebook)
     with pytest.raises(ValueError, match=rf"^99_small\.ipynb: .*({message}).*; .+\.$"):
         notebooks.parse(write(path, notebook))
+
+
+@pytest.mark.parametrize("role", ["run", "summary"])
+@pytest.mark.parametrize("compare", [True, False])
+def test_a_cell_that_shows_results_need_not_be_compared(path, role, compare):
+    notebook = small_lab()
+    _with_labels("99-table", role=role, compare=compare)(notebook)
+    assert (
+        notebooks.labels(cell_of(notebooks.parse(write(path, notebook)), "99-table"))["compare"] is compare
+    )
 
 
 def test_two_solutions_in_one_todo_cell_are_allowed(path):

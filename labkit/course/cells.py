@@ -77,7 +77,8 @@ class LabFile(IPyNbFile):  # type: ignore[misc]  # nbval has no types
     def collect(self) -> Iterator[LabCell]:
         """One item a code cell, named by its id.
 
-        Its output is always compared: no comment, tag or ``--nbval-lax`` switches that off.
+        Its output is compared unless its label ``compare`` is false, which is for latency, memory
+        and energy: no comment, tag or ``--nbval-lax`` switches that off.
         """
         try:
             self.nb = notebooks.read(self.path)
@@ -85,7 +86,7 @@ class LabFile(IPyNbFile):  # type: ignore[misc]  # nbval has no types
         except ValueError as error:
             raise self.CollectError(str(error)) from error
         for number, cell in enumerate(notebooks.code_cells(self.nb)):
-            options = defaultdict(bool, check=True)
+            options = defaultdict(bool, check=notebooks.labels(cell).get("compare", True))
             yield LabCell.from_parent(self, name=cell.id, cell_num=number, cell=cell, options=options)
 
 

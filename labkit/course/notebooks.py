@@ -42,7 +42,8 @@ MARKDOWN_ROLES = frozenset({"text", "answer"})
 ROLES = MARKDOWN_ROLES | {"setup", "todo", "check", "hidden", "run", "predict", "summary"}
 GRADED_ROLES = frozenset({"check", "hidden", "answer"})
 NUMBERS = ("points", "rtol", "atol", "timeout")
-LABELS = ("role", "id", *NUMBERS)
+LABELS = ("role", "id", *NUMBERS, "compare")
+SHOWING_ROLES = ("run", "summary")  # only these may show what another machine would not repeat
 
 
 def read(path: Path) -> NotebookNode:
@@ -114,7 +115,7 @@ def require_labels(notebook: NotebookNode, name: str) -> None:
 
 
 def labels(cell: NotebookNode) -> dict[str, Any]:
-    """What ``cell.metadata.labkit`` says: role, id, points, rtol, atol, timeout; empty if nothing."""
+    """What ``cell.metadata.labkit`` says: role, id, points, rtol, atol, timeout, compare; empty if nothing."""
     found = cell.metadata.get("labkit", {})
     return dict(found) if isinstance(found, Mapping) else {}
 
@@ -148,6 +149,13 @@ def _label_problem(cell: NotebookNode) -> tuple[str, str] | None:
         value = found.get(key, 0)
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
             return f"has {key} = {value!r}", "use a number that is not negative"
+    if not isinstance(found.get("compare", True), bool):
+        return f"has compare = {found['compare']!r}", "use false, or leave it out"
+    if not found.get("compare", True) and role not in SHOWING_ROLES:
+        return (
+            f"has the role {role} but is not compared",
+            "remove compare; a run or summary cell may have it",
+        )
     if role in EXERCISE_ROLES and not (isinstance(found.get("id"), str) and found["id"]):
         return f"has the role {role} but no exercise id", 'set metadata.labkit.id, such as "02.3"'
     if role in ("check", "hidden") and not cell.source.strip():
