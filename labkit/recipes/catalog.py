@@ -192,7 +192,7 @@ def _vgg() -> Iterator[Recipe]:
         class_counts=both,
         saliency=Saliency("grasp", (0.45, 0.675, 0.9)),
     )
-    yield replace(grasp, hundred=replace(grasp, config=replace(VGG_TRAINING, epochs=8)))
+    yield replace(grasp, hundred=replace(grasp, config=replace(VGG_TRAINING, epochs=7)))
     teacher = Distillation(VGG, weight=0.9, temperature=4.0)
     config = replace(VGG_RETRAINING, epochs=8, peak_lr=0.02)
     ramp = Pruning("global", tuple(linear_ramp(0.988, 5)))
