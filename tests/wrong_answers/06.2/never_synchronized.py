@@ -1,0 +1,12 @@
+# Reads the clock while the device works.
+def measure_latency(run: Callable[[], None], synchronize: Callable[[], None], clock: Callable[[], float],
+                    warmup: int, batches: int) -> tuple[float, float]:
+    for _ in range(warmup):
+        run()
+    seconds = []
+    for _ in range(batches):
+        start = clock()
+        run()
+        seconds.append(clock() - start)
+    first, median, third = np.quantile(seconds, (0.25, 0.5, 0.75))
+    return 1000 * float(median), 1000 * float(third - first)

@@ -1,0 +1,14 @@
+# From the least to the largest.
+def measure_latency(run: Callable[[], None], synchronize: Callable[[], None], clock: Callable[[], float],
+                    warmup: int, batches: int) -> tuple[float, float]:
+    for _ in range(warmup):
+        run()
+    seconds = []
+    for _ in range(batches):
+        synchronize()
+        start = clock()
+        run()
+        synchronize()
+        seconds.append(clock() - start)
+    first, median, third = np.quantile(seconds, (0.0, 0.5, 1.0))
+    return 1000 * float(median), 1000 * float(third - first)

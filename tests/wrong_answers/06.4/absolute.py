@@ -1,0 +1,3 @@
+# Takes the difference without its sign.
+def energy_per_batch_mj(before_uj: int, after_uj: int, range_uj: int, batches: int) -> float:
+    return abs(after_uj - before_uj) / 1000 / batches

@@ -1,0 +1,3 @@
+# In joules.
+def energy_per_batch_mj(before_uj: int, after_uj: int, range_uj: int, batches: int) -> float:
+    return (after_uj - before_uj) % range_uj / 1000000 / batches
