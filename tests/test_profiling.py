@@ -47,6 +47,7 @@ def test_a_sparse_parameter_counts_as_its_dense_one_and_is_stored_as_indices_and
     model = nn.Module()
     model.weight = nn.Parameter(dense.to_sparse())
     assert profiling.count_parameters(model) == (2000, 2)
+    assert profiling.weight_sparsity(model) == pytest.approx(0.999)
     assert 2 * (2 * 8 + 4) < profiling.serialized_bytes(model) < 300
 
 

@@ -8,15 +8,16 @@ from labkit.profiling.comparison import energy_table, machine_table, network_tab
 from labkit.profiling.energy import measure_energy
 from labkit.profiling.latency import Latency, layer_times_ms, measure_latency, synchronize
 from labkit.profiling.macs import closed_form_macs, count_macs, traced_macs
-from labkit.profiling.memory import Memory, measure_memory
+from labkit.profiling.memory import Memory, allocation_curve, measure_memory
 from labkit.profiling.row import Profile, Timing, profile
-from labkit.profiling.size import count_parameters, serialized_bytes
+from labkit.profiling.size import count_parameters, serialized_bytes, weight_sparsity
 
 __all__ = [
     "Latency",
     "Memory",
     "Profile",
     "Timing",
+    "allocation_curve",
     "closed_form_macs",
     "count_macs",
     "count_parameters",
@@ -31,4 +32,5 @@ __all__ = [
     "serialized_bytes",
     "synchronize",
     "traced_macs",
+    "weight_sparsity",
 ]

@@ -13,12 +13,11 @@ from torch import Tensor, nn
 
 from labkit.data import Dataset
 from labkit.data.augment import normalize
-from labkit.models import total_sparsity
 from labkit.profiling.energy import measure_energy
 from labkit.profiling.latency import Latency, measure_latency, synchronize
 from labkit.profiling.macs import count_macs
 from labkit.profiling.memory import Memory, measure_memory
-from labkit.profiling.size import count_parameters, serialized_bytes
+from labkit.profiling.size import count_parameters, serialized_bytes, weight_sparsity
 
 __all__ = ["Profile", "Timing", "profile"]
 
@@ -40,7 +39,7 @@ class Profile:
     Attributes:
         parameters: of all layers, biases and batch norm's γ and β included.
         nonzero: of those, the ones that are not 0.
-        sparsity: share of zeros in the weights of convolutions and linear layers.
+        sparsity: share of zeros in the weights of convolutions and linear layers, dense or sparse.
         size_bytes: of the state dict in a file, or as the caller gave it.
         macs: multiply-accumulates of one image, convolutions and linear layers.
         accuracy: per cent by name, such as ``{"test top-1 (%)": 91.9}``; the caller's.
@@ -131,7 +130,7 @@ def profile(
     return Profile(
         parameters=parameters,
         nonzero=nonzero,
-        sparsity=total_sparsity(model),
+        sparsity=weight_sparsity(model),
         size_bytes=serialized_bytes(model) if size_bytes is None else size_bytes,
         macs=count_macs(model, x) if macs is None else macs,
         accuracy=dict(accuracy or {}),
