@@ -3,7 +3,7 @@
 Layer 3, a module of its own. A sparse linear layer multiplies in its sparse form; a sparse convolution
 only *stores* sparsely: PyTorch has no sparse convolution, so its forward pass builds the dense weight
 first and saves no time.
-Leaves out: training sparse layers (they hold buffers), and block or channel sparsity.
+Leaves out: training sparse layers, copying them (PyTorch cannot deep-copy a sparse parameter), and block or channel sparsity.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def to_coo(weight: Tensor, mask: Tensor | None = None) -> Tensor:
     if lost:
         raise ValueError(f"{lost} weights outside the mask are not 0; apply the mask before converting.")
     indices, values = kept.nonzero().T.contiguous(), weight.detach()[kept]
-    return _coo(indices, values, weight.shape)
+    return torch.sparse_coo_tensor(indices, values, weight.shape, is_coalesced=True, check_invariants=True)
 
 
 def coo_mask(coo: Tensor) -> Tensor:
@@ -92,24 +92,15 @@ def coo_mask(coo: Tensor) -> Tensor:
 
 
 class _Sparse(nn.Module):
-    """What both layers hold, as buffers, so that the state dict has the size of the sparse form."""
+    """What both layers hold: ``weight``, a COO parameter without gradient, and a dense ``bias``."""
 
-    indices: Tensor
-    values: Tensor
     bias: Tensor | None
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, mask: Tensor | None) -> None:
+    def __init__(self, layer: nn.Conv2d | nn.Linear, mask: Tensor | None) -> None:
         super().__init__()
-        coo = to_coo(weight, mask)
-        self.shape = coo.shape
-        self.register_buffer("indices", coo.indices())
-        self.register_buffer("values", coo.values())
-        self.register_buffer("bias", None if bias is None else bias.detach().clone())
-
-    @property
-    def weight(self) -> Tensor:
-        """The weight as a sparse COO tensor."""
-        return _coo(self.indices, self.values, self.shape)
+        self.weight = nn.Parameter(to_coo(layer.weight, mask), requires_grad=False)
+        bias = None if layer.bias is None else layer.bias.detach().clone()
+        self.register_parameter("bias", None if bias is None else nn.Parameter(bias, requires_grad=False))
 
 
 class SparseLinear(_Sparse):
@@ -121,14 +112,14 @@ class SparseLinear(_Sparse):
     """
 
     def __init__(self, layer: nn.Linear, mask: Tensor | None = None) -> None:
-        super().__init__(layer.weight, layer.bias, mask)
+        super().__init__(layer, mask)
 
     def forward(self, x: Tensor) -> Tensor:
         """``(…, in)`` to ``(…, out)``."""
         columns = x.reshape(-1, x.shape[-1]).T  # (in, n)
         out = torch.sparse.mm(self.weight, columns).T  # (n, out)
         out = out if self.bias is None else out + self.bias
-        return out.reshape(*x.shape[:-1], self.shape[0])
+        return out.reshape(*x.shape[:-1], len(self.weight))
 
 
 class SparseConv2d(_Sparse):
@@ -147,7 +138,7 @@ class SparseConv2d(_Sparse):
     def __init__(self, layer: nn.Conv2d, mask: Tensor | None = None) -> None:
         if layer.padding_mode != "zeros":
             raise ValueError(f"a sparse convolution pads with zeros, not {layer.padding_mode!r}.")
-        super().__init__(layer.weight, layer.bias, mask)
+        super().__init__(layer, mask)
         self.stride, self.padding = layer.stride, layer.padding
         self.dilation, self.groups = layer.dilation, layer.groups
 
@@ -241,9 +232,3 @@ def unpack_sparse(data: bytes) -> dict[str, Tensor]:
 def _sparse_layer(layer: nn.Conv2d | nn.Linear, mask: Tensor | None) -> nn.Module:
     sparse = SparseConv2d(layer, mask) if isinstance(layer, nn.Conv2d) else SparseLinear(layer, mask)
     return sparse.train(layer.training)
-
-
-def _coo(indices: Tensor, values: Tensor, shape: torch.Size) -> Tensor:
-    """A coalesced COO tensor of coordinates that are unique and in order."""
-    # subtle: checking invariants copies the indices at every forward pass; to_coo made them valid.
-    return torch.sparse_coo_tensor(indices, values, shape, is_coalesced=True, check_invariants=False)

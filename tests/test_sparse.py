@@ -153,6 +153,17 @@ def test_a_sparse_model_agrees_with_the_dense_one_which_is_not_changed():
     assert not any(module.training for module in sparse.modules())
 
 
+def test_a_sparse_model_can_be_saved_loaded_and_moved():
+    torch.manual_seed(0)
+    model = sparsify(pruned(seeded_network()))
+    buffer, x = io.BytesIO(), torch.randn(2, 3, 32, 32)
+    torch.save(model.state_dict(), buffer)
+    other = sparsify(pruned(seeded_network(seed=1)))
+    other.load_state_dict(torch.load(io.BytesIO(buffer.getvalue())))
+    for found in (other.eval(), sparsify(pruned(seeded_network())).double().float().eval()):
+        assert torch.equal(found(x), model.eval()(x))
+
+
 def test_a_layer_alone_is_replaced_too():
     layer = pruned(nn.Linear(7, 4))
     sparse = sparsify(layer, layer_masks(layer, 0.8))
@@ -170,7 +181,7 @@ def test_the_masks_given_decide_the_coordinates_even_of_weights_that_are_0():
     sparse = sparsify(model, masks)
     for name, mask in masks.items():
         assert torch.equal(coo_mask(sparse.get_submodule(name.removesuffix(".weight")).weight), mask)
-    assert sparsify(model).get_submodule("5").values.numel() == int(masks["5.weight"].sum()) - 1
+    assert sparsify(model).get_submodule("5").weight.values().numel() == int(masks["5.weight"].sum()) - 1
 
 
 def test_a_mask_that_fits_no_weight_is_refused():

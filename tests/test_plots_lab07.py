@@ -1,0 +1,47 @@
+import pytest
+
+from labkit.plots import lab07 as plots
+from labkit.plots.figure import FIGURE_MIME
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What was displayed: the figure's data and alt text, once a figure."""
+    outputs = []
+    monkeypatch.setattr("IPython.display.display", lambda bundle, **_: outputs.append(bundle[FIGURE_MIME]))
+    return outputs
+
+
+def test_every_layer_of_every_panel_is_a_series_and_the_ends_are_spoken(shown):
+    panels = {
+        "ten": ([0, 50, 90], {"conv1": [0.3, 0.4, 2.0], "conv2": [0.3, 0.3, 0.5]}),
+        "hundred": ([0, 90], {"conv1": [1.0, 5.25], "conv2": [1.0, 1.5]}),
+    }
+    plots.plot_curves("T", panels, label="loss (nats)")
+    (figure,) = shown
+    assert figure["data"] == {
+        "ten: sparsity (%)": [0, 50, 90],
+        "ten: conv1": [0.3, 0.4, 2.0],
+        "ten: conv2": [0.3, 0.3, 0.5],
+        "hundred: sparsity (%)": [0, 90],
+        "hundred: conv1": [1.0, 5.25],
+        "hundred: conv2": [1.0, 1.5],
+    }
+    assert "ten, at 90 %: from 0.50 (conv2) to 2.00 (conv1)" in figure["alt"]
+    assert "hundred, at 90 %: from 1.50 (conv2) to 5.25 (conv1)" in figure["alt"]
+
+
+def test_choices_name_every_way_and_its_range(shown):
+    plots.plot_choices("T", {"hand": {"a": 50.0, "b": 90.0}, "greedy": {"a": 10.0, "b": 98.0}})
+    assert shown[0]["data"] == {"layer": ["a", "b"], "hand (%)": [50.0, 90.0], "greedy (%)": [10.0, 98.0]}
+    assert "hand: 50 to 90 %; greedy: 10 to 98 %" in shown[0]["alt"]
+
+
+def test_storage_shows_formulas_and_measurements(shown):
+    plots.plot_storage("T", [0, 90], {"dense": [60.0, 60.0]}, measured={"file": (90.0, 4.25)})
+    assert shown[0]["data"] == {
+        "sparsity (%)": [0, 90],
+        "dense (MB)": [60.0, 60.0],
+        "file (%, MB)": [90.0, 4.25],
+    }
+    assert "dense: 60.0 to 60.0 MB; measured file: 4.2 MB at 90 %" in shown[0]["alt"]

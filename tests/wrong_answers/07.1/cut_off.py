@@ -1,0 +1,14 @@
+# Cuts the number off instead of rounding it.
+def sensitivity_curve(weight: Tensor, levels: list[float], score: Callable[[], float]) -> list[float]:
+    original = weight.detach().clone()
+    order = original.abs().flatten().argsort(stable=True)
+    scores = []
+    try:
+        for level in levels:
+            pruned = original.flatten().clone()
+            pruned[order[: int(level / 100 * pruned.numel())]] = 0.0
+            weight.data.copy_(pruned.view_as(weight))
+            scores.append(score())
+    finally:
+        weight.data.copy_(original)
+    return scores

@@ -1,0 +1,10 @@
+# Stores magnitudes.
+def to_coo(weight: Tensor) -> tuple[Tensor, Tensor]:
+    indices = weight.nonzero().T
+    return indices, weight[tuple(indices)].abs()
+
+
+def indices_are_mask(indices: Tensor, mask: Tensor) -> bool:
+    found = torch.zeros_like(mask)
+    found[tuple(indices)] = True
+    return indices.shape[1] == int(mask.sum()) and torch.equal(found, mask)

@@ -1,0 +1,10 @@
+# Builds the dense weight.
+def linear_coo(x: Tensor, indices: Tensor, values: Tensor, shape: tuple[int, int], bias: Tensor) -> Tensor:
+    weight = torch.sparse_coo_tensor(indices, values, shape, check_invariants=True)
+    return x @ weight.to_dense().T + bias
+
+
+def conv_coo(x: Tensor, indices: Tensor, values: Tensor, shape: tuple[int, ...], bias: Tensor) -> Tensor:
+    weight = torch.zeros(shape, dtype=values.dtype)
+    weight[tuple(indices)] = values
+    return functional.conv2d(x, weight, bias, padding=1)

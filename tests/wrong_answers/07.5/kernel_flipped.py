@@ -1,0 +1,10 @@
+# Mirrors the kernel.
+def linear_coo(x: Tensor, indices: Tensor, values: Tensor, shape: tuple[int, int], bias: Tensor) -> Tensor:
+    weight = torch.sparse_coo_tensor(indices, values, shape, check_invariants=True)
+    return torch.sparse.mm(weight, x.T).T + bias
+
+
+def conv_coo(x: Tensor, indices: Tensor, values: Tensor, shape: tuple[int, ...], bias: Tensor) -> Tensor:
+    weight = torch.zeros(shape, dtype=values.dtype)
+    weight[tuple(indices)] = values
+    return functional.conv2d(x, weight.flip(2, 3), bias, padding=1)

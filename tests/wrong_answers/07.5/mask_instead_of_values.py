@@ -1,0 +1,10 @@
+# Convolves with the mask.
+def linear_coo(x: Tensor, indices: Tensor, values: Tensor, shape: tuple[int, int], bias: Tensor) -> Tensor:
+    weight = torch.sparse_coo_tensor(indices, values, shape, check_invariants=True)
+    return torch.sparse.mm(weight, x.T).T + bias
+
+
+def conv_coo(x: Tensor, indices: Tensor, values: Tensor, shape: tuple[int, ...], bias: Tensor) -> Tensor:
+    weight = torch.zeros(shape, dtype=values.dtype)
+    weight[tuple(indices)] = 1.0
+    return functional.conv2d(x, weight, bias, padding=1)
