@@ -69,10 +69,17 @@ def sensitivity_scan(
             for index, (prefix, stage) in enumerate(stages):
                 for name, weight in prunable_weights(stage).items():
                     names.append(f"{prefix}.{name}")
+                    order = _removal_order(weight, names[-1])  # sorted once for all levels
                     scores.append(
                         [
                             known.get(sparsity)
-                            or _score_pruned(weight, sparsity, stages[index:], batches, labels)
+                            or _score_pruned(
+                                weight,
+                                order[: round(sparsity * len(order))],
+                                stages[index:],
+                                batches,
+                                labels,
+                            )
                             for sparsity in sparsities
                         ]
                     )
@@ -141,24 +148,34 @@ def _leaves(name: str, module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
         yield from _leaves(f"{name}.{key}".removeprefix("."), child)
 
 
+def _removal_order(weight: Tensor, name: str) -> Tensor:
+    """Places of the weights in the order in which :func:`magnitude_mask` removes them."""
+    bad = weight.numel() - int(torch.isfinite(weight).sum())
+    if bad:
+        raise ValueError(f"{name} holds {bad} NaN or infinite values of {weight.numel()}; retrain it.")
+    return weight.abs().flatten().argsort(stable=True)
+
+
 def _score_pruned(
     weight: Tensor,
-    sparsity: float,
+    removed: Tensor,
     suffix: Sequence[tuple[str, nn.Module]],
     batches: Sequence[Tensor],
     labels: Sequence[Tensor],
 ) -> tuple[float, float]:
-    """Accuracy and loss with ``weight`` pruned, from the activations that enter its layer."""
-    with _pruned(weight, sparsity):
+    """Accuracy and loss with some places of ``weight`` at 0, from the activations that enter its layer."""
+    with _pruned(weight, removed):
         return _score(suffix, batches, labels)
 
 
 @contextmanager
-def _pruned(weight: Tensor, sparsity: float) -> Iterator[None]:
-    """Prune ``weight`` in place for a while."""
-    mask, original = magnitude_mask(weight, sparsity), weight.clone()
+def _pruned(weight: Tensor, removed: Tensor) -> Iterator[None]:
+    """Set places of ``weight`` to 0 for a while."""
+    original = weight.clone()
+    mask = torch.zeros(weight.numel(), dtype=torch.bool, device=weight.device)
+    mask[removed] = True
     try:
-        weight.masked_fill_(~mask, 0.0)
+        weight.masked_fill_(mask.view(weight.shape), 0.0)
         yield
     finally:
         weight.copy_(original)
