@@ -4,9 +4,9 @@
 
 All sixteen layers at six levels on held-out images of photodigits10, with the trained weights in
 checkpoints/. The naive loop prunes a layer, runs the whole network and restores it; the scan keeps the
-activations that enter the layer and runs only what follows; it also sorts a layer's weights once, the
-loop at every level. Every accuracy and loss must be equal, or the benchmark ends. Seconds are processor time (what
-wall-clock time is on an idle core, but steady on a shared one), the best of several runs, in turn.
+activations that enter the layer and runs only what follows. It also sorts a layer's weights once, the
+loop at every level. Every accuracy and loss must be equal, or the benchmark ends. Seconds are processor
+time (what wall-clock time is on an idle core, but steady on a shared one), the best of several runs.
 """
 
 from __future__ import annotations
