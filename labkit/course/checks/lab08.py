@@ -37,9 +37,8 @@ QUESTIONS = (
     "snip_needs_second_derivatives",
     "early_unstructured_pruning_shortens_training_here",
 )
-PRODUCT = "Hg is the gradient of (∇L · g) with g held fixed"
+PRODUCT = "Hg is the gradient of (∇L · g) with g held fixed, for a loss that sums over images"
 SUMMED = "g is the sum over all batches, and only then comes the second pass over each batch"
-FIXED = "g is a constant in the second pass: differentiated too, it doubles the result"
 DIVIDE = "divide the logits by the temperature, then take the cross-entropy"
 IMAGES = "the loss is a sum over images, so that every image counts the same in batches of any size"
 NAMES = "the weights of convolutions and linear layers, by name; no biases"
@@ -55,7 +54,7 @@ COPY = "leave the arguments as they are and return something new"
 def hessian_gradient_product(expect: Expect, answer: Answer) -> None:
     """08.1: against the full Hessian of a network of 60 weights."""
     for sizes, temperature, activation, why in (
-        ((6,), (1.0,), nn.Tanh(), FIXED),
+        ((6,), (1.0,), nn.Tanh(), PRODUCT),
         ((6,), (2.0,), nn.Tanh(), DIVIDE),
         ((4, 4), (1.0,), nn.Tanh(), SUMMED),
         ((5, 3, 1), (3.0,), nn.ReLU(), IMAGES),

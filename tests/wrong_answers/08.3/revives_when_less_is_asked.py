@@ -1,0 +1,10 @@
+# Revives weights when the sparsity is lower than before.
+def staged_masks(scores, masks, sparsity):
+    flat = torch.cat([score.flatten() for score in scores.values()])
+    kept = torch.cat([mask.flatten() for mask in masks.values()])
+    order = flat.masked_fill(~kept, torch.inf).argsort(descending=True, stable=True)
+    count = round(sparsity * len(flat))
+    after = torch.ones_like(kept)
+    after[order[:count]] = False
+    parts = after.split([score.numel() for score in scores.values()])
+    return {name: part.view(scores[name].shape) for name, part in zip(scores, parts, strict=True)}

@@ -1,0 +1,5 @@
+# Leaves the weight out.
+def snip_scores(weights, gradients):
+    products = {name: part.abs() for name, part in gradients.items()}
+    total = sum(float(part.sum()) for part in products.values())
+    return {name: part / total if total else part for name, part in products.items()}

@@ -1,0 +1,5 @@
+# Does not divide by the sum.
+def snip_scores(weights, gradients):
+    products = {name: (weights[name].detach() * part).abs() for name, part in gradients.items()}
+    total = sum(float(part.sum()) for part in products.values())
+    return {name: part for name, part in products.items()}
