@@ -1,0 +1,49 @@
+import pytest
+
+from labkit.plots import lab09 as plots
+from labkit.plots.figure import FIGURE_MIME
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What was displayed: the figure's data and alt text, once a figure."""
+    outputs = []
+    monkeypatch.setattr("IPython.display.display", lambda bundle, **_: outputs.append(bundle[FIGURE_MIME]))
+    return outputs
+
+
+def test_a_path_leaves_out_alpha_0_which_a_logarithmic_axis_cannot_show(shown):
+    plots.plot_path("T", [3.0, 1.0, 0.5, 0.0], [0, 1, 3, 4], {"He et al.": (0.7, 2)})
+    (figure,) = shown
+    assert figure["data"] == {"alpha": [3.0, 1.0, 0.5], "channels": [0, 1, 3], "He et al.": [0.7, 2]}
+    assert figure["alt"] == "T. From 0 to 3 channels in 3 steps; He et al.: 2 channels."
+
+
+def test_errors_are_told_at_the_middle_number_of_channels(shown):
+    rules = {"lasso": {64: 2.0, 32: 9.0, 96: 0.5}, "random": {32: 40.0, 64: 21.0, 96: 8.0}}
+    plots.plot_errors("T", {"first": rules, "second": rules})
+    (figure,) = shown
+    assert figure["data"]["first: channels"] == [32, 64, 96]
+    assert figure["data"]["second, random (%)"] == [40.0, 21.0, 8.0]
+    assert "first, 64 channels: lasso 2.0 %, random 21.0 %; second" in figure["alt"]
+
+
+def test_gains_name_every_network_and_quantity(shown):
+    gains = {"channels": {"MACs": 3.53, "latency": 2.9}, "sparse": {"MACs": 1.0, "latency": 0.98}}
+    plots.plot_gains("T", gains)
+    (figure,) = shown
+    assert figure["data"]["sparse"] == [1.0, 0.98]
+    assert figure["data"]["quantity"] == ["MACs", "latency"]
+    assert "channels: MACs 3.5, latency 2.9" in figure["alt"]
+
+
+def test_costs_that_could_not_be_measured_are_said_to_be_so(shown):
+    dense = {"top-1 (%)": 91.0, "size (MB)": 61.0, "energy (mJ)": None}
+    pruned = {"top-1 (%)": 90.0, "size (MB)": 11.0, "energy (mJ)": None}
+    networks = {"ten": {"dense": dense, "pruned": pruned}, "hundred": {"dense": dense}}
+    plots.plot_costs("T", networks, accuracy="top-1 (%)", costs=["size (MB)", "energy (mJ)"])
+    (figure,) = shown
+    assert figure["data"]["network"] == ["dense, ten", "pruned, ten", "dense, hundred"]
+    assert figure["data"]["size (MB)"] == [61.0, 11.0, 61.0]
+    assert figure["data"]["energy (mJ)"] == [None, None, None]
+    assert "pruned, ten: top-1 (%) 90.0, size (MB) 11.0, energy (mJ) not measurable" in figure["alt"]
