@@ -58,7 +58,7 @@ def plot_latencies(title: str, times_ms: Sequence[float], *, warmup: int) -> Non
     axes.axhspan(first, third, color=COLOURS[6], alpha=0.12, label="first to third quartile")
     axes.set_xlabel("batch")
     axes.set_ylabel("time (ms)")
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.15 * max(times_ms))
     axes.legend(fontsize=9)
     alt = (
         f"{title}. {len(times_ms)} batches; the first {warmup} take "
@@ -69,7 +69,7 @@ def plot_latencies(title: str, times_ms: Sequence[float], *, warmup: int) -> Non
 
 
 def plot_batch_sizes(title: str, measured: Mapping[int, tuple[float, float]]) -> None:
-    """Throughput and peak memory against the size of a batch, both on logarithmic axes.
+    """Throughput and peak memory against the size of a batch, which is on a logarithmic axis.
 
     Args:
         title: the claim.
@@ -80,7 +80,8 @@ def plot_batch_sizes(title: str, measured: Mapping[int, tuple[float, float]]) ->
     labels = ("throughput (images/s)", "peak memory (MB)")
     series = [[measured[size][place] for size in sizes] for place in range(2)]
     for axes, label, values, colour in zip(panels, labels, series, COLOURS, strict=False):
-        axes.loglog(sizes, values, MARKERS[0] + "-", color=colour)
+        axes.semilogx(sizes, values, MARKERS[0] + "-", color=colour)
+        axes.set_ylim(0, 1.1 * max(values))
         axes.set_xticks(sizes, [str(size) for size in sizes])
         axes.minorticks_off()
         axes.set_xlabel("images a batch")
