@@ -22,7 +22,7 @@ Answer = Callable[..., Any]
 
 QUESTIONS = (
     "sensitivities_add_up",
-    "large_layers_bear_more",
+    "first_layer_loses_most",
     "zeros_alone_save_time",
     "coo_saves_at_80",
     "bitmap_has_no_indices",

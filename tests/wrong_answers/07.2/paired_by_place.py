@@ -5,8 +5,9 @@ def overall_sparsity(counts: dict[str, int], sparsities: dict[str, float]) -> fl
 
 
 def hand_choice() -> dict[str, float]:
-    early = dict.fromkeys(["features.0", "classifier.6"], 20.0) | dict.fromkeys(["features.3", "features.7"], 50.0)
-    middle = dict.fromkeys(["features.10", "features.14", "features.17", "features.20"], 60.0)
-    late = dict.fromkeys(["features.24", "features.27", "features.30"], 80.0)
-    last = dict.fromkeys(["features.34", "features.37", "features.40", "classifier.0", "classifier.3"], 90.0)
+    early = {"features.0": 20.0, "features.3": 50.0, "features.7": 50.0, "features.10": 50.0}
+    middle = {"features.14": 50.0, "features.17": 70.0, "features.20": 50.0, "features.24": 70.0}
+    late = dict.fromkeys(["features.27", "features.37", "features.40"], 80.0)
+    late |= dict.fromkeys(["features.30", "features.34"], 70.0)
+    last = dict.fromkeys(["classifier.0", "classifier.3"], 90.0) | {"classifier.6": 50.0}
     return early | middle | late | last

@@ -1,4 +1,4 @@
 # Takes sensitivities for additive.
 def concept_answers() -> dict[str, bool]:
-    return {"sensitivities_add_up": True, "large_layers_bear_more": True, "zeros_alone_save_time": False,
+    return {"sensitivities_add_up": True, "first_layer_loses_most": True, "zeros_alone_save_time": False,
             "coo_saves_at_80": False, "bitmap_has_no_indices": True}
