@@ -7,4 +7,4 @@ def linear_coo(x: Tensor, indices: Tensor, values: Tensor, shape: tuple[int, int
 def conv_coo(x: Tensor, indices: Tensor, values: Tensor, shape: tuple[int, ...], bias: Tensor) -> Tensor:
     weight = torch.zeros(shape, dtype=values.dtype)
     weight[tuple(indices)] = 1.0
-    return functional.conv2d(x, weight, bias, padding=1)
+    return nn.functional.conv2d(x, weight, bias, padding=1)
