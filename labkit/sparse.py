@@ -3,7 +3,8 @@
 Layer 3, a module of its own. A sparse linear layer multiplies in its sparse form; a sparse convolution
 only *stores* sparsely: PyTorch has no sparse convolution, so its forward pass builds the dense weight
 first and saves no time.
-Leaves out: training sparse layers, copying them (PyTorch cannot deep-copy a sparse parameter), and block or channel sparsity.
+Leaves out: training sparse layers, copying them (PyTorch cannot deep-copy a sparse parameter), and
+block or channel sparsity.
 """
 
 from __future__ import annotations
