@@ -49,7 +49,7 @@ def plot_errors(
     xlabel: str = "channels kept",
     ylabel: str = "error of the layer's output (%)",
 ) -> None:
-    """Error against channels kept, one panel a layer, one line a rule, on a logarithmic axis.
+    """Error against channels kept, one panel a layer, one line a rule, on the same logarithmic axis.
 
     Args:
         title: the claim.
@@ -58,15 +58,17 @@ def plot_errors(
         ylabel: what the errors are.
     """
     figure, panels = new_figure(title, columns=len(layers), size=(4.6 * len(layers), 4.2))
+    heights = [error for rules in layers.values() for errors in rules.values() for error in errors.values()]
     data: dict[str, Sequence[object]] = {}
     spoken = []
     for axes, (layer, rules) in zip(panels, layers.items(), strict=True):
         for index, (rule, errors) in enumerate(rules.items()):
             counts = sorted(errors)
-            heights = [errors[count] for count in counts]
-            axes.plot(counts, heights, color=COLOURS[index], marker=MARKERS[index], label=rule)
-            data |= {f"{layer}: channels": counts, f"{layer}, {rule} (%)": heights}
+            found = [errors[count] for count in counts]
+            axes.plot(counts, found, color=COLOURS[index], marker=MARKERS[index], label=rule)
+            data |= {f"{layer}: channels": counts, f"{layer}, {rule} (%)": found}
         axes.set_yscale("log")
+        axes.set_ylim(0.8 * min(heights), 1.25 * max(heights))
         axes.set_title(layer, fontsize=10)
         axes.set_xlabel(xlabel)
         middle = sorted(next(iter(rules.values())))[len(next(iter(rules.values()))) // 2]

@@ -180,7 +180,10 @@ def _walk(original: VGG16, pruned: VGG16, images: Tensor) -> Iterator[Callable[[
     for layer, old, new in zip(_readers(original), _blocks(original), _blocks(pruned), strict=True):
         yield partial(_moments, layer, source, inputs)
         if isinstance(layer, nn.Conv2d):
-            source, inputs = _advance(old, source), _advance(new, inputs)
+            # subtle: up to the first layer that was fitted anew, both networks compute the same.
+            shared = inputs is source and torch.equal(layer.weight, cast(Reader, new[0]).weight)
+            source, before = _advance(old, source), inputs
+            inputs = source if shared else _advance(new, before)
 
 
 @torch.no_grad()
