@@ -107,8 +107,9 @@ def test_a_layer_without_batches_has_no_moments():
         streamed_moments([], (3, 3))
 
 
-def test_the_gram_of_channels_is_that_of_the_full_design():
-    inputs, weight, targets = layer()
+@pytest.mark.parametrize("c", [6, 40])
+def test_the_gram_of_channels_is_that_of_the_full_design(c):
+    inputs, weight, targets = layer(c)
     x, y = unfolded(inputs, targets)
     z = design(x, weight)
     gram, target = channel_gram(moments_of(inputs, targets), weight)

@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 PIVOT = 1e-13  # a squared Cholesky pivot below this share of the largest diagonal is rounding
+BLOCK = 32  # channels
 FIRST_RIDGE = 1e-10  # of the mean diagonal; tenfold until the matrix is positive definite
 
 
@@ -101,11 +102,15 @@ def channel_gram(moments: Moments, weight: Tensor) -> tuple[Tensor, Tensor]:
         moments: of the layer.
         weight: ``(n, c, kh, kw)`` or, of a linear layer, ``(n, c·k)``.
     """
-    flat, k = weight.detach().flatten(1), moments.kernel_size
-    gram = moments.xx * (flat.T @ flat)
-    target = moments.xy * flat.T
-    c = moments.channel_count
-    return gram.view(c, k, c, k).sum((1, 3)), target.view(c, -1).sum(1)
+    flat, k, c = weight.detach().flatten(1), moments.kernel_size, moments.channel_count
+    gram = moments.xx.new_zeros(c, c)
+    for start in range(0, c, BLOCK):  # the upper triangle, some channels at a time
+        stop = min(c, start + BLOCK)
+        rows, columns = slice(start * k, stop * k), slice(start * k, None)
+        products = moments.xx[rows, columns] * (flat[:, rows].T @ flat[:, columns])
+        gram[start:stop, start:] = products.view(stop - start, k, c - start, k).sum((1, 3))
+    target = (moments.xy * flat.T).view(c, -1).sum(1)
+    return gram.triu() + gram.triu(1).T, target
 
 
 def lasso_path(gram: Tensor, target: Tensor, rows: int) -> LassoPath:
