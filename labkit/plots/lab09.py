@@ -138,6 +138,8 @@ def plot_costs(
                 axes.plot(x, y, marker, color=colour, linestyle="", label=f"{kind}, {name}")
         if all(found[cost] is None for _, _, found in rows):
             axes.text(0.5, 0.5, "not measurable here", ha="center", transform=axes.transAxes)
+            axes.set_xticks([])
+            axes.set_yticks([])
         axes.set_xlabel(cost)
     panels[0].set_ylabel(accuracy)
     handles = panels[0].get_legend_handles_labels()
