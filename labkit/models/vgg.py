@@ -26,6 +26,7 @@ class VGG16(nn.Module):
     Args:
         class_count: number of logits.
         channels: output channels of the thirteen convolutions; fewer after channel pruning.
+        dropout: share of the classifier's hidden units that training switches off.
 
     Raises:
         ValueError: if there are not thirteen positive numbers of channels.
@@ -34,7 +35,9 @@ class VGG16(nn.Module):
     15253578
     """
 
-    def __init__(self, class_count: int = 10, *, channels: Sequence[int] = VGG16_CHANNELS) -> None:
+    def __init__(
+        self, class_count: int = 10, *, channels: Sequence[int] = VGG16_CHANNELS, dropout: float = 0.5
+    ) -> None:
         super().__init__()
         if len(channels) != len(VGG16_CHANNELS) or min(channels) < 1:
             raise ValueError(f"VGG16 has 13 convolutions of at least 1 channel, got {list(channels)}.")
@@ -47,10 +50,10 @@ class VGG16(nn.Module):
         self.classifier = nn.Sequential(
             nn.Linear(channels[-1], HIDDEN),
             nn.ReLU(),
-            nn.Dropout(),
+            nn.Dropout(dropout),
             nn.Linear(HIDDEN, HIDDEN),
             nn.ReLU(),
-            nn.Dropout(),
+            nn.Dropout(dropout),
             nn.Linear(HIDDEN, class_count),
         )
         for module in self.features:

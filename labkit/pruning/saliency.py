@@ -9,7 +9,7 @@ Leaves out: magnitudes, and when to prune (schedules).
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -169,9 +169,21 @@ def saliency_masks(importance: Mapping[str, Tensor], sparsity: float, kept: Mapp
     }
 
 
-def grasp_masks(model: nn.Module, sparsity: float, batches: Batches) -> Masks:
-    """The masks that GraSP's scores give; weights that are 0 already stay removed."""
-    importance = {name: -score for name, score in grasp_scores(model, batches).items()}
+def grasp_masks(
+    model: nn.Module, sparsity: float, batches: Batches, *, spared: Collection[str] = ()
+) -> Masks:
+    """The masks that GraSP's scores give; weights that are 0 already stay removed.
+
+    Args:
+        model: left as it is.
+        sparsity: share of all prunable weights to remove, in [0, 1].
+        batches: from :func:`calibration_batches`.
+        spared: names of weights of which none is removed. What GraSP keeps makes activations grow;
+            a layer without batch normalization may not survive that.
+    """
+    scores = grasp_scores(model, batches)
+    importance = {name: -score for name, score in scores.items()}
+    importance |= {name: torch.full_like(scores[name], torch.inf) for name in spared}
     return saliency_masks(importance, sparsity, nonzero_masks(model))
 
 

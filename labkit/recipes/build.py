@@ -17,7 +17,7 @@ from labkit.models import VGG16, ResNet20
 from labkit.models.vgg import vgg16_from_state
 from labkit.pruning.channels import prune_channels
 from labkit.pruning.magnitude import Masks, deviation_masks, global_masks, layer_masks
-from labkit.pruning.saliency import calibration_batches, grasp_masks, snip_masks
+from labkit.pruning.saliency import calibration_batches, grasp_masks
 from labkit.pruning.schedules import MaskKeeper, StagedPruning
 from labkit.pruning.sensitivity import sensitivity_masks
 from labkit.quantization.modules import quantize_residual_blocks
@@ -52,7 +52,7 @@ def starting_model(recipe: Recipe, dataset: Dataset) -> nn.Module:
     if recipe.start is not None:
         model = _with_weights(recipe.network, recipe.start, dataset)
     else:
-        model = _random(recipe.network, dataset)
+        model = _random(recipe.network, dataset, recipe.dropout)
     if recipe.features is not None:
         state = checkpoints.read_weights(load_dataset(10).name, recipe.features)
         model.load_state_dict({k: v for k, v in state.items() if k.startswith("features.")}, strict=False)
@@ -67,12 +67,14 @@ def training_callback(recipe: Recipe, dataset: Dataset) -> Callback:
     """What acts on the model while it trains."""
     callback = Callback() if recipe.sharing is None else CodebookKeeper()
     if recipe.pruning is not None:
-        rule = _rule(recipe.pruning.rule, recipe, dataset)
+        rule = _rule(recipe.pruning.rule, dataset)
         amounts = enumerate(recipe.pruning.amounts)
         callback = MaskKeeper({epoch: partial(_prune, rule, amount) for epoch, amount in amounts})
     elif recipe.saliency is not None:
-        stages = (recipe.saliency.sparsities, recipe.saliency.accuracies)
-        callback = StagedPruning(_rule(recipe.saliency.rule, recipe, dataset), *stages)
+        batches = calibration_batches(dataset, seed=recipe.config.seed)
+        spared = [f"{layer}.weight" for layer in recipe.saliency.spared]
+        grasp = partial(grasp_masks, batches=batches, spared=spared)
+        callback = StagedPruning(grasp, recipe.saliency.sparsities, recipe.saliency.accuracies)
     if recipe.distillation is None:
         return callback
     facts = asdict(recipe.distillation)
@@ -88,9 +90,11 @@ def rounded(state: Mapping[str, Tensor], recipe: Recipe) -> dict[str, Tensor]:
     }
 
 
-def _random(network: str | None, dataset: Dataset) -> nn.Module:
+def _random(network: str | None, dataset: Dataset, dropout: float | None = None) -> nn.Module:
     """A network with random weights."""
-    return (VGG16 if network == "vgg16" else ResNet20)(len(dataset.classes))
+    if network == "vgg16":
+        return VGG16(len(dataset.classes), dropout=0.5 if dropout is None else dropout)
+    return ResNet20(len(dataset.classes))
 
 
 def _with_weights(network: str | None, name: str, dataset: Dataset) -> nn.Module:
@@ -110,11 +114,8 @@ def _quantize(model: nn.Module, recipe: Recipe) -> nn.Module:
     return quantize_residual_blocks(model, **asdict(recipe.quantization))
 
 
-def _rule(name: str, recipe: Recipe, dataset: Dataset) -> Rule:
+def _rule(name: str, dataset: Dataset) -> Rule:
     """What gives the masks for a model and an amount."""
-    if name in ("grasp", "snip"):
-        batches = calibration_batches(dataset, seed=recipe.config.seed)
-        return partial(grasp_masks if name == "grasp" else snip_masks, batches=batches)
     rules: dict[str, Rule] = {
         "layer": layer_masks,
         "deviation": deviation_masks,
