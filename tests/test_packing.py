@@ -12,10 +12,13 @@ from tiny import seeded_network, tiny_dataset
 
 from labkit import cli
 from labkit.coding import Clustered, FormatError, decode, ledger
+from labkit.data import load_dataset
 from labkit.models import ResNet20, prunable_weights
+from labkit.models.vgg import vgg16_from_state
 from labkit.quantization.codebook import share_layers, unshare_layers
 from labkit.quantization.packing import MAX_SHARED_VALUES, pack_state, unpack_state
-from labkit.training import TrainConfig, evaluate, fit
+from labkit.recipes import recorded
+from labkit.training import TrainConfig, checkpoints, evaluate, fit
 
 
 def same_bits(left, right):
@@ -162,3 +165,34 @@ def test_a_foreign_file_is_refused_and_nothing_is_written(tmp_path, capsys, verb
     assert message in errors
     assert not target.exists()
     assert cli.main(["inspect", str(source)]) == 2
+
+
+READ_BACK = """
+import sys
+from pathlib import Path
+from labkit.data import load_dataset
+from labkit.models.vgg import vgg16_from_state
+from labkit.quantization.packing import unpack_state
+from labkit.training import evaluate
+dataset = load_dataset(int(sys.argv[2]))
+model = vgg16_from_state(unpack_state(Path(sys.argv[1]).read_bytes())).eval()
+print(evaluate(model, dataset, dataset.test).top1)
+"""
+
+
+@pytest.mark.parametrize(("count", "at_least"), [(10, 100), (100, 30)])
+def test_vgg16_in_one_file_loses_less_than_a_point_read_back_by_another_process(
+    count, at_least, tmp_path, monkeypatch
+):
+    for name in ("LABKIT_HOME", "LABKIT_MODE", "LABKIT_DATASET"):
+        monkeypatch.delenv(name, raising=False)
+    dataset = load_dataset(count)
+    dense = recorded("vgg16", dataset)
+    state = vgg16_from_state(checkpoints.read_weights(dataset.name, "vgg16-shared")).state_dict()
+    packed = pack_state(state, compact=True)
+    (tmp_path / "net.lkc").write_bytes(packed)
+    command = [sys.executable, "-c", READ_BACK, str(tmp_path / "net.lkc"), str(count)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True)
+    whole = sum(value.numel() * value.element_size() for value in state.values())  # float32
+    assert whole / len(packed) >= at_least
+    assert float(told.stdout) > dense.test_top1 - 1

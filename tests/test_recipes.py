@@ -61,7 +61,7 @@ def workshop(monkeypatch, tmp_path):
     monkeypatch.setenv("LABKIT_DEVICE", "cpu")
     monkeypatch.delenv("LABKIT_MODE", raising=False)
     monkeypatch.setattr(recipes, "RECIPES", dict(TINY))
-    monkeypatch.setattr(build, "_random", lambda _, dataset, __=None: tiny_network(len(dataset.classes)))
+    monkeypatch.setattr(build, "_random", lambda _, dataset: tiny_network(len(dataset.classes)))
     monkeypatch.setattr(recipes, "load_dataset", lambda _: tiny_dataset())
     monkeypatch.setattr(build, "quantize_residual_blocks", partial(quantize_layers, names=["0"]))
     return tmp_path / "checkpoints" / "tiny"
@@ -416,7 +416,7 @@ def two_sets(monkeypatch, workshop):  # noqa: ARG001
     monkeypatch.setattr(recipes, "load_dataset", sets.get)
     monkeypatch.setattr(build, "load_dataset", sets.get)
 
-    def with_features(_, dataset, __=None):
+    def with_features(_, dataset):
         *features, classifier = tiny_network(len(dataset.classes))
         parts = {"features": torch.nn.Sequential(*features), "classifier": classifier}
         return torch.nn.Sequential(OrderedDict(parts))

@@ -26,7 +26,6 @@ class VGG16(nn.Module):
     Args:
         class_count: number of logits.
         channels: output channels of the thirteen convolutions; fewer after channel pruning.
-        dropout: share of the classifier's hidden units that training switches off.
 
     Raises:
         ValueError: if there are not thirteen positive numbers of channels.
@@ -35,9 +34,7 @@ class VGG16(nn.Module):
     15253578
     """
 
-    def __init__(
-        self, class_count: int = 10, *, channels: Sequence[int] = VGG16_CHANNELS, dropout: float = 0.5
-    ) -> None:
+    def __init__(self, class_count: int = 10, *, channels: Sequence[int] = VGG16_CHANNELS) -> None:
         super().__init__()
         if len(channels) != len(VGG16_CHANNELS) or min(channels) < 1:
             raise ValueError(f"VGG16 has 13 convolutions of at least 1 channel, got {list(channels)}.")
@@ -50,10 +47,10 @@ class VGG16(nn.Module):
         self.classifier = nn.Sequential(
             nn.Linear(channels[-1], HIDDEN),
             nn.ReLU(),
-            nn.Dropout(dropout),
+            nn.Dropout(),
             nn.Linear(HIDDEN, HIDDEN),
             nn.ReLU(),
-            nn.Dropout(dropout),
+            nn.Dropout(),
             nn.Linear(HIDDEN, class_count),
         )
         for module in self.features:

@@ -52,10 +52,13 @@ def starting_model(recipe: Recipe, dataset: Dataset) -> nn.Module:
     if recipe.start is not None:
         model = _with_weights(recipe.network, recipe.start, dataset)
     else:
-        model = _random(recipe.network, dataset, recipe.dropout)
+        model = _random(recipe.network, dataset)
     if recipe.features is not None:
         state = checkpoints.read_weights(load_dataset(10).name, recipe.features)
         model.load_state_dict({k: v for k, v in state.items() if k.startswith("features.")}, strict=False)
+    for module in model.modules():
+        if isinstance(module, nn.Dropout) and recipe.dropout is not None:
+            module.p = recipe.dropout
     if recipe.channels is not None and isinstance(model, VGG16):
         model = prune_channels(model, dataset, **asdict(recipe.channels))
     if recipe.sharing is not None:
@@ -90,11 +93,9 @@ def rounded(state: Mapping[str, Tensor], recipe: Recipe) -> dict[str, Tensor]:
     }
 
 
-def _random(network: str | None, dataset: Dataset, dropout: float | None = None) -> nn.Module:
+def _random(network: str | None, dataset: Dataset) -> nn.Module:
     """A network with random weights."""
-    if network == "vgg16":
-        return VGG16(len(dataset.classes), dropout=0.5 if dropout is None else dropout)
-    return ResNet20(len(dataset.classes))
+    return (VGG16 if network == "vgg16" else ResNet20)(len(dataset.classes))
 
 
 def _with_weights(network: str | None, name: str, dataset: Dataset) -> nn.Module:

@@ -201,17 +201,27 @@ def _vgg() -> Iterator[Recipe]:
     ramp = Pruning("global", tuple(linear_ramp(0.988, 5)))
     text = "98.8 % of all weights pruned in 5 epochs, taught by the dense network"
     yield Recipe("vgg16-distilled-98.8", text, config, VGG, ramp, distillation=teacher, network="vgg16")
+    text = "very sparse, 6 or 8 shared values a layer, taught by the dense network"
+    config = replace(VGG_RETRAINING, epochs=5)
     shared = Recipe(
         "vgg16-shared",
-        "very sparse, 6 shared values a layer, taught by the dense network",
-        replace(VGG_RETRAINING, epochs=3, peak_lr=0.003),
+        text,
+        config,
         "vgg16-distilled-98.8",
         sharing=Sharing(6),
         distillation=teacher,
         network="vgg16",
         class_counts=both,
+        dropout=0.0,
     )
-    yield replace(shared, hundred=replace(shared, start="vgg16-sensitivity-90", sharing=Sharing(8)))
+    hundred = replace(
+        shared,
+        config=replace(VGG_RETRAINING, epochs=3, peak_lr=0.003),
+        start="vgg16-sensitivity-90",
+        sharing=Sharing(8),
+        dropout=None,
+    )
+    yield replace(shared, hundred=hundred)
 
 
 PARTS = (_pruned, _quantized, _compressed, _vgg)
