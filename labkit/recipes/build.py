@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from labkit import repro
 from labkit.data import Dataset, load_dataset
 from labkit.models import VGG16, ResNet20
-from labkit.models.vgg import vgg16_from_state
+from labkit.models.vgg import VGG16_CHANNELS, vgg16_from_state
 from labkit.pruning.channels import prune_channels
 from labkit.pruning.magnitude import Masks, deviation_masks, global_masks, layer_masks
 from labkit.pruning.saliency import calibration_batches, grasp_masks
@@ -28,6 +28,7 @@ from labkit.training.distillation import Distiller
 
 __all__ = ["needs", "restored", "rounded", "starting_model", "training_callback"]
 
+NARROW = 4  # the narrow VGG16 has its channels divided by this
 Rule = Callable[[nn.Module, float], Masks]
 
 
@@ -88,20 +89,23 @@ def training_callback(recipe: Recipe, dataset: Dataset) -> Callback:
 def rounded(state: Mapping[str, Tensor], recipe: Recipe) -> dict[str, Tensor]:
     """The state to store: VGG16's weights in half precision, everything else as it is."""
     return {
-        key: value.half() if recipe.network == "vgg16" and value.ndim > 1 else value
+        key: value.half() if recipe.network is not None and value.ndim > 1 else value
         for key, value in state.items()
     }
 
 
 def _random(network: str | None, dataset: Dataset) -> nn.Module:
     """A network with random weights."""
-    return (VGG16 if network == "vgg16" else ResNet20)(len(dataset.classes))
+    if network is None:
+        return ResNet20(len(dataset.classes))
+    divisor = NARROW if network == "vgg16-narrow" else 1
+    return VGG16(len(dataset.classes), channels=[count // divisor for count in VGG16_CHANNELS])
 
 
 def _with_weights(network: str | None, name: str, dataset: Dataset) -> nn.Module:
     """A network with the stored weights ``name``."""
     state = checkpoints.read_weights(dataset.name, name)
-    if network == "vgg16":
+    if network is not None:
         return vgg16_from_state(state)
     model = _random(network, dataset)
     model.load_state_dict(state)

@@ -102,7 +102,7 @@ class Recipe:
     quantization: Quantization | None = None
     sharing: Sharing | None = None
     distillation: Distillation | None = None
-    network: Literal["vgg16"] | None = None  # None: ResNet-20
+    network: Literal["vgg16", "vgg16-narrow"] | None = None  # None: ResNet-20
     saliency: Saliency | None = None
     channels: Channels | None = None
     features: str | None = None  # begin with the convolutions of this checkpoint of the 10-class set
@@ -188,13 +188,19 @@ def _vgg() -> Iterator[Recipe]:
         class_counts=both,
         channels=Channels((64, 48, 64, 64, 128, 128, 128) + (192,) * 6),
     )
-    yield Recipe(
-        "vgg16-grasp-90",
-        "90 % pruned by GraSP, in its convolutions, at 20, 40 and 60 % accuracy from random weights",
-        VGG_TRAINING,
-        network="vgg16",
-        saliency=Saliency((0.45, 0.675, 0.9), spared=("classifier.0", "classifier.3", "classifier.6")),
+    narrow = Recipe(
+        "vgg16-narrow",
+        "VGG16-BN with a quarter of the channels, dense, without dropout",
+        replace(VGG_TRAINING, epochs=36, warmup=0.1),
+        network="vgg16-narrow",
         dropout=0.0,
+    )
+    yield narrow
+    yield replace(
+        narrow,
+        name="vgg16-narrow-grasp-90",
+        description="90 % pruned by GraSP, in its convolutions, at 20, 40 and 60 % accuracy",
+        saliency=Saliency((0.45, 0.675, 0.9), spared=("classifier.0", "classifier.3", "classifier.6")),
     )
     teacher = Distillation(VGG, weight=0.9, temperature=4.0)
     config = replace(VGG_RETRAINING, epochs=8, peak_lr=0.02)
