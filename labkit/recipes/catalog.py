@@ -198,9 +198,9 @@ def _vgg() -> Iterator[Recipe]:
     yield narrow
     yield replace(
         narrow,
-        name="vgg16-narrow-grasp-90",
-        description="90 % pruned by GraSP, in its convolutions, at 20, 40 and 60 % accuracy",
-        saliency=Saliency((0.45, 0.675, 0.9), spared=("classifier.0", "classifier.3", "classifier.6")),
+        name="vgg16-narrow-grasp-70",
+        description="70 % pruned by GraSP, in its convolutions, at 20, 40 and 60 % accuracy",
+        saliency=Saliency((0.35, 0.525, 0.7), spared=("classifier.0", "classifier.3", "classifier.6")),
     )
     teacher = Distillation(VGG, weight=0.9, temperature=4.0)
     config = replace(VGG_RETRAINING, epochs=8, peak_lr=0.02)
