@@ -465,3 +465,11 @@ def test_test_and_validation_images_are_never_read():
     dataset.validation.images.zero_()
     got = prune_channels(small_vgg(), dataset, KEEP, image_count=20).state_dict()
     assert all(torch.equal(value, expected[key]) for key, value in got.items())
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_values_that_are_not_finite_are_refused(bad):
+    images = torch.ones(1, 1, 2, 2)
+    for batch in ((images * bad, images), (images, images * bad)):
+        with pytest.raises(ValueError, match="NaN or infinite"):
+            streamed_moments([batch], (1, 1))

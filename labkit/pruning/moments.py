@@ -8,6 +8,7 @@ Leaves out: which channels go, and the network around the layer (channels).
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -72,7 +73,7 @@ def streamed_moments(
         padding: zeros around the input.
 
     Raises:
-        ValueError: if there is no batch.
+        ValueError: if there is no batch, or a value is NaN or infinite.
 
     >>> images = torch.tensor([[[[1.0, 2.0]]], [[[3.0, 4.0]]]])
     >>> streamed_moments([(images, 2 * images)], (1, 1))
@@ -90,6 +91,8 @@ def streamed_moments(
         rows += x.shape[1]
     if not rows:
         raise ValueError("no batches: moments need at least one row.")
+    if not math.isfinite(yy) or not bool(xx.isfinite().all() & xy.isfinite().all()):
+        raise ValueError("inputs or targets hold NaN or infinite values; is the network trained?")
     return Moments(xx, xy, yy, rows, kernel[0] * kernel[1])
 
 
