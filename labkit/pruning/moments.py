@@ -33,6 +33,7 @@ __all__ = [
 PIVOT = 1e-13  # a squared Cholesky pivot below this share of the largest diagonal is rounding
 BLOCK = 32  # channels
 FIRST_RIDGE = 1e-10  # of the mean diagonal; tenfold until the matrix is positive definite
+FEW_ROWS_RIDGE = 1e-3  # where fewer rows than columns leave the weight to rounding
 
 
 class Moments(NamedTuple):
@@ -152,7 +153,7 @@ def least_squares(moments: Moments, channels: Tensor) -> Tensor:
     """The weight ``(n, len(channels)·k)`` that maps those input channels to Y with the least error.
 
     By Cholesky; where the channels are dependent or dead, with the smallest ridge that makes the
-    matrix positive definite.
+    matrix positive definite, and with a larger one where there are fewer rows than unknowns.
 
     Args:
         moments: of the layer.
@@ -161,7 +162,9 @@ def least_squares(moments: Moments, channels: Tensor) -> Tensor:
     columns = _columns(moments, channels)
     a, b = moments.xx[columns][:, columns], moments.xy[columns]
     diagonal = a.diagonal().clone()
-    ridge, mean = 0.0, float(diagonal.mean()) or 1.0
+    # subtle: products in float32 may look positive definite even where they cannot be.
+    ridge = 0.0 if moments.rows >= len(columns) else FEW_ROWS_RIDGE
+    mean = float(diagonal.mean()) or 1.0
     while True:
         a.diagonal().copy_(diagonal + ridge * mean)
         factor, failed = torch.linalg.cholesky_ex(a)
