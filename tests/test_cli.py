@@ -137,10 +137,10 @@ def test_checkpoints_are_listed_and_trained_by_name(monkeypatch, capsys):
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
     assert listed == list(recipes.RECIPES)
     trained = []
-    monkeypatch.setattr(recipes, "train", trained.append)
+    monkeypatch.setattr(recipes, "train", lambda names, counts: trained.append((names, counts)))
     assert cli.main(["train", listed[0]]) == 0
-    assert cli.main(["train", "--all"]) == 0
-    assert trained == [[listed[0]], listed]
+    assert cli.main(["train", "--all", "--classes", "100"]) == 0
+    assert trained == [([listed[0]], (10, 100)), (listed, (100,))]
 
 
 def test_a_verb_is_required():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from strategies import SETTINGS
 
 from labkit.coding.bits import (
     FormatError,
@@ -16,7 +17,6 @@ from labkit.coding.bits import (
     varint,
     write_used,
 )
-from tests.strategies import SETTINGS
 
 
 def oracle(values: list[int], width_bits: int) -> bytes:

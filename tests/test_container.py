@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from strategies import SETTINGS, records, sequences
 
 from labkit.coding import Clustered, FormatError, Record, decode, encode, ledger, streams
 from labkit.coding.bits import Reader, varint
 from labkit.coding.header import DTYPES, TensorSpec, read_header, write_header
 from labkit.coding.huffman import entropy_bits
 from labkit.coding.streams import CODERS, read_stream, write_stream
-from tests.strategies import SETTINGS, records, sequences
 
 MEMORY_LIMIT_BYTES = 64 << 20
 GOLDEN_HEADER = b'[["w","<f2",[2,2],2],["b","<f4",[2],null]]'

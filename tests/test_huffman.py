@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from strategies import SETTINGS, counts, sequences
 
 from labkit.coding import bitstream
 from labkit.coding.bits import FormatError
@@ -17,7 +18,6 @@ from labkit.coding.huffman import (
     entropy_bits,
     reversed_codes,
 )
-from tests.strategies import SETTINGS, counts, sequences
 
 FIBONACCI = [1, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377, 610, 987, 1597, 2584, 4181, 6765]
 

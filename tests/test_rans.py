@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from strategies import SETTINGS, counts, sequences
 
 from labkit.coding import rans
 from labkit.coding.bits import FormatError
 from labkit.coding.huffman import entropy_bits
 from labkit.coding.rans import quantize_frequencies
-from tests.strategies import SETTINGS, counts, sequences
 
 
 def big_integer_state(symbols: list[int], frequencies: list[int]) -> int:

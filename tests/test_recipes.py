@@ -492,4 +492,6 @@ def test_every_shipped_checkpoint_reaches_its_recorded_accuracy_and_sparsity(nam
     assert validation.top1 == pytest.approx(entry.validation_top1, abs=0.5)
     if RECIPES[name].network is None:  # VGG16's takes 15 s each
         assert evaluate(model, dataset, dataset.test).top1 == pytest.approx(entry.test_top1, abs=0.5)
-    assert total_sparsity(model) == pytest.approx(entry.epochs[-1].sparsity, abs=1e-5)
+    # Rounded to half precision, the smallest weights of VGG16 are zero.
+    tolerance = 1e-9 if RECIPES[name].network is None else 1e-4
+    assert total_sparsity(model) == pytest.approx(entry.epochs[-1].sparsity, abs=tolerance)
