@@ -205,17 +205,17 @@ def test_infinite_importances_rank_but_never_revive():
     assert kept["w"].tolist() == [False, True, True, True]
 
 
-@pytest.mark.parametrize("rule", [saliency.grasp_masks, saliency.snip_masks])
+@pytest.mark.parametrize("rule", ["grasp", "snip", "magnitude", "random"])
 def test_a_rule_never_revives_a_weight_though_its_score_is_zero(rule):
     model, data = network(), batches(8)
     apply_masks(model, saliency.random_masks(model, 0.3))
     before = nonzero_masks(model)
     gone = ~joined(before)
-    if rule is saliency.grasp_masks:
+    if rule == "grasp":
         scores = joined(saliency.grasp_scores(model, data))
         assert (scores[gone] == 0).all()
         assert (scores[~gone] > 0).float().mean() > 0.3  # ranked by score alone, the removed would return
-    masks = rule(model, 0.5, data)
+    masks = saliency.rule_masks(model, 0.5, rule, data)
     assert not (joined(masks) & gone).any()
     assert int((~joined(masks)).sum()) == round(0.5 * gone.numel())
 
@@ -223,8 +223,8 @@ def test_a_rule_never_revives_a_weight_though_its_score_is_zero(rule):
 def test_grasp_removes_the_highest_scores_and_snip_the_lowest():
     model, data = network(), batches(8)
     grasp, snip = joined(saliency.grasp_scores(model, data)), joined(saliency.snip_scores(model, data))
-    by_grasp = joined(saliency.grasp_masks(model, 0.4, data))
-    by_snip = joined(saliency.snip_masks(model, 0.4, data))
+    by_grasp = joined(saliency.rule_masks(model, 0.4, "grasp", data))
+    by_snip = joined(saliency.rule_masks(model, 0.4, "snip", data))
     assert grasp[~by_grasp].min() >= grasp[by_grasp].max()
     assert snip[~by_snip].max() <= snip[by_snip].min()
 
@@ -403,7 +403,7 @@ def test_stages_that_do_not_match_or_do_not_rise_are_refused(sparsities, accurac
 def test_training_with_grasp_in_stages_ends_at_the_target():
     dataset, model = tiny_dataset(), seeded_network()
     data = saliency.calibration_batches(dataset, images_per_class=4)
-    rule = StagedPruning(lambda net, sparsity: saliency.grasp_masks(net, sparsity, data), *STAGES, window=2)
+    rule = StagedPruning(lambda net, sparsity: saliency.rule_masks(net, sparsity, "grasp", data), *STAGES, window=2)
     config = TrainConfig(epochs=6, batch_size=32, peak_lr=0.1)
     records = fit(model, dataset, config, callback=rule, progress=False)
     shares = [record.sparsity for record in records]

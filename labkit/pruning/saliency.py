@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Collection, Mapping, Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -22,16 +23,17 @@ from labkit.pruning.magnitude import Masks, nonzero_masks
 
 __all__ = [
     "Batches",
+    "Rule",
     "calibration_batches",
-    "grasp_masks",
     "grasp_scores",
     "hessian_gradient_product",
     "random_masks",
+    "rule_masks",
     "saliency_masks",
-    "snip_masks",
     "snip_scores",
 ]
 
+Rule = Literal["grasp", "snip", "magnitude", "random"]
 Batches = Sequence[tuple[Tensor, Tensor]]  # normalized images (n, 3, h, w) and labels (n,)
 
 
@@ -169,38 +171,50 @@ def saliency_masks(importance: Mapping[str, Tensor], sparsity: float, kept: Mapp
     }
 
 
-def grasp_masks(
-    model: nn.Module, sparsity: float, batches: Batches, *, spared: Collection[str] = ()
+def rule_masks(
+    model: nn.Module, sparsity: float, rule: Rule, batches: Batches, *, spared: Collection[str] = ()
 ) -> Masks:
-    """The masks that GraSP's scores give; weights that are 0 already stay removed.
+    """The masks that a rule gives over the whole network; weights that are 0 already stay removed.
 
     Args:
         model: left as it is.
         sparsity: share of all prunable weights to remove, in [0, 1].
-        batches: from :func:`calibration_batches`.
-        spared: names of weights of which none is removed. What GraSP keeps makes activations grow;
-            a layer without batch normalization may not survive that.
+        rule: ``grasp`` and ``snip`` rank by their scores, ``magnitude`` by |θ|, ``random`` by chance.
+        batches: from :func:`calibration_batches`; the last two rules do not look at them.
+        spared: names of weights of which none is removed, such as those of layers without batch
+            normalization, which do not survive every rule.
+
+    Raises:
+        ValueError: if there is no such rule or weight, or ``sparsity`` is outside [0, 1].
     """
-    scores = grasp_scores(model, batches)
-    importance = {name: -score for name, score in scores.items()}
-    importance |= {name: torch.full_like(scores[name], torch.inf) for name in spared}
+    if rule == "grasp":
+        importance = {name: -score for name, score in grasp_scores(model, batches).items()}
+    elif rule == "snip":
+        importance = snip_scores(model, batches)
+    elif rule == "magnitude":
+        importance = {name: weight.detach().abs() for name, weight in prunable_weights(model).items()}
+    elif rule == "random":
+        importance = _random_importance(model, seed=0)
+    else:
+        raise ValueError(f"no rule {rule!r}; there are grasp, snip, magnitude and random.")
+    unknown = [name for name in spared if name not in importance]
+    if unknown:
+        raise ValueError(f"no weight {', '.join(unknown)} to spare; there are {', '.join(importance)}.")
+    importance |= {name: torch.full_like(importance[name], torch.inf) for name in spared}
     return saliency_masks(importance, sparsity, nonzero_masks(model))
-
-
-def snip_masks(model: nn.Module, sparsity: float, batches: Batches) -> Masks:
-    """The masks that SNIP's scores give; weights that are 0 already stay removed."""
-    return saliency_masks(snip_scores(model, batches), sparsity, nonzero_masks(model))
 
 
 def random_masks(model: nn.Module, sparsity: float, *, seed: int = 0) -> Masks:
     """Any weights, each as likely as another; those that are 0 already stay removed."""
+    return saliency_masks(_random_importance(model, seed), sparsity, nonzero_masks(model))
+
+
+def _random_importance(model: nn.Module, seed: int) -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(seed)
-    weights = prunable_weights(model)
-    importance = {
+    return {
         name: torch.rand(weight.shape, generator=generator).to(weight.device)
-        for name, weight in weights.items()
+        for name, weight in prunable_weights(model).items()
     }
-    return saliency_masks(importance, sparsity, nonzero_masks(model))
 
 
 def _scoring_copy(model: nn.Module) -> nn.Module:

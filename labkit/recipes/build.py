@@ -17,7 +17,7 @@ from labkit.models import VGG16, ResNet20
 from labkit.models.vgg import VGG16_CHANNELS, vgg16_from_state
 from labkit.pruning.channels import prune_channels
 from labkit.pruning.magnitude import Masks, deviation_masks, global_masks, layer_masks
-from labkit.pruning.saliency import calibration_batches, grasp_masks
+from labkit.pruning.saliency import calibration_batches, rule_masks
 from labkit.pruning.schedules import MaskKeeper, StagedPruning
 from labkit.pruning.sensitivity import sensitivity_masks
 from labkit.quantization.modules import quantize_residual_blocks
@@ -77,8 +77,8 @@ def training_callback(recipe: Recipe, dataset: Dataset) -> Callback:
     elif recipe.saliency is not None:
         batches = calibration_batches(dataset, seed=recipe.config.seed)
         spared = [f"{layer}.weight" for layer in recipe.saliency.spared]
-        grasp = partial(grasp_masks, batches=batches, spared=spared)
-        callback = StagedPruning(grasp, recipe.saliency.sparsities, recipe.saliency.accuracies)
+        rule = partial(rule_masks, rule=recipe.saliency.rule, batches=batches, spared=spared)
+        callback = StagedPruning(rule, recipe.saliency.sparsities, recipe.saliency.accuracies)
     if recipe.distillation is None:
         return callback
     facts = asdict(recipe.distillation)

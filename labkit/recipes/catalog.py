@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from labkit.pruning.saliency import Rule
 from labkit.pruning.schedules import linear_ramp
 from labkit.training import TrainConfig
 
@@ -33,7 +34,6 @@ VGG_RETRAINING = TrainConfig(epochs=3, batch_size=64, peak_lr=0.01, warmup=0.1)
 # Without batch norm in its classifier VGG16 needs small steps, many of them, and a long warm-up.
 VGG_TRAINING = TrainConfig(epochs=13, batch_size=64, peak_lr=0.03, warmup=0.3)
 
-
 @dataclass(frozen=True)
 class Pruning:
     """Prune by ``rule`` to ``amounts[e]`` at the start of epoch e, then keep the last masks.
@@ -48,14 +48,15 @@ class Pruning:
 
 @dataclass(frozen=True)
 class Saliency:
-    """Prune by GraSP to each of ``sparsities`` when training reaches each of ``accuracies`` (%).
+    """Prune by ``rule`` to each of ``sparsities`` when training reaches each of ``accuracies`` (%).
 
     The layers ``spared`` keep all their weights.
     """
 
     sparsities: tuple[float, ...]
     accuracies: tuple[float, ...] = (20.0, 40.0, 60.0)
-    spared: tuple[str, ...] = ()
+    spared: tuple[str, ...] = ("classifier.0", "classifier.3", "classifier.6")
+    rule: Rule = "grasp"
 
 
 @dataclass(frozen=True)
@@ -196,12 +197,26 @@ def _vgg() -> Iterator[Recipe]:
         dropout=0.0,
     )
     yield narrow
+    # The rate peaks after the cuts: each puts the network back to chance for some epochs.
+    staged = replace(VGG_TRAINING, epochs=30, warmup=0.4)
     yield replace(
         narrow,
-        name="vgg16-narrow-grasp-70",
-        description="70 % pruned by GraSP, in its convolutions, at 20, 40 and 60 % accuracy",
-        saliency=Saliency((0.35, 0.525, 0.7), spared=("classifier.0", "classifier.3", "classifier.6")),
+        name="vgg16-grasp-80",
+        description="80 % of all weights pruned by GraSP, in the convolutions, at 20, 40 and 60 % accuracy",
+        config=staged,
+        network="vgg16",
+        saliency=Saliency((0.4, 0.6, 0.8)),
+        class_counts=both,
     )
+    rules: tuple[Rule, ...] = ("grasp", "snip", "magnitude", "random")
+    for rule in rules:
+        yield replace(
+            narrow,
+            name=f"vgg16-narrow-{rule}-70",
+            description=f"the narrow network, 70 % pruned in the same three steps by {rule}",
+            config=staged,
+            saliency=Saliency((0.35, 0.525, 0.7), rule=rule),
+        )
     teacher = Distillation(VGG, weight=0.9, temperature=4.0)
     config = replace(VGG_RETRAINING, epochs=8, peak_lr=0.02)
     ramp = Pruning("global", tuple(linear_ramp(0.988, 5)))
