@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import platform
 import random
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MODES",
     "checkpoint_dir",
+    "checkpoint_file",
     "choose_device",
     "data_dir",
     "environment_stamp",
@@ -57,6 +59,11 @@ def data_dir() -> Path:
 def checkpoint_dir() -> Path:
     """Where trained weights and their manifest lie (``checkpoints/``)."""
     return home() / "checkpoints"
+
+
+def checkpoint_file(name: str, entry: Mapping[str, object]) -> str:
+    """The file name of checkpoint ``name``, from its entry as the manifest's JSON has it."""
+    return f"{name}.{entry.get('format', 'safetensors')}"
 
 
 def mode() -> str:

@@ -403,7 +403,9 @@ def test_stages_that_do_not_match_or_do_not_rise_are_refused(sparsities, accurac
 def test_training_with_grasp_in_stages_ends_at_the_target():
     dataset, model = tiny_dataset(), seeded_network()
     data = saliency.calibration_batches(dataset, images_per_class=4)
-    rule = StagedPruning(lambda net, sparsity: saliency.rule_masks(net, sparsity, "grasp", data), *STAGES, window=2)
+    rule = StagedPruning(
+        lambda net, sparsity: saliency.rule_masks(net, sparsity, "grasp", data), *STAGES, window=2
+    )
     config = TrainConfig(epochs=6, batch_size=32, peak_lr=0.1)
     records = fit(model, dataset, config, callback=rule, progress=False)
     shares = [record.sparsity for record in records]

@@ -117,8 +117,7 @@ def _checkpoints() -> Iterator[Finding]:
         try:
             entries = json.loads(manifest.read_text(encoding="utf-8"))
             wanted = {
-                f"{name}.{entry.get('format', 'safetensors')}": entry["sha256"]
-                for name, entry in entries.items()
+                repro.checkpoint_file(name, entry): entry["sha256"] for name, entry in entries.items()
             }
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             yield Finding("fail", f"{manifest} is damaged ({error})", "unpack checkpoints/ again")

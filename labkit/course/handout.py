@@ -20,7 +20,7 @@ from labkit.course import notebooks, proof
 from labkit.course.archive import zip_bytes
 from labkit.course.normal_form import to_bytes
 from labkit.course.release import strip
-from labkit.repro import write_atomically
+from labkit.repro import checkpoint_file, write_atomically
 
 __all__ = ["MANIFEST", "PRISTINE", "contents", "digest", "hand_out", "read_manifest", "released_files"]
 
@@ -205,7 +205,7 @@ def _checkpoints(manifest: Path) -> Iterator[tuple[str, bytes]]:
     folder = f"checkpoints/{manifest.parent.name}"
     content = manifest.read_bytes()
     for name, entry in json.loads(content).items():
-        path = manifest.with_name(f"{name}.{entry.get('format', 'safetensors')}")
+        path = manifest.with_name(checkpoint_file(name, entry))
         if not path.is_file() or digest(path.read_bytes()) != entry["sha256"]:
             raise ValueError(f"{path} is missing or not what its manifest says; run `labkit train {name}`.")
         yield f"{folder}/{path.name}", path.read_bytes()

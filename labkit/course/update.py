@@ -17,7 +17,7 @@ from labkit.course import notebooks
 from labkit.course.handout import MANIFEST, PRISTINE, digest, read_manifest
 from labkit.course.merge import merge
 from labkit.course.normal_form import to_bytes
-from labkit.repro import write_atomically
+from labkit.repro import checkpoint_file, write_atomically
 
 __all__ = ["update"]
 
@@ -121,7 +121,7 @@ def _merged_checkpoints(content: bytes, current: bytes, kept: set[str], folder: 
     own = {
         name: entry
         for name, entry in theirs.items()
-        if name not in new or f"{folder}/{name}.{entry.get('format', 'safetensors')}" in kept
+        if name not in new or f"{folder}/{checkpoint_file(name, entry)}" in kept
     }
     if not own:
         return content

@@ -1,4 +1,4 @@
-"""Network definitions, and which of a network's weights may be pruned and how many are zero.
+"""Network definitions, a network's mode, which of its weights may be pruned and how many are zero.
 
 Leaves out: training and compression.
 """
@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from labkit.models.mode import evaluation_mode
 from labkit.models.resnet import ResNet20
 from labkit.models.vgg import VGG16
 
-__all__ = ["ResNet20", "VGG16", "prunable_weights", "total_sparsity"]
+__all__ = ["ResNet20", "VGG16", "evaluation_mode", "prunable_weights", "total_sparsity"]
 
 
 def prunable_weights(model: nn.Module) -> dict[str, Tensor]:

@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from labkit.models import evaluation_mode
+
 __all__ = ["Latency", "layer_times_ms", "measure_latency", "synchronize"]
 
 
@@ -105,14 +107,11 @@ def layer_times_ms(
 
     leaves = [(name, module) for name, module in model.named_modules() if not list(module.children())]
     hooks = [hook for name, layer in leaves for hook in watch(name, layer)]
-    was_training = model.training
-    model.eval()
     try:
-        with torch.inference_mode():
+        with evaluation_mode(model), torch.inference_mode():
             for _ in range(warmup + batches):
                 model(x)
     finally:
-        model.train(was_training)
         for hook in hooks:
             hook.remove()
     # subtle: a layer that is called twice a pass adds up; passes have equal numbers of calls.

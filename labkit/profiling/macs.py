@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from labkit.models import evaluation_mode
+
 __all__ = ["closed_form_macs", "count_macs", "traced_macs"]
 
 # subtle: also products that no closed form here knows, so that they are noticed and not left out.
@@ -93,14 +95,9 @@ def traced_macs(model: nn.Module, x: Tensor) -> dict[str, int]:
     """
     from torchprofile import profile_macs
 
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.no_grad(), warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            nodes: Any = profile_macs(model, x[:1], reduction=None)
-    finally:
-        model.train(was_training)
+    with evaluation_mode(model), torch.no_grad(), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        nodes: Any = profile_macs(model, x[:1], reduction=None)
     unknown = [found[1] for found in (UNKNOWN_PRODUCT.match(str(each.message)) for each in caught) if found]
     if unknown:
         raise ValueError(f"torchprofile cannot count {unknown[0]}; give the count yourself (macs=…).")
@@ -112,10 +109,5 @@ def traced_macs(model: nn.Module, x: Tensor) -> dict[str, int]:
 
 def _forward(model: nn.Module, x: Tensor) -> None:
     """One pass in evaluation mode."""
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.inference_mode():
-            model(x)
-    finally:
-        model.train(was_training)
+    with evaluation_mode(model), torch.inference_mode():
+        model(x)

@@ -13,6 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from labkit.models import evaluation_mode
+
 __all__ = ["Memory", "allocation_curve", "measure_memory"]
 
 
@@ -36,14 +38,9 @@ def measure_memory(model: nn.Module, x: Tensor) -> Memory:
         model: is evaluated, and left in the mode it was in.
         x: ``(n, …)``, on the model's device.
     """
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.inference_mode():
-            model(x)
-            peak, average = allocation_curve(lambda: model(x), x.device)
-    finally:
-        model.train(was_training)
+    with evaluation_mode(model), torch.inference_mode():
+        model(x)
+        peak, average = allocation_curve(lambda: model(x), x.device)
     resident = [*model.parameters(), *model.buffers(), x]
     return Memory(sum(_bytes(tensor) for tensor in resident), peak, average)
 

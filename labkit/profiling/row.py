@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from labkit.data import Dataset
 from labkit.data.augment import normalize
+from labkit.models import evaluation_mode
 from labkit.profiling.energy import measure_energy
 from labkit.profiling.latency import Latency, measure_latency, synchronize
 from labkit.profiling.macs import count_macs
@@ -120,13 +121,9 @@ def profile(
         run()
         synchronize(device)
 
-    was_training = model.training
-    model.eval()
-    try:
+    with evaluation_mode(model):
         latency = measure_latency(run, device=device, warmup=timing.warmup, batches=timing.batches)
         energy = measure_energy(run_whole, seconds=timing.energy_seconds)
-    finally:
-        model.train(was_training)
     return Profile(
         parameters=parameters,
         nonzero=nonzero,

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from labkit.data import Dataset
 from labkit.data.augment import normalize
-from labkit.models import VGG16
+from labkit.models import VGG16, evaluation_mode
 from labkit.pruning.moments import Moments, least_squares, streamed_moments
 from labkit.pruning.selection import Selection, select_channels
 
@@ -147,22 +147,18 @@ def reestimate_batch_norm(
         image_count: how many of them, at most.
         seed: which.
     """
-    was_training = {module: module.training for module in model.modules()}
     norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
-    model.eval()
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # the plain average of all batches
-        norm.train()
     device = next(model.parameters()).device
-    with torch.no_grad():
+    with evaluation_mode(model), torch.no_grad():
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # the plain average of all batches
+            norm.train()
         for batch in training_images(dataset, image_count, seed).to(device).split(BATCH):
             model(batch)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
-    for module, training in was_training.items():
-        module.training = training
 
 
 def training_images(dataset: Dataset, count: int, seed: int) -> Tensor:

@@ -24,6 +24,8 @@ __all__ = [
     "layer_masks",
     "magnitude_mask",
     "nonzero_masks",
+    "removal_order",
+    "require_share",
     "sparsity_by_layer",
     "total_sparsity",
 ]
@@ -49,12 +51,21 @@ def magnitude_mask(weight: Tensor, sparsity: float) -> Tensor:
     >>> magnitude_mask(torch.tensor([0.1, -3.0, 0.1, 2.0]), 0.25)
     tensor([False,  True,  True,  True])
     """
-    _require_share(sparsity)
-    _require_finite(weight, "weight")
+    require_share(sparsity)
     mask = torch.ones(weight.numel(), dtype=torch.bool, device=weight.device)
-    order = weight.detach().abs().flatten().argsort(stable=True)
+    order = removal_order(weight)
     mask[order[: round(sparsity * weight.numel())]] = False
     return mask.view(weight.shape)
+
+
+def removal_order(weight: Tensor, name: str = "weight") -> Tensor:
+    """Indices into the flattened weight, int64, in the order in which :func:`magnitude_mask` removes.
+
+    Raises:
+        ValueError: if a value is NaN or infinite; names ``name``.
+    """
+    _require_finite(weight, name)
+    return weight.detach().abs().flatten().argsort(stable=True)
 
 
 def deviation_mask(weight: Tensor, s: float) -> Tensor:
@@ -144,7 +155,8 @@ def sparsity_by_layer(model: nn.Module) -> dict[str, float]:
     }
 
 
-def _require_share(sparsity: float) -> None:
+def require_share(sparsity: float) -> None:
+    """Refuse with a ValueError what is not in [0, 1]."""
     if not 0 <= sparsity <= 1:  # also refuses NaN
         raise ValueError(f"sparsity is a share in [0, 1], got {sparsity}; 80 % is 0.8.")
 

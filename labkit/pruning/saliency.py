@@ -19,7 +19,7 @@ from torch.nn import functional
 from labkit.data import Dataset
 from labkit.data.augment import normalize
 from labkit.models import prunable_weights
-from labkit.pruning.magnitude import Masks, nonzero_masks
+from labkit.pruning.magnitude import Masks, nonzero_masks, require_share
 
 __all__ = [
     "Batches",
@@ -154,8 +154,7 @@ def saliency_masks(importance: Mapping[str, Tensor], sparsity: float, kept: Mapp
     >>> saliency_masks({"w": torch.tensor([0.1, 3.0, 9.0, 2.0])}, 0.5, kept)
     {'w': tensor([False,  True, False,  True])}
     """
-    if not 0 <= sparsity <= 1:
-        raise ValueError(f"sparsity is a share in [0, 1], got {sparsity}; 90 % is 0.9.")
+    require_share(sparsity)
     if list(importance) != list(kept):
         raise ValueError(f"importance of {', '.join(importance)}, but masks of {', '.join(kept)}.")
     flat = torch.cat([value.detach().flatten() for value in importance.values()])

@@ -18,9 +18,9 @@ from torch.nn import functional
 
 from labkit.data import Dataset, Split
 from labkit.data.augment import normalize
-from labkit.models import VGG16, prunable_weights
+from labkit.models import VGG16, evaluation_mode, prunable_weights
 from labkit.pruning.allocation import SensitivityScan, greedy_sparsities
-from labkit.pruning.magnitude import Masks, magnitude_mask
+from labkit.pruning.magnitude import Masks, magnitude_mask, removal_order
 from labkit.training.evaluate import top_k_hits
 
 __all__ = ["SensitivityScan", "greedy_sparsities", "sensitivity_masks", "sensitivity_scan"]
@@ -55,38 +55,34 @@ def sensitivity_scan(
     """
     _require_levels(sparsities)
     stages = _stages(model)
-    device, was_training = next(model.parameters()).device, model.training
+    device = next(model.parameters()).device
     labels = split.labels.to(device).split(batch_size)
     names, scores = [], []
-    model.eval()
-    try:
-        with torch.inference_mode():
-            batches = [
-                normalize(images.to(device), dataset.mean, dataset.std)
-                for images in split.images.split(batch_size)
-            ]
-            known = {0.0: _score(stages, batches, labels)} if 0 in sparsities else {}
-            for index, (prefix, stage) in enumerate(stages):
-                for name, weight in prunable_weights(stage).items():
-                    names.append(f"{prefix}.{name}")
-                    order = _removal_order(weight, names[-1])  # sorted once for all levels
-                    scores.append(
-                        [
-                            known.get(sparsity)
-                            or _score_pruned(
-                                weight,
-                                order[: round(sparsity * len(order))],
-                                stages[index:],
-                                batches,
-                                labels,
-                            )
-                            for sparsity in sparsities
-                        ]
-                    )
-                for position, batch in enumerate(batches):  # one at a time: the old ones are freed
-                    batches[position] = stage(batch)
-    finally:
-        model.train(was_training)
+    with evaluation_mode(model), torch.inference_mode():
+        batches = [
+            normalize(images.to(device), dataset.mean, dataset.std)
+            for images in split.images.split(batch_size)
+        ]
+        known = {0.0: _score(stages, batches, labels)} if 0 in sparsities else {}
+        for index, (prefix, stage) in enumerate(stages):
+            for name, weight in prunable_weights(stage).items():
+                names.append(f"{prefix}.{name}")
+                order = removal_order(weight, names[-1])  # sorted once for all levels
+                scores.append(
+                    [
+                        known.get(sparsity)
+                        or _score_pruned(
+                            weight,
+                            order[: round(sparsity * len(order))],
+                            stages[index:],
+                            batches,
+                            labels,
+                        )
+                        for sparsity in sparsities
+                    ]
+                )
+            for position, batch in enumerate(batches):  # one at a time: the old ones are freed
+                batches[position] = stage(batch)
     return SensitivityScan(
         tuple(names),
         tuple(map(float, sparsities)),
@@ -146,14 +142,6 @@ def _leaves(name: str, module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
         return
     for key, child in module._modules.items():  # subtle: named_children leaves out what occurs again
         yield from _leaves(f"{name}.{key}".removeprefix("."), child)
-
-
-def _removal_order(weight: Tensor, name: str) -> Tensor:
-    """Places of the weights in the order in which :func:`magnitude_mask` removes them."""
-    bad = weight.numel() - int(torch.isfinite(weight).sum())
-    if bad:
-        raise ValueError(f"{name} holds {bad} NaN or infinite values of {weight.numel()}; retrain it.")
-    return weight.abs().flatten().argsort(stable=True)
 
 
 def _score_pruned(

@@ -34,6 +34,7 @@ VGG_RETRAINING = TrainConfig(epochs=3, batch_size=64, peak_lr=0.01, warmup=0.1)
 # Without batch norm in its classifier VGG16 needs small steps, many of them, and a long warm-up.
 VGG_TRAINING = TrainConfig(epochs=13, batch_size=64, peak_lr=0.03, warmup=0.3)
 
+
 @dataclass(frozen=True)
 class Pruning:
     """Prune by ``rule`` to ``amounts[e]`` at the start of epoch e, then keep the last masks.

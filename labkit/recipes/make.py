@@ -6,6 +6,7 @@ Leaves out: the algorithms and the store, which this only combines.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from collections.abc import Sequence
@@ -156,14 +157,10 @@ def _make(recipe: Recipe, dataset: Dataset) -> None:
     digest = _recipe_hash(recipe, dataset)
     target = checkpoints.weights_path(dataset.name, recipe.name)
     partial_state = target.with_name(f".{recipe.name}.{digest}.pt")
-    prefix = loss_prefix(
-        starting_model(recipe, dataset),
-        dataset,
-        recipe.config,
-        callback=training_callback(recipe, dataset),
-        steps=PREFIX_STEPS,
-    )
     model, callback = starting_model(recipe, dataset), training_callback(recipe, dataset)
+    prefix = loss_prefix(
+        copy.deepcopy(model), dataset, recipe.config, callback=copy.deepcopy(callback), steps=PREFIX_STEPS
+    )
     epochs = fit(model, dataset, recipe.config, callback=callback, resume=partial_state)
     plain = unshare_layers(model)
     state = rounded(plain.state_dict(), recipe)

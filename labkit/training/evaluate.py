@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from labkit.data import Dataset, Split
 from labkit.data.augment import normalize
+from labkit.models import evaluation_mode
 
 __all__ = ["Evaluation", "evaluate", "top_k_hits"]
 
@@ -35,10 +36,8 @@ def evaluate(model: nn.Module, dataset: Dataset, split: Split, *, batch_size: in
         batch_size: images at a time; does not change the result.
     """
     device = next(model.parameters()).device
-    was_training = model.training
-    model.eval()
     loss, top1, top5 = 0.0, 0, 0
-    with torch.inference_mode():
+    with evaluation_mode(model), torch.inference_mode():
         for images, labels in zip(
             split.images.split(batch_size), split.labels.split(batch_size), strict=True
         ):
@@ -47,7 +46,6 @@ def evaluate(model: nn.Module, dataset: Dataset, split: Split, *, batch_size: in
             loss += functional.cross_entropy(logits, labels, reduction="sum").item()
             top1 += top_k_hits(logits, labels, k=1)
             top5 += top_k_hits(logits, labels, k=min(5, logits.shape[1]))
-    model.train(was_training)
     return Evaluation(loss / split.size, 100 * top1 / split.size, 100 * top5 / split.size)
 
 
