@@ -6,7 +6,7 @@ Leaves out: the cases themselves (one module a lab beside this one).
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -89,6 +89,25 @@ class Expect:
         if not condition:
             raise self._failure(given, expected, _show(got), hint)
         self.count += 1
+
+    def keys(
+        self, got: Any, keys: Collection[str], *, given: str, hint: str = "one entry a name, none else"
+    ) -> None:
+        """One case: ``got`` is a dict with exactly these keys."""
+        names = list(got) if isinstance(got, Mapping) else type(got).__name__
+        fits = isinstance(got, Mapping) and sorted(map(str, got)) == sorted(keys)
+        self.true(
+            fits, given=given, expected=f"a dict with the keys {', '.join(keys)}", got=names, hint=hint
+        )
+
+    def verdicts(self, answer: Callable[..., Any], statements: Collection[str]) -> None:
+        """One case each: the keys, and True or False for every statement; whether rightly is not said."""
+        given = "concept_answers()"
+        got = self.call(answer, given=given, hint="return a dict from statement to True or False")
+        self.keys(got, statements, given=given, hint="one entry a statement, none else")
+        for key in statements:
+            form, why = f"True or False for {key!r}", "write it without quotation marks"
+            self.true(isinstance(got[key], bool), given=given, expected=form, got=got[key], hint=why)
 
     def _failure(self, given: str, expected: str, got: str, hint: str) -> CheckFailed:
         return CheckFailed(

@@ -164,19 +164,7 @@ def _trimmed(expect: Expect, trimmed: Answer) -> None:
 
 def _concepts(expect: Expect, concept_answers: Answer) -> None:
     """01.6: the form only; whether the answers are right is graded later."""
-    hint = "Return one True or False for each statement, under the names in the docstring."
-    answers = expect.call(concept_answers, given="your answers", hint=hint)
-    names = sorted(answers) if isinstance(answers, dict) else answers
-    expect.true(
-        names == sorted(STATEMENTS),
-        given="the names",
-        expected=str(sorted(STATEMENTS)),
-        got=names,
-        hint=hint,
-    )
-    for name in STATEMENTS:
-        is_bool = isinstance(answers[name], bool)
-        expect.true(is_bool, given=name, expected="True or False", got=answers[name], hint=hint)
+    expect.verdicts(concept_answers, STATEMENTS)
 
 
 CASES: dict[str, Callable[..., None]] = {

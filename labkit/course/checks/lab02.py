@@ -6,7 +6,7 @@ correct answer has; nothing here imports the modules that hold the answers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -88,7 +88,7 @@ def sparsity(expect: Expect, answer: Answer) -> None:
     got = expect.call(answer, model, given=given, hint=PAIR)
     _holds(expect, isinstance(got, tuple) and len(got) == 2, given, "(dict, number)", got, PAIR)
     names = "convolutions and linear layers only, nested ones too, named as by model.named_modules()"
-    _same_keys(expect, got[0], ["0.0", "0.3", "2"], given, names)
+    expect.keys(got[0], ["0.0", "0.3", "2"], given=given, hint=names)
     values = [got[0][name] for name in ("0.0", "0.3", "2")]
     why = "the zeros among each layer's weights, in per cent; biases do not count"
     expect.close(values, [50, 25, 0], given=given, hint=why, atol=1e-4)
@@ -157,7 +157,7 @@ def global_masks(expect: Expect, answer: Answer) -> None:
         given = f"q = {q} %, weights = " + ", ".join(f"{name}: {_brief(w)}" for name, w in layers.items())
         weights = {name: torch.tensor(values) for name, values in layers.items()}
         masks = expect.call(answer, weights, q, given=given, hint=hint)
-        _same_keys(expect, masks, list(layers), given)
+        expect.keys(masks, list(layers), given=given)
         got = np.concatenate([np.asarray(masks[name]).ravel() for name in layers])
         joined = [value for layer in layers.values() for value in layer]
         expect.equal(got, _least_removed(joined, q), given=given, hint=why)
@@ -168,14 +168,7 @@ def global_masks(expect: Expect, answer: Answer) -> None:
 
 def concept_answers(expect: Expect, answer: Answer) -> None:
     """02.7: every statement judged; whether rightly is not said here."""
-    given = "concept_answers()"
-    got = expect.call(answer, given=given, hint="return a dict from statement to True or False")
-    _same_keys(expect, got, list(QUESTIONS), given)
-    for key in QUESTIONS:
-        form = f"True or False for {key!r}"
-        _holds(
-            expect, isinstance(got[key], bool), given, form, got[key], "write it without quotation marks"
-        )
+    expect.verdicts(answer, QUESTIONS)
 
 
 def _holds(expect: Expect, condition: bool, given: str, expected: str, got: Any, hint: str) -> None:
@@ -207,15 +200,6 @@ def _mask_form(expect: Expect, weight: Tensor, answer: Answer) -> None:
     _holds(expect, form == right, given, "a bool tensor of that shape", form, why)
     unchanged, why = torch.equal(parameter.data, weight), "return a mask; do not write into the weight"
     _holds(expect, unchanged, given, "the weight unchanged", parameter.data, why)
-
-
-def _same_keys(
-    expect: Expect, got: Any, keys: list[str], given: str, hint: str = "one entry a name, none else"
-) -> None:
-    """``got`` is a dict with exactly these keys."""
-    names = list(got) if isinstance(got, Mapping) else type(got).__name__
-    fits = isinstance(got, Mapping) and sorted(map(str, got)) == sorted(keys)
-    _holds(expect, fits, given, f"a dict with the keys {', '.join(keys)}", names, hint)
 
 
 def _train(make: Optimizers, hook: Answer, remove: bool = False) -> dict[str, Tensor]:

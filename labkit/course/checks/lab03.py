@@ -8,7 +8,7 @@ two levels are avoided: either neighbour is right.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -83,7 +83,7 @@ def count_bytes(expect: Expect, answer: Answer) -> None:
         arrays = [np.zeros(shape, np.float32) for shape in shapes]
         given = f"bits = {bits}, float32 arrays of shapes {', '.join(map(str, shapes))}"
         got = expect.call(answer, arrays, bits, given=given, hint=hint)
-        _same_keys(expect, got, PARTS, given)
+        expect.keys(got, PARTS, given=given)
         sizes = [int(np.prod(shape)) for shape in shapes]
         parts = [4 * sum(sizes), sum((size * bits + 7) // 8 for size in sizes), 8 * len(sizes)]
         parts.append(sum(sys.getsizeof(array) - array.nbytes for array in arrays))
@@ -160,11 +160,7 @@ def swap_blocks(expect: Expect, answer: Answer) -> None:
 
 def concept_answers(expect: Expect, answer: Answer) -> None:
     """03.6: every statement judged; whether rightly is not said here."""
-    got = expect.call(answer, given="no input", hint="return a dict from statement to True or False")
-    _same_keys(expect, got, QUESTIONS, "no input")
-    for key in QUESTIONS:
-        form, why = f"True or False for {key!r}", "write it without quotation marks"
-        _holds(expect, isinstance(got[key], bool), "no input", form, got[key], why)
+    expect.verdicts(answer, QUESTIONS)
 
 
 class _Marked(nn.Module):
@@ -228,15 +224,6 @@ def _straight_through(expect: Expect, answer: Answer) -> None:
 
     got = expect.call(gradient, given=given, hint=PASSES)
     expect.close(got, factors, given=given, hint=PASSES)
-
-
-def _same_keys(expect: Expect, got: Any, keys: tuple[str, ...], given: str) -> None:
-    """``got`` is a dict with exactly these keys."""
-    names = list(got) if isinstance(got, Mapping) else type(got).__name__
-    fits = isinstance(got, Mapping) and sorted(map(str, got)) == sorted(keys)
-    _holds(
-        expect, fits, given, f"a dict with the keys {', '.join(keys)}", names, "one entry a name, none else"
-    )
 
 
 CASES: dict[str, Callable[..., None]] = {

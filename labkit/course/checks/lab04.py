@@ -142,14 +142,7 @@ def density_centroids(expect: Expect, answer: Answer) -> None:
 
 def concept_answers(expect: Expect, answer: Answer) -> None:
     """04.8: every statement judged; whether rightly is not said here."""
-    given, form = "concept_answers()", f"a dict with the keys {', '.join(QUESTIONS)}"
-    got = expect.call(answer, given=given, hint="return a dict from statement to True or False")
-    fits = isinstance(got, Mapping) and sorted(map(str, got)) == sorted(QUESTIONS)
-    expect.true(fits, given=given, expected=form, got=got, hint="one entry a statement, none else")
-    for key in QUESTIONS:
-        wanted = f"True or False for {key!r}"
-        judged, why = isinstance(got[key], bool), "write it without quotation marks"
-        expect.true(judged, given=given, expected=wanted, got=got[key], hint=why)
+    expect.verdicts(answer, QUESTIONS)
 
 
 def _index(value: float, centroids: Any) -> int:

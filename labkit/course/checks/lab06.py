@@ -7,7 +7,7 @@ are cells of the notebook.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from statistics import median
 from typing import Any
 
@@ -153,14 +153,7 @@ def energy(expect: Expect, answer: Answer) -> None:
 
 def concept_answers(expect: Expect, answer: Answer) -> None:
     """06.5: every statement judged; whether rightly is not said here."""
-    given = "concept_answers()"
-    got = expect.call(answer, given=given, hint="return a dict from statement to True or False")
-    fits = isinstance(got, Mapping) and set(got) == set(STATEMENTS)
-    why = "one entry for each statement, none besides"
-    expect.true(fits, given=given, expected=f"the keys {', '.join(STATEMENTS)}", got=got, hint=why)
-    for key in STATEMENTS:
-        form, why = f"True or False for {key!r}", "write it without quotation marks"
-        expect.true(isinstance(got[key], bool), given=given, expected=form, got=got[key], hint=why)
+    expect.verdicts(answer, STATEMENTS)
 
 
 def _quantile(values: Sequence[float], share: float) -> float:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from labkit.course.checks.expect import Expect
-from labkit.course.checks.lab07_storage import coordinates, has_keys, sparse_layers, storage
+from labkit.course.checks.lab07_storage import coordinates, sparse_layers, storage
 
 __all__ = ["CASES"]
 
@@ -106,7 +106,7 @@ def by_hand(expect: Expect, overall: Answer, choice: Answer) -> None:
         expect.close(got, 100 * removed / (sum(counts.values()) or 1), given=given, hint=why)
     given, hint = "hand_choice()", "one sparsity in per cent for each of the sixteen layers"
     got = expect.call(choice, given=given, hint=hint)
-    has_keys(expect, got, list(LAYERS), given, hint)
+    expect.keys(got, list(LAYERS), given=given, hint=hint)
     fits = all(
         isinstance(s, int | float) and not isinstance(s, bool) and 0 <= s <= 99 for s in got.values()
     )
@@ -164,19 +164,14 @@ def greedy_choice(expect: Expect, answer: Answer) -> None:
         given = f"counts = {counts}, levels = {levels}, losses = {losses}, target = {target} %"
         copies = {name: list(map(float, row)) for name, row in losses.items()}
         got = expect.call(answer, dict(counts), list(levels), copies, target, given=given, hint=RULE)
-        has_keys(expect, got, list(counts), given, "one level for each layer")
+        expect.keys(got, list(counts), given=given, hint="one level for each layer")
         wanted = _greedy(counts, levels, losses, target)
         expect.close([got[name] for name in counts], wanted, given=given, hint=why)
 
 
 def concept_answers(expect: Expect, answer: Answer) -> None:
     """07.7: every statement judged; whether rightly is not said here."""
-    given = "concept_answers()"
-    got = expect.call(answer, given=given, hint="return a dict from statement to True or False")
-    has_keys(expect, got, list(QUESTIONS), given, "one entry a statement, none else")
-    for key in QUESTIONS:
-        form, why = f"True or False for {key!r}", "write it without quotation marks"
-        expect.true(isinstance(got[key], bool), given=given, expected=form, got=got[key], hint=why)
+    expect.verdicts(answer, QUESTIONS)
 
 
 def _restores(expect: Expect, answer: Answer) -> None:

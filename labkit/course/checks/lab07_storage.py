@@ -6,7 +6,7 @@ hidden checks, which are cells of the notebook.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from labkit.course.checks.expect import Expect
 
-__all__ = ["coordinates", "has_keys", "sparse_layers", "storage"]
+__all__ = ["coordinates", "sparse_layers", "storage"]
 
 Answer = Callable[..., Any]
 
@@ -121,7 +121,7 @@ def storage(expect: Expect, count: Answer, even: Answer) -> None:
             "bitmap": np.packbits(array != 0).nbytes + values.nbytes,
         }
         got = expect.call(count, weight, given=given, hint=BYTES)
-        has_keys(expect, got, list(wanted), given, BYTES)
+        expect.keys(got, list(wanted), given=given, hint=BYTES)
         expect.equal([got[form] for form in wanted], list(wanted.values()), given=given, hint=BYTES)
     for dimensions, size in ((4, 4), (2, 4), (1, 4), (4, 2), (3, 8)):
         given = f"dimensions = {dimensions}, value_bytes = {size}"
@@ -130,13 +130,6 @@ def storage(expect: Expect, count: Answer, even: Answer) -> None:
         expect.close(got, 100 - 100 * size / (size + 8 * dimensions), given=given, hint=why)
     why = "values are float32 unless said otherwise"
     expect.close(expect.call(even, 2, given="2", hint=why), 80.0, given="dimensions = 2", hint=why)
-
-
-def has_keys(expect: Expect, got: Any, keys: list[str], given: str, hint: str) -> None:
-    """``got`` is a dict with exactly these keys."""
-    names = list(got) if isinstance(got, Mapping) else type(got).__name__
-    fits = isinstance(got, Mapping) and sorted(map(str, got)) == sorted(keys)
-    expect.true(fits, given=given, expected=f"a dict with the keys {', '.join(keys)}", got=names, hint=hint)
 
 
 def _coo(weight: Tensor) -> tuple[Tensor, Tensor]:

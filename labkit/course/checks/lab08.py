@@ -172,15 +172,7 @@ def snip_scores(expect: Expect, answer: Answer) -> None:
 
 def concept_answers(expect: Expect, answer: Answer) -> None:
     """08.6: every statement judged; whether rightly is not said here."""
-    given = "concept_answers()"
-    got = expect.call(answer, given=given, hint="return a dict from statement to True or False")
-    fits = isinstance(got, Mapping) and sorted(map(str, got)) == sorted(QUESTIONS)
-    expect.true(
-        fits, given=given, expected=f"the keys {', '.join(QUESTIONS)}", got=got, hint="one a statement"
-    )
-    for key in QUESTIONS:
-        form = f"True or False for {key!r}"
-        expect.true(isinstance(got[key], bool), given=given, expected=form, got=got[key], hint="no quotes")
+    expect.verdicts(answer, QUESTIONS)
 
 
 def _split(layers: Numbers, kept: Sequence[bool]) -> dict[str, Tensor]:
