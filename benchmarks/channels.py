@@ -8,14 +8,13 @@ the Gram matrix of the channels, the whole LASSO path. Its peer: one scikit-lear
 first, moments or that design, is timed as preparation. Ours reconstructs by Cholesky from the same
 moments, the peer is LinearRegression. Seconds are processor time on one thread (what wall-clock time is
 on an idle core, but steady on a shared one), the best of several runs; of latency, the median, dense and
-pruned in turn. ``--keep`` as the shipped network.
+pruned in turn.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -24,10 +23,10 @@ import torch
 from sklearn.linear_model import Lasso, LinearRegression
 from torch import Tensor, nn
 from torch.nn import functional
-from torchprofile import profile_macs
 
 from labkit.data import Dataset, load_dataset
 from labkit.models.vgg import VGG16, vgg16_from_state
+from labkit.profiling import count_macs
 from labkit.pruning.channels import slice_channels, training_images
 from labkit.pruning.moments import (
     LassoPath,
@@ -42,8 +41,6 @@ from labkit.pruning.selection import SELECTIONS, bisect_channels, select_channel
 from labkit.repro import environment_stamp
 from labkit.tables import table_bundle
 from labkit.training.checkpoints import read_weights
-
-KEEP = (64, 48, 64, 64, 128, 128, 128, 192, 192, 192, 192, 192, 192)
 
 
 class Layer(NamedTuple):
@@ -196,9 +193,8 @@ def reconstruct(layer: Layer, moments: Moments, count: int, repeats: int) -> Non
     print()
 
 
-def latency(model: VGG16, keep: tuple[int, ...], batch_size: int, repeats: int) -> None:
-    """Median seconds of a batch, dense and sliced, beside the ratio of their MACs."""
-    small = slice_channels(model, [torch.arange(count) for count in keep])
+def latency(model: VGG16, small: VGG16, batch_size: int, repeats: int) -> None:
+    """Median seconds of a batch, dense and cut, beside the ratio of their MACs."""
     images = torch.randn(batch_size, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     seconds: dict[VGG16, list[float]] = {model: [], small: []}
     with torch.inference_mode():
@@ -207,9 +203,7 @@ def latency(model: VGG16, keep: tuple[int, ...], batch_size: int, repeats: int) 
                 start = time.process_time()
                 network(images)
                 measured += [time.process_time() - start] if repeat >= 3 else []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        macs = [profile_macs(network, torch.zeros(1, 3, 32, 32)) for network in seconds]
+    macs = [count_macs(network, images) for network in seconds]
     medians = [float(np.median(measured)) for measured in seconds.values()]
     rows = [
         [name, 1e3 * median, count / 1e6]
@@ -227,7 +221,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="channel pruning beside its peers")
     parser.add_argument("--layers", type=int, nargs="*", default=[5, 8], help="convolutions, 1 to 12")
     parser.add_argument("--images", type=int, nargs="*", default=[80, 60], help="training images a layer")
-    parser.add_argument("--keep", type=int, nargs=13, default=KEEP)
+    parser.add_argument("--keep", type=int, nargs=13, help="channels; else the shipped network")
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--batches", type=int, nargs="*", default=[1, 64])
     arguments = parser.parse_args()
@@ -239,8 +233,13 @@ def main() -> None:
         print(f"Convolution {index}, weight {tuple(layer.weight.shape)}")
         moments = choose(layer, layer.weight.shape[1] // 2, arguments.repeats)
         reconstruct(layer, moments, layer.weight.shape[1] // 2, arguments.repeats)
+    small = (
+        slice_channels(model, [torch.arange(count) for count in arguments.keep])
+        if arguments.keep
+        else vgg16_from_state(read_weights(dataset.name, "vgg16-channels")).eval()
+    )
     for batch_size in arguments.batches:
-        latency(model, tuple(arguments.keep), batch_size, 10 * arguments.repeats)
+        latency(model, small, batch_size, 10 * arguments.repeats)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from labkit import profiling
-from labkit.models import VGG16, ResNet20
+from labkit.models import VGG16, ResNet20, total_sparsity
 from labkit.models.vgg import VGG16_CHANNELS
 from labkit.profiling import memory as memory_module
 from labkit.profiling.latency import Latency
@@ -47,7 +47,7 @@ def test_a_sparse_parameter_counts_as_its_dense_one_and_is_stored_as_indices_and
     model = nn.Module()
     model.weight = nn.Parameter(dense.to_sparse())
     assert profiling.count_parameters(model) == (2000, 2)
-    assert profiling.weight_sparsity(model) == pytest.approx(0.999)
+    assert total_sparsity(model) == pytest.approx(0.999)
     assert 2 * (2 * 8 + 4) < profiling.serialized_bytes(model) < 300
 
 

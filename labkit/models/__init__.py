@@ -5,13 +5,14 @@ Leaves out: training and compression.
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from labkit.models.mode import evaluation_mode
 from labkit.models.resnet import ResNet20
 from labkit.models.vgg import VGG16
 
-__all__ = ["ResNet20", "VGG16", "evaluation_mode", "prunable_weights", "total_sparsity"]
+__all__ = ["ResNet20", "VGG16", "count_nonzero", "evaluation_mode", "prunable_weights", "total_sparsity"]
 
 
 def prunable_weights(model: nn.Module) -> dict[str, Tensor]:
@@ -30,10 +31,22 @@ def prunable_weights(model: nn.Module) -> dict[str, Tensor]:
 
 
 def total_sparsity(model: nn.Module) -> float:
-    """Share of exact zeros among all prunable weights; batch normalization and biases not counted.
+    """Share of zeros in the weights of convolutions and linear layers and in sparse parameters.
 
-    It is 0 for a model without prunable weights.
+    Biases and batch normalization are not counted; it is 0 without such weights.
+
+    >>> layer = nn.Linear(4, 1)
+    >>> layer.weight = nn.Parameter(torch.tensor([[0.0, 5.0, 0.0, 0.0]]).to_sparse())
+    >>> total_sparsity(layer)
+    0.75
     """
-    weights = prunable_weights(model).values()
-    zeros = sum(int((weight == 0).sum()) for weight in weights)
+    sparse = {name: weight for name, weight in model.named_parameters() if weight.is_sparse}
+    weights = {**prunable_weights(model), **sparse}.values()
+    zeros = sum(weight.numel() - count_nonzero(weight) for weight in weights)
     return zeros / max(1, sum(weight.numel() for weight in weights))
+
+
+def count_nonzero(weight: Tensor) -> int:
+    """How many values are not 0; a sparse COO tensor stores the others nowhere."""
+    values = weight.detach()
+    return int(torch.count_nonzero(values.coalesce().values() if values.is_sparse else values))

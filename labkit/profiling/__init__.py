@@ -10,7 +10,7 @@ from labkit.profiling.latency import Latency, layer_times_ms, measure_latency, s
 from labkit.profiling.macs import closed_form_macs, count_macs, traced_macs
 from labkit.profiling.memory import Memory, allocation_curve, measure_memory
 from labkit.profiling.row import Profile, Timing, profile
-from labkit.profiling.size import count_parameters, serialized_bytes, weight_sparsity
+from labkit.profiling.size import count_parameters, serialized_bytes
 
 __all__ = [
     "Latency",
@@ -32,5 +32,4 @@ __all__ = [
     "serialized_bytes",
     "synchronize",
     "traced_macs",
-    "weight_sparsity",
 ]

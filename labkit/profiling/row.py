@@ -13,12 +13,12 @@ from torch import Tensor, nn
 
 from labkit.data import Dataset
 from labkit.data.augment import normalize
-from labkit.models import evaluation_mode
+from labkit.models import evaluation_mode, total_sparsity
 from labkit.profiling.energy import measure_energy
 from labkit.profiling.latency import Latency, measure_latency, synchronize
 from labkit.profiling.macs import count_macs
 from labkit.profiling.memory import Memory, measure_memory
-from labkit.profiling.size import count_parameters, serialized_bytes, weight_sparsity
+from labkit.profiling.size import count_parameters, serialized_bytes
 
 __all__ = ["Profile", "Timing", "profile"]
 
@@ -127,7 +127,7 @@ def profile(
     return Profile(
         parameters=parameters,
         nonzero=nonzero,
-        sparsity=weight_sparsity(model),
+        sparsity=total_sparsity(model),
         size_bytes=serialized_bytes(model) if size_bytes is None else size_bytes,
         macs=count_macs(model, x) if macs is None else macs,
         accuracy=dict(accuracy or {}),

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from labkit.models import prunable_weights
+from labkit.models import count_nonzero
 
-__all__ = ["count_parameters", "serialized_bytes", "weight_sparsity"]
+__all__ = ["count_parameters", "serialized_bytes"]
 
 
 def count_parameters(model: nn.Module) -> tuple[int, int]:
@@ -29,24 +28,8 @@ def count_parameters(model: nn.Module) -> tuple[int, int]:
     total = nonzero = 0
     for parameter in model.parameters():
         total += parameter.numel()
-        nonzero += _count_nonzero(parameter)
+        nonzero += count_nonzero(parameter)
     return total, nonzero
-
-
-def weight_sparsity(model: nn.Module) -> float:
-    """Share of zeros in the weights of convolutions and linear layers and in sparse parameters.
-
-    Biases and batch norm are not counted; it is 0 without such weights.
-
-    >>> layer = nn.Linear(4, 1)
-    >>> layer.weight = nn.Parameter(torch.tensor([[0.0, 5.0, 0.0, 0.0]]).to_sparse())
-    >>> weight_sparsity(layer)
-    0.75
-    """
-    sparse = {name: weight for name, weight in model.named_parameters() if weight.is_sparse}
-    weights = {**prunable_weights(model), **sparse}.values()
-    total = sum(weight.numel() for weight in weights)
-    return 1 - sum(_count_nonzero(weight) for weight in weights) / total if total else 0.0
 
 
 def serialized_bytes(model: nn.Module) -> int:
@@ -59,12 +42,6 @@ def serialized_bytes(model: nn.Module) -> int:
     """
     tensors = dict(_stored_tensors(model))
     return len(save({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}))
-
-
-def _count_nonzero(weight: Tensor) -> int:
-    """How many values are not 0; a sparse tensor stores the others nowhere."""
-    values = weight.detach()
-    return int(torch.count_nonzero(values.coalesce().values() if values.is_sparse else values))
 
 
 def _stored_tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
