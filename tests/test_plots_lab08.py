@@ -22,19 +22,18 @@ def records(sparsities, *, accuracy=30.0):
 
 def test_stages_mark_the_epochs_in_which_weights_were_pruned(shown):
     runs = {"ten": records([0.0, 0.45, 0.45, 0.9]), "hundred": records([0.45, 0.9, 0.9])}
-    plots.plot_stages("T", runs, dense={"ten": records([0.0] * 5, accuracy=50.0)})
+    plots.plot_stages("T", runs)
     (figure,) = shown
     assert figure["data"]["ten: pruned in epoch"] == [2, 4]
     assert figure["data"]["hundred: pruned in epoch"] == [1, 2]
     assert figure["data"]["ten: sparsity (%)"] == [0.0, 45.0, 45.0, 90.0]
     assert figure["data"]["ten: loss (nats)"] == [2.0, 1.9, 1.8, 1.7]
-    assert figure["data"]["ten, dense: accuracy (%)"] == [50.0, 51.0, 52.0, 53.0, 54.0]
-    assert "hundred, dense: accuracy (%)" not in figure["data"]
+    assert figure["data"]["hundred: accuracy (%)"] == [30.0, 31.0, 32.0]
     assert "ten: pruned in epochs 2, 4, last 33.0 % accuracy at 90.0 % sparsity" in figure["alt"]
 
 
 def test_a_run_that_never_prunes_has_no_moments(shown):
-    plots.plot_stages("T", {"a": records([0.0, 0.0])}, dense={})
+    plots.plot_stages("T", {"a": records([0.0, 0.0])})
     assert shown[0]["data"]["a: pruned in epoch"] == []
     assert "pruned in epochs none" in shown[0]["alt"]
 

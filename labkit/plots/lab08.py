@@ -16,44 +16,31 @@ __all__ = ["plot_flow", "plot_kept", "plot_rules", "plot_stages", "pruning_epoch
 Points = Mapping[float, float]
 
 
-def plot_stages(
-    title: str,
-    runs: Mapping[str, Sequence[EpochRecord]],
-    *,
-    dense: Mapping[str, Sequence[EpochRecord]],
-) -> None:
+def plot_stages(title: str, runs: Mapping[str, Sequence[EpochRecord]]) -> None:
     """Accuracy, loss and sparsity by epoch; a ring marks each epoch in which weights were pruned.
 
     Args:
         title: the claim.
-        runs: records by name of a run that prunes, one colour each.
-        dense: records of the run without pruning, by the same names, drawn dotted in that colour.
+        runs: records by name of the run, one colour each.
     """
     figure, panels = new_figure(title, columns=3, size=(8.8, 4.0))
     data: dict[str, Sequence[object]] = {}
     spoken = []
     for index, (name, records) in enumerate(runs.items()):
-        moments = pruning_epochs(records)
-        series = {name: _series(records)}
-        if name in dense:
-            series[f"{name}, dense"] = _series(dense[name])
-        for label, found in series.items():
-            line = "-" if label == name else ":"
-            for axes, heights in zip(panels, found, strict=True):
-                epochs = range(1, len(heights) + 1)
-                axes.plot(epochs, heights, line, color=COLOURS[index], label=label)
-                if label == name:
-                    marked = [heights[epoch - 1] for epoch in moments]
-                    axes.plot(moments, marked, "o", color=COLOURS[index], markerfacecolor="white")
-            data |= {
-                f"{label}: accuracy (%)": found[0],
-                f"{label}: loss (nats)": found[1],
-                f"{label}: sparsity (%)": found[2],
-            }
-        data[f"{name}: pruned in epoch"] = moments
+        moments, found = pruning_epochs(records), _series(records)
+        for axes, heights in zip(panels, found, strict=True):
+            axes.plot(range(1, len(heights) + 1), heights, color=COLOURS[index], label=name)
+            marked = [heights[epoch - 1] for epoch in moments]
+            axes.plot(moments, marked, "o", color=COLOURS[index], markerfacecolor="white")
+        data |= {
+            f"{name}: accuracy (%)": found[0],
+            f"{name}: loss (nats)": found[1],
+            f"{name}: sparsity (%)": found[2],
+            f"{name}: pruned in epoch": moments,
+        }
         spoken.append(
             f"{name}: pruned in epochs {', '.join(map(str, moments)) or 'none'}, "
-            f"last {series[name][0][-1]:.1f} % accuracy at {series[name][2][-1]:.1f} % sparsity"
+            f"last {found[0][-1]:.1f} % accuracy at {found[2][-1]:.1f} % sparsity"
         )
     labels = ("validation accuracy (%)", "training loss (nats)", "sparsity (%)")
     for axes, label in zip(panels, labels, strict=True):
