@@ -198,9 +198,9 @@ def _vgg() -> Iterator[Recipe]:
         dropout=0.0,
     )
     yield narrow
-    # The rate peaks after the cuts: each puts the network back to chance for some epochs.
+    # The rate rises for the first 12 epochs: each cut puts the network back to chance for some of them.
     staged = replace(VGG_TRAINING, epochs=30, warmup=0.4)
-    yield replace(
+    grasp = replace(
         narrow,
         name="vgg16-grasp-80",
         description="80 % of all weights pruned by GraSP, in the convolutions, at 20, 40 and 60 % accuracy",
@@ -209,6 +209,7 @@ def _vgg() -> Iterator[Recipe]:
         saliency=Saliency((0.4, 0.6, 0.8)),
         class_counts=both,
     )
+    yield replace(grasp, hundred=replace(grasp, config=replace(staged, epochs=40, warmup=0.3)))
     rules: tuple[Rule, ...] = ("grasp", "snip", "magnitude", "random")
     for rule in rules:
         yield replace(
