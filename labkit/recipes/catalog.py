@@ -210,6 +210,18 @@ def _vgg() -> Iterator[Recipe]:
         class_counts=both,
     )
     yield replace(grasp, hundred=replace(grasp, config=replace(staged, epochs=40, warmup=0.3)))
+    config = replace(VGG_TRAINING, epochs=15, warmup=0.1)
+    text = "80 % pruned by GraSP, trained on for 15 epochs"
+    kept = Pruning("global", ())
+    yield replace(
+        narrow,
+        name="vgg16-grasp-80-tuned",
+        description=text,
+        config=config,
+        start=grasp.name,
+        pruning=kept,
+        network="vgg16",
+    )
     rules: tuple[Rule, ...] = ("grasp", "snip", "magnitude", "random")
     for rule in rules:
         yield replace(
