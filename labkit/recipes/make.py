@@ -16,6 +16,7 @@ from torch import nn
 
 from labkit import repro
 from labkit.data import Dataset, load_dataset
+from labkit.models import total_sparsity
 from labkit.quantization.codebook import unshare_layers
 from labkit.recipes.build import needs, restored, rounded, starting_model, training_callback
 from labkit.recipes.catalog import RECIPES, Recipe
@@ -178,11 +179,12 @@ def _make(recipe: Recipe, dataset: Dataset) -> None:
         "environment": repro.environment_stamp(),
         "epochs": epochs,
     }
-    checkpoints.write_checkpoint(dataset.name, recipe.name, state, facts, _file_format(recipe))
+    checkpoints.write_checkpoint(dataset.name, recipe.name, state, facts, _file_format(recipe, plain))
     partial_state.unlink(missing_ok=True)
 
 
-def _file_format(recipe: Recipe) -> FileFormat:
-    """A container for the large networks that are mostly zero."""
-    is_dense = recipe.start is None and recipe.saliency is None
-    return "safetensors" if is_dense or recipe.network is None else "lkc"
+def _file_format(recipe: Recipe, model: nn.Module) -> FileFormat:
+    """A container for large networks made from others, and for any that is mostly zero."""
+    is_derived = recipe.start is not None or recipe.saliency is not None
+    is_large = recipe.network is not None
+    return "lkc" if (is_large and is_derived) or total_sparsity(model) > 0.5 else "safetensors"
