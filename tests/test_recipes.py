@@ -164,7 +164,13 @@ def test_a_shared_recipe_is_stored_as_ordinary_weights_of_few_values():
 
 def test_a_recipe_makes_its_teacher_too_and_is_stale_when_the_teacher_changes(workshop, monkeypatch, runs):
     train(["taught"])
-    assert {path.stem for path in workshop.glob("*.safetensors")} == {"dense", "half", "ramp", "taught"}
+    assert {path.name for path in workshop.iterdir()} == {
+        "dense.safetensors",
+        "half.safetensors",
+        "ramp.lkc",
+        "taught.safetensors",
+        "manifest.json",
+    }
     change(monkeypatch, "ramp", peak_lr=0.2)
     del runs[:]
     train(["taught"])
