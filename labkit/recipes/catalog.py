@@ -211,17 +211,17 @@ def _vgg() -> Iterator[Recipe]:
     )
     yield replace(grasp, hundred=replace(grasp, config=replace(staged, epochs=40, warmup=0.3)))
     config = replace(VGG_TRAINING, epochs=15, warmup=0.1)
-    text = "80 % pruned by GraSP, trained on for 15 epochs"
-    kept = Pruning("global", ())
-    yield replace(
+    tuned = replace(
         narrow,
         name="vgg16-grasp-80-tuned",
-        description=text,
+        description="80 % pruned by GraSP, trained on",
         config=config,
         start=grasp.name,
-        pruning=kept,
+        pruning=Pruning("global", ()),
         network="vgg16",
+        class_counts=both,
     )
+    yield replace(tuned, hundred=replace(tuned, config=replace(config, epochs=8)))
     rules: tuple[Rule, ...] = ("grasp", "snip", "magnitude", "random")
     for rule in rules:
         yield replace(
