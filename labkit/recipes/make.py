@@ -184,7 +184,5 @@ def _make(recipe: Recipe, dataset: Dataset) -> None:
 
 
 def _file_format(recipe: Recipe, model: nn.Module) -> FileFormat:
-    """A container for large networks made from others, and for any that is mostly zero."""
-    is_derived = recipe.start is not None or recipe.saliency is not None
-    is_large = recipe.network is not None
-    return "lkc" if (is_large and is_derived) or total_sparsity(model) > 0.5 else "safetensors"
+    """A container for the large networks, and for any that is mostly zero."""
+    return "lkc" if recipe.network is not None or total_sparsity(model) > 0.5 else "safetensors"

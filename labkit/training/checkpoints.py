@@ -1,7 +1,7 @@
 """The store of trained weights: one file each, and a manifest that vouches for them.
 
-``checkpoints/<dataset>/<name>.safetensors``, or ``.lkc`` (docs/format.md) for weights that are
-mostly zero, beside ``checkpoints/<dataset>/manifest.json``. A file that does not match its recorded
+``checkpoints/<dataset>/<name>.safetensors``, or ``.lkc`` (docs/format.md) for large networks and
+those mostly zero, beside ``checkpoints/<dataset>/manifest.json``. A file that does not match its recorded
 SHA-256 is refused. Leaves out: how weights are made.
 """
 
