@@ -22,7 +22,7 @@ from labkit.pruning.schedules import MaskKeeper, StagedPruning
 from labkit.pruning.sensitivity import sensitivity_masks
 from labkit.quantization.modules import quantize_residual_blocks
 from labkit.quantization.trained import CodebookKeeper, cluster_layers
-from labkit.recipes.catalog import Recipe
+from labkit.recipes.parts import Recipe
 from labkit.training import Callback, checkpoints
 from labkit.training.distillation import Distiller
 

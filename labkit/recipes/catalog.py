@@ -1,30 +1,27 @@
 """What each shipped checkpoint starts from, how it is pruned and quantized, and how it is trained.
 
-A new optional part of a recipe is None by default: what is None does not enter a recipe's hash, so
-that checkpoints made before the part existed stay up to date.
-Leaves out: the training (make).
+Leaves out: what a recipe may hold (parts), and the training (make).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
 from labkit.pruning.saliency import Rule
 from labkit.pruning.schedules import linear_ramp
+from labkit.recipes.parts import (
+    Channels,
+    Distillation,
+    Pruning,
+    Quantization,
+    Recipe,
+    Saliency,
+    Sharing,
+)
 from labkit.training import TrainConfig
 
-__all__ = [
-    "RECIPES",
-    "Channels",
-    "Distillation",
-    "Pruning",
-    "Quantization",
-    "Recipe",
-    "Saliency",
-    "Sharing",
-]
+__all__ = ["RECIPES"]
 
 RETRAINING = TrainConfig(epochs=20, peak_lr=0.05, warmup=0.1)
 DENSE = "resnet20"
@@ -33,84 +30,6 @@ VGG = "vgg16"
 VGG_RETRAINING = TrainConfig(epochs=3, batch_size=64, peak_lr=0.01, warmup=0.1)
 # Without batch norm in its classifier VGG16 needs small steps, many of them, and a long warm-up.
 VGG_TRAINING = TrainConfig(epochs=13, batch_size=64, peak_lr=0.03, warmup=0.3)
-
-
-@dataclass(frozen=True)
-class Pruning:
-    """Prune by ``rule`` to ``amounts[e]`` at the start of epoch e, then keep the last masks.
-
-    An amount is a sparsity for ``layer``, ``global`` and ``sensitivity``, a number of standard
-    deviations for ``deviation``. Without amounts the zeros of the start are kept.
-    """
-
-    rule: Literal["layer", "deviation", "global", "sensitivity"]
-    amounts: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Saliency:
-    """Prune by ``rule`` to each of ``sparsities`` when training reaches each of ``accuracies`` (%).
-
-    The layers ``spared`` keep all their weights.
-    """
-
-    sparsities: tuple[float, ...]
-    accuracies: tuple[float, ...] = (20.0, 40.0, 60.0)
-    spared: tuple[str, ...] = ("classifier.0", "classifier.3", "classifier.6")
-    rule: Rule = "grasp"
-
-
-@dataclass(frozen=True)
-class Channels:
-    """Cut VGG16's convolutions to ``keep`` output channels before training, reconstructing each."""
-
-    keep: tuple[int, ...]
-    selection: Literal["lasso"] = "lasso"
-
-
-@dataclass(frozen=True)
-class Quantization:
-    """Train with the residual blocks' convolutions rounded to ``bits`` bits."""
-
-    bits: int
-    scheme: Literal["asymmetric", "symmetric"]
-
-
-@dataclass(frozen=True)
-class Sharing:
-    """Train with ``clusters`` nonzero values a layer; the zeros of the start are kept."""
-
-    clusters: int
-
-
-@dataclass(frozen=True)
-class Distillation:
-    """Learn from the checkpoint ``teacher`` too, with that weight and temperature."""
-
-    teacher: str
-    weight: float
-    temperature: float
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How one checkpoint is made."""
-
-    name: str
-    description: str
-    config: TrainConfig
-    start: str | None = None  # the checkpoint it begins with; None: random weights
-    pruning: Pruning | None = None
-    quantization: Quantization | None = None
-    sharing: Sharing | None = None
-    distillation: Distillation | None = None
-    network: Literal["vgg16", "vgg16-narrow"] | None = None  # None: ResNet-20
-    saliency: Saliency | None = None
-    channels: Channels | None = None
-    features: str | None = None  # begin with the convolutions of this checkpoint of the 10-class set
-    class_counts: tuple[int, ...] = (10,)  # the data sets it is made on; each has its own hash
-    dropout: float | None = None  # of VGG16's classifier; None: 0.5
-    hundred: Recipe | None = None  # takes its place on a set of 100 classes
 
 
 def _pruned() -> Iterator[Recipe]:

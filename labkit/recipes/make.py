@@ -19,7 +19,8 @@ from labkit.data import Dataset, load_dataset
 from labkit.models import total_sparsity
 from labkit.quantization.codebook import unshare_layers
 from labkit.recipes.build import needs, restored, rounded, starting_model, training_callback
-from labkit.recipes.catalog import RECIPES, Recipe
+from labkit.recipes.catalog import RECIPES
+from labkit.recipes.parts import Recipe
 from labkit.training import checkpoints, evaluate, fit
 from labkit.training.checkpoints import CheckpointError, Entry, FileFormat
 from labkit.training.loop import loss_prefix
