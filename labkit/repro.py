@@ -103,6 +103,8 @@ def has_fast_bf16(device: torch.device) -> bool:
     if not torch.backends.mkldnn.is_available():
         return False
     if platform.machine() in ("x86_64", "AMD64"):
+        if torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "AVX2"):
+            return False  # the processor has no AVX-512, or ATEN_CPU_CAPABILITY keeps torch from it
         # subtle: oneDNN also takes bf16 where AVX-512 only emulates it.
         return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

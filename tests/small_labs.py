@@ -11,6 +11,7 @@ TABLE = (
     "from labkit.tables import show_table\n\n"
     'show_table("Accuracy", ["model", "top-1 (%)"], [["dense", 91.4]])'
 )
+CLAIM = "from labkit.course.checks import claim\n\nclaim('0.4 is less than 0.5', 0.4 < 0.5)"
 SETUP = "import os\nimport time"
 
 
@@ -45,6 +46,7 @@ def small_lab():
             code("99-1-hidden", "[double(0.1), double(5)]", role="hidden", id="99.1", points=50),
             markdown("99-answer", "It doubles.", role="answer", id="99.2", points=20),
             code("99-table", TABLE, atol=0.5),
+            code("99-claim", CLAIM, role="claim"),
         ]
     )
 

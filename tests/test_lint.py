@@ -18,6 +18,7 @@ def _lab(change=lambda _: None):
     change(notebook)
     for count, cell in enumerate(code_cells(notebook), 1):
         cell.execution_count = count
+    cell_of(notebook, "99-claim").outputs.append(new_output("stream", text="holds: x\n"))
     return notebook
 
 
@@ -44,10 +45,14 @@ def test_a_lab_within_every_limit_has_no_findings():
 @pytest.mark.parametrize(
     ("change", "finding"),
     [
-        (_append(*(markdown(f"m{i}", "Text.") for i in range(52))), "61 cells, at most 60"),
+        (_append(*(markdown(f"m{i}", "Text.") for i in range(51))), "61 cells, at most 60"),
         (_source("99-task", "word\n" * 81), "cell 99-task: 81 words of prose, at most 80"),
         (_source("99-task", "## Task\n\n" + "word " * 81), "cell 99-task: 81 words of prose, at most 80"),
         (_source("99-answer", "word " * 161), "cell 99-answer: 161 words of prose, at most 160"),
+        (
+            _output("99-claim", "stream", text="does not hold: x\n"),
+            "cell 99-claim: a claim that does not stand: 'does not hold: x'; correct the text or the experiment",
+        ),
         (_source("99-title", "Lab 99"), "the first cell is not a title ('# …')"),
         (_drop_setup, "the second cell is not the setup cell"),
         (_source("99-setup", _lines(12)), "cell 99-setup: 12 lines, at most 10"),

@@ -51,6 +51,16 @@ def _integer(notebook):
     output.text = output.text.replace("(3 cases)", "(4 cases)")
 
 
+def _one_point(notebook):
+    """An accuracy one point off, with the tolerance that lab 02 has for accuracies."""
+    _changed_table("text/plain", "91.40", "92.40")(notebook)
+
+
+def _claim(notebook):
+    output = cell_of(notebook, "99-claim").outputs[0]
+    output.text = output.text.replace("holds", "does not hold")
+
+
 def _uncounted(notebook):
     cell_of(notebook, "99-1-hidden").execution_count = None
 
@@ -60,15 +70,26 @@ def _dying(notebook):
 
 
 def _slow(notebook):
+    """Cells beyond their limit: computing, catching the interrupt, in a child, and waiting."""
     todo = cell_of(notebook, "99-1-todo")
-    stubborn = code(
-        "99-stubborn", "try:\n    time.sleep(90)\nexcept KeyboardInterrupt:\n    pass", timeout=0.5
-    )
-    slow = code("99-slow", "time.sleep(90)", timeout=0.5)
-    for cell in (slow, stubborn):
+    child = "import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'while True: pass'])"
+    cells = [
+        code("99-slow", "while True: pass", timeout=0.5),
+        code("99-stubborn", "try:\n    while True: pass\nexcept KeyboardInterrupt:\n    pass", timeout=0.5),
+        code("99-child", child, timeout=0.5),
+        code("99-waiting", "time.sleep(90)", timeout=0.5),
+    ]
+    for cell in cells:
         cell.execution_count = 1
     place = notebook.cells.index(todo)
-    notebook.cells[place:place] = [slow, stubborn]
+    notebook.cells[place:place] = cells
+
+
+def _patient(notebook):
+    """A cell that waits for longer than its limit of processor time, as on a busy machine."""
+    todo = cell_of(notebook, "99-1-todo")
+    todo.source = "time.sleep(3)\n" + todo.source
+    todo.metadata["labkit"]["timeout"] = 1.0
 
 
 def _switched_off(notebook):
@@ -107,10 +128,13 @@ CHANGES = {
     "near": _changed_table("text/plain", "91.40", "91.80"),
     "accuracy": _changed_table("text/plain", "91.40", "93.40"),
     "html": _changed_table("text/html", "91.40", "99.90"),
+    "point": _one_point,
     "integer": _integer,
+    "claim": _claim,
     "uncounted": _uncounted,
     "dying": _dying,
     "slow": _slow,
+    "patient": _patient,
     "off": _switched_off,
     "raising": _raising,
     "shown": _shown(False),
@@ -190,9 +214,9 @@ def _failures(cases, name):
     return failures
 
 
-@pytest.mark.parametrize("name", ["good", "near", "html", "foreign", "shown"])
+@pytest.mark.parametrize("name", ["good", "near", "html", "foreign", "shown", "patient"])
 def test_a_lab_passes_as_recorded_within_tolerance_and_whatever_its_html_says(cases, name):
-    assert sum(notebook == name for notebook, _ in cases) == 5
+    assert sum(notebook == name for notebook, _ in cases) == 6
     assert _failures(cases, name) == {}
 
 
@@ -219,6 +243,31 @@ def test_an_accuracy_that_moved_two_points_fails_naming_cell_and_numbers(cases, 
     assert "FAILED 99_accuracy.ipynb::99-table" in run.stdout
 
 
+def test_an_accuracy_that_moved_one_point_fails(cases):
+    failures = _failures(cases, "point")
+    assert list(failures) == ["99-table"]
+    assert "cell 99-table" in failures["99-table"]
+    assert "recorded 92.40, got 91.40" in failures["99-table"]
+
+
+def test_a_claim_is_compared_word_for_word(cases):
+    failures = _failures(cases, "claim")
+    assert list(failures) == ["99-claim"]
+    assert "cell 99-claim" in failures["99-claim"]
+    assert "does not hold" in failures["99-claim"]
+
+
+def test_the_share_of_its_tolerance_that_a_cell_used_is_noted(cases):
+    used = {
+        name: float(found.get("value"))
+        for (notebook, name), case in cases.items()
+        if notebook == "near"
+        for found in case.iter("property")
+        if found.get("name") == "tolerance_used"
+    }
+    assert used == {"99-table": pytest.approx(0.8, abs=0.01)}
+
+
 def test_an_integer_that_moved_by_one_fails(cases):
     failures = _failures(cases, "integer")
     assert list(failures) == ["99-1-check"]
@@ -234,7 +283,7 @@ def test_a_cell_without_execution_count_fails_and_says_what_to_run(cases):
 
 def test_a_dead_kernel_is_noticed_at_once_and_fails_what_follows(cases):
     failures = _failures(cases, "dying")
-    assert list(failures) == ["99-1-todo", "99-1-check", "99-1-hidden", "99-table"]
+    assert list(failures) == ["99-1-todo", "99-1-check", "99-1-hidden", "99-table", "99-claim"]
     assert "cell 99-1-todo: the kernel died while executing it" in failures["99-1-todo"]
     assert "the kernel has ended in an earlier cell" in failures["99-table"]
     assert float(cases["dying", "99-1-todo"].get("time")) < 5
@@ -243,10 +292,10 @@ def test_a_dead_kernel_is_noticed_at_once_and_fails_what_follows(cases):
 
 def test_a_cell_beyond_its_limit_is_interrupted_and_later_cells_still_earn_points(cases):
     failures = _failures(cases, "slow")
-    assert list(failures) == ["99-slow", "99-stubborn"]
-    assert "cell 99-slow: not finished within its limit of 0.5 s" in failures["99-slow"]
-    assert "cell 99-stubborn: not finished within its limit of 0.5 s" in failures["99-stubborn"]
-    assert float(cases["slow", "99-slow"].get("time")) < 20
+    assert list(failures) == ["99-slow", "99-stubborn", "99-child", "99-waiting"]
+    for name, failure in failures.items():
+        assert f"cell {name}: not finished within its limit of 0.5 s of processor time" in failure
+    assert float(cases["slow", "99-waiting"].get("time")) < 60
     assert [points["earned"] for points in _points(cases["slow", "99-1-hidden"])] == [50]
 
 
@@ -287,17 +336,18 @@ def test_points_are_properties_of_graded_cells_only(cases):
         "99-1-check": [{"question": "99.1", "cell": "99-1-check", "max": 30, "earned": 30}],
         "99-1-hidden": [{"question": "99.1", "cell": "99-1-hidden", "max": 50, "earned": 50}],
         "99-table": [],
+        "99-claim": [],
     }
     assert [points["earned"] for points in _points(cases["integer", "99-1-check"])] == [0]
 
 
 def test_a_cell_that_passes_unexpectedly_earns_nothing(cases, run):
-    assert "5 xpassed" in run.stdout
+    assert "6 xpassed" in run.stdout
     assert [points["earned"] for points in _points(cases["xpass", "99-1-hidden"])] == [0]
 
 
 def test_a_notebook_without_labels_is_left_to_nbval(cases):
-    assert [cell for name, cell in cases if name == "foreign"] == [f"Cell {number}" for number in range(5)]
+    assert [cell for name, cell in cases if name == "foreign"] == [f"Cell {number}" for number in range(6)]
 
 
 def test_a_broken_notebook_is_named_and_does_not_stop_the_others(run):

@@ -4,7 +4,7 @@ import re
 
 import nbformat
 import pytest
-from small_labs import cell_of, code, markdown, small_lab
+from small_labs import cell_of, code, small_lab
 
 from labkit import repro
 from labkit.course import notebooks
@@ -114,8 +114,8 @@ def test_a_prediction_that_is_no_code_is_named():
 )
 def test_a_written_answer_keeps_its_question_only(source, left):
     lab = small_lab()
-    lab.cells[-2] = markdown("99-answer", source, role="answer", id="99.2", points=20)
-    lab.cells[-2]["attachments"] = {"answer.png": {"image/png": "AAAA"}}
+    question = cell_of(lab, "99-answer")
+    question.source, question["attachments"] = source, {"answer.png": {"image/png": "AAAA"}}
     answer = cell_of(strip(lab), "99-answer")
     assert answer.source == left
     assert "attachments" not in answer

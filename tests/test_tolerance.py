@@ -1,6 +1,8 @@
+import math
+
 import pytest
 
-from labkit.course.tolerance import DEFAULT, Tolerance, differences
+from labkit.course.tolerance import DEFAULT, Tolerance, differences, share_used
 
 HALF = Tolerance(atol=0.5)
 
@@ -68,3 +70,10 @@ def test_every_place_is_named_with_its_line_and_both_numbers():
 def test_relative_tolerance_is_relative_to_what_was_recorded():
     assert differences("100.0", "109.0", Tolerance(rtol=0.1, atol=0)) == []
     assert differences("100.0", "111.0", Tolerance(rtol=0.1, atol=0))
+
+
+def test_the_share_of_the_tolerance_is_that_of_the_number_furthest_off():
+    assert share_used("a 1.0 b 2.0", "a 1.1 b 2.0", Tolerance(rtol=0, atol=0.4)) == pytest.approx(0.25)
+    assert share_used("a 1.0 b 2.0", "a 1.0 b 2.0", Tolerance(0, 0)) == 0
+    assert share_used("a 1.0", "a 1.5", Tolerance(rtol=0, atol=0.4)) == math.inf
+    assert share_used("holds: x", "does not hold: x") == math.inf

@@ -1,4 +1,4 @@
-"""Verbs for labs: run, record, report, lint."""
+"""Verbs for labs: run, record, report, lint, portable."""
 
 from __future__ import annotations
 
@@ -24,6 +24,11 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
     report = add_verb(verbs, "report", _report, "render the executed labs as web pages")
     report.add_argument("--out", type=Path, metavar="FOLDER", help="default: reports")
+
+    portable = add_verb(verbs, "portable", _portable, "compare labs and recipes under other arithmetic")
+    portable.add_argument("labs", nargs="*", metavar="LAB", help="01, 01_slug or a path; default: all")
+    portable.add_argument("--no-replays", action="store_true", help="leave the shipped recipes out")
+    portable.add_argument("--only", metavar="TEXT", help="settings whose name contains TEXT, e.g. AVX2")
 
     lint = add_verb(verbs, "lint", _lint, "check the labs' structure and limits")
     lint.add_argument("labs", nargs="*", metavar="LAB", help="01, 01_slug or a path; default: all")
@@ -65,6 +70,25 @@ def _report(arguments: argparse.Namespace) -> int:
     pages = render_all(executed, arguments.out or repro.home() / "reports")
     print(f"{len(pages)} pages, see {pages[-1]}")
     return 0
+
+
+def _portable(arguments: argparse.Namespace) -> int:
+    """Run the gate and the replays in every setting and show what differs."""
+    from labkit.course.portability import SETTINGS, comparison_table, measure
+    from labkit.tables import table_bundle
+
+    settings = [s for s in SETTINGS if (arguments.only or "") in s.name]
+    if not settings:
+        raise ValueError(
+            f"no setting contains {arguments.only!r}; there are {'; '.join(s.name for s in SETTINGS)}."
+        )
+    labs = chosen(arguments.labs)
+    measured = {s.name: measure(s, labs, replays=not arguments.no_replays) for s in settings}
+    columns, rows, rest = comparison_table(measured)
+    print(table_bundle("Share of its tolerance that each used", columns, rows)["text/plain"])
+    print(rest)
+    failed = sorted({item for shares in measured.values() for item, share in shares.items() if share > 1})
+    return tell([f"does not hold everywhere: {item}" for item in failed], "all within tolerance")
 
 
 def _lint(arguments: argparse.Namespace) -> int:

@@ -5,23 +5,27 @@ Leaves out: how two texts are compared (:mod:`labkit.course.tolerance`).
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import defaultdict
 from collections.abc import Iterator
 from queue import Empty
 from typing import Any
 
+import psutil
 import pytest
 from nbval.kernel import RunningKernel
 from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 
 from labkit.course import notebooks
-from labkit.course.tolerance import DEFAULT, Tolerance, differences
+from labkit.course.tolerance import DEFAULT, EXACT, Tolerance, differences, share_used
 
 __all__ = ["LabCell", "LabFile"]
 
-CELL_SECONDS = 120.0
+CELL_SECONDS = 120.0  # of processor time
+WALL_FACTOR = 10  # a busy machine may take so many times longer, by the clock on the wall
 POLL_SECONDS = 0.5
+PERTURB = "from labkit.course.perturbation import perturb_arithmetic; perturb_arithmetic()"
 MAX_PLACES = 20  # differences listed one by one
 # What stands beside text/plain for people and for reports; the figures' and tables' text is compared.
 NOT_COMPARED = ("text/html", "application/vnd.labkit.table+json", "application/vnd.labkit.figure+json")
@@ -32,7 +36,12 @@ class KernelDied(Exception):
 
 
 class WatchedKernel(RunningKernel):  # type: ignore[misc]  # nbval has no types
-    """A running kernel whose death is noticed, and whose time is limited cell by cell."""
+    """A running kernel whose death is noticed, and whose time is limited cell by cell.
+
+    The limit counts the processor time of the kernel and of the processes it has started, so a
+    machine that is busy with something else takes longer without failing. A cell that computes
+    nothing, such as one that waits for a lock, ends after ten times as long by the wall clock.
+    """
 
     def __init__(self, running: RunningKernel) -> None:
         self.km, self.kc = running.km, running.kc
@@ -40,23 +49,44 @@ class WatchedKernel(RunningKernel):  # type: ignore[misc]  # nbval has no types
         self.late = False
 
     def await_reply(self, msg_id: str, timeout: float | None = None) -> None:
-        """Wait for the reply to ``msg_id``, at most ``limit_s``, looking twice a second for life.
+        """Wait for the reply to ``msg_id``, looking twice a second for life and for time used.
 
         Raises:
             KernelDied: within a second of the kernel's end.
             Empty: when the time is over; ``late`` is set then.
         """
         del timeout  # nbval's is one for all cells
-        end = time.monotonic() + self.limit_s
+        wall_end = time.monotonic() + WALL_FACTOR * self.limit_s
+        processor_end = self._processor_seconds() + self.limit_s
         while True:
             try:
-                return super().await_reply(msg_id, timeout=POLL_SECONDS)
+                return super().await_reply(msg_id, timeout=min(POLL_SECONDS, self.limit_s))
             except Empty:
                 if not self.is_alive():
                     raise KernelDied from None
-                if time.monotonic() >= end:
+                if time.monotonic() >= wall_end or self._processor_seconds() >= processor_end:
                     self.late = True
                     raise
+
+    def run_quietly(self, code: str) -> None:
+        """Run ``code`` before the first cell; it must not fail.
+
+        Raises:
+            RuntimeError: with the name of its exception if it does.
+        """
+        reply = self.kc.execute_interactive(code, store_history=False, output_hook=lambda _: None)
+        if reply["content"]["status"] != "ok":
+            raise RuntimeError(f"{reply['content'].get('ename')} in {code!r}")
+
+    def _processor_seconds(self) -> float:
+        """Processor time of the kernel and of its children, those that have ended included."""
+        total = 0.0
+        with contextlib.suppress(psutil.Error):  # a process that ends meanwhile
+            kernel = psutil.Process(self.km.provisioner.pid)
+            for process in (kernel, *kernel.children(recursive=True)):
+                with contextlib.suppress(psutil.Error):
+                    total += sum(process.cpu_times()[:4])  # user, system, and the same of children
+        return total
 
 
 class LabFile(IPyNbFile):  # type: ignore[misc]  # nbval has no types
@@ -70,9 +100,11 @@ class LabFile(IPyNbFile):  # type: ignore[misc]  # nbval has no types
         self.skip_compare = (*self.skip_compare, *NOT_COMPARED)
 
     def setup(self) -> None:
-        """Start the kernel."""
+        """Start the kernel, its arithmetic perturbed if ``--perturb`` asks for it."""
         super().setup()
         self.kernel = WatchedKernel(self.kernel)
+        if self.config.option.perturb:
+            self.kernel.run_quietly(PERTURB)
 
     def collect(self) -> Iterator[LabCell]:
         """One item a code cell, named by its id.
@@ -96,7 +128,12 @@ class LabCell(IPyNbCell):  # type: ignore[misc]  # nbval has no types
     def __init__(self, name: str, parent: LabFile, **options: Any) -> None:
         super().__init__(name, parent, **options)
         found = notebooks.labels(self.cell)
-        self.tolerance = Tolerance(found.get("rtol", DEFAULT.rtol), found.get("atol", DEFAULT.atol))
+        self.tolerance = (
+            EXACT
+            if found.get("role") == "claim"
+            else Tolerance(found.get("rtol", DEFAULT.rtol), found.get("atol", DEFAULT.atol))
+        )
+        self.share_used = 0.0  # of the tolerance, by the number furthest from the recorded one
         self.limit_s = float(found.get("timeout", CELL_SECONDS))
         self.possible_points = (
             {"question": found.get("id"), "cell": self.cell.id, "max": found["points"]}
@@ -121,19 +158,24 @@ class LabCell(IPyNbCell):  # type: ignore[misc]  # nbval has no types
         finally:
             # After a clean interrupt later cells count; if the kernel is gone they fail above.
             self.parent.timed_out = False
+            if self.share_used:
+                self.user_properties.append(("tolerance_used", self.share_used))
         if kernel.late:  # it caught the interrupt and went on
             self.raise_cell_error("")
 
     def raise_cell_error(self, message: str, *args: Any, **options: Any) -> None:
         """Fail; once the time is over, that is the reason, whatever else happened."""
         if self.parent.kernel.late:
-            message = f"not finished within its limit of {self.limit_s:g} s"
+            message = (
+                f"not finished within its limit of {self.limit_s:g} s of processor time "
+                f"or {WALL_FACTOR * self.limit_s:g} s by the clock"
+            )
         super().raise_cell_error(message, *args, **options)
 
     def sanitize(self, text: Any) -> Any:
         """A text that nbval's ``!=`` compares within the cell's tolerance."""
         text = super().sanitize(text)
-        return _TolerantText(text, self.tolerance) if isinstance(text, str) else text
+        return _TolerantText(text, self) if isinstance(text, str) else text
 
     def format_output_compare(self, key: str, left: Any, right: Any) -> None:
         """Explain a difference: place by place, then as nbval does."""
@@ -159,19 +201,21 @@ class LabCell(IPyNbCell):  # type: ignore[misc]  # nbval has no types
 
 
 class _TolerantText(str):
-    """A recorded text; ``!=`` tells whether another one differs by more than the tolerance."""
+    """A recorded text; ``!=`` tells whether another one differs by more than its cell's tolerance."""
 
-    tolerance: Tolerance
+    cell: LabCell
 
-    def __new__(cls, text: str, tolerance: Tolerance) -> _TolerantText:
+    def __new__(cls, text: str, cell: LabCell) -> _TolerantText:
         self = super().__new__(cls, text)
-        self.tolerance = tolerance
+        self.cell = cell
         return self
 
     def __ne__(self, other: object) -> bool:
         if not isinstance(other, str):
             return True
-        return bool(differences(self, other, self.tolerance))
+        share = share_used(self, other, self.cell.tolerance)
+        self.cell.share_used = max(self.cell.share_used, share)
+        return share > 1
 
     def __eq__(self, other: object) -> bool:
         return not self != other

@@ -74,6 +74,8 @@ def _shape(notebook: NotebookNode) -> Iterator[str]:
         yield f"the points sum to {points:g}, not {POINTS}"
     in_a_row = 0
     for cell in cells:
+        if labels(cell).get("role") == "claim":
+            continue  # students do not see it
         in_a_row = in_a_row + 1 if cell.cell_type == "code" else 0
         if in_a_row == MAX_CODE_CELLS_IN_A_ROW + 1:
             yield f"cell {cell.id}: the third code cell in a row; put a sentence between"
@@ -126,6 +128,18 @@ def _code_problems(cell: NotebookNode) -> Iterator[str]:
     marker = NBVAL_MARKER.search(cell.source)
     if marker:
         yield f"the comment {marker[1]} has no effect in a lab; remove it"
+    if labels(cell).get("role") == "claim":
+        yield from _claim_problems(cell)
+
+
+def _claim_problems(cell: NotebookNode) -> Iterator[str]:
+    """What is wrong with one claim cell: it prints verdicts, and each holds."""
+    printed = "".join(output.get("text", "") for output in cell.outputs).splitlines()
+    if cell.execution_count is not None and not printed:
+        yield "claims nothing; call claim(text, condition)"
+    for line in printed:
+        if not line.startswith("holds: "):
+            yield f"a claim that does not stand: {line!r}; correct the text or the experiment"
 
 
 def _output_problems(output: NotebookNode) -> Iterator[str]:

@@ -14,14 +14,27 @@ from typing import Any
 
 import pytest
 
-__all__ = ["pytest_collect_file", "pytest_configure", "pytest_runtest_makereport"]
+__all__ = ["pytest_addoption", "pytest_collect_file", "pytest_configure", "pytest_runtest_makereport"]
 
 LABELLED = re.compile(rb'(?<!\\)"labkit"\s*:')  # as a key; within a source it would be escaped
 WHOLE_FILE_MODES = ("no", "loadscope", "loadfile")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The option of `labkit portable`."""
+    parser.getgroup("labkit").addoption(
+        "--perturb",
+        action="store_true",
+        help="compute each convolution and linear layer a little off, as another processor might",
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse to spread the cells of a notebook over several processes: they share a kernel."""
+    """Perturb this process if asked; refuse to spread the cells of a notebook: they share a kernel."""
+    if config.option.perturb and not getattr(config.option, "nbval", False):
+        from labkit.course.perturbation import perturb_arithmetic
+
+        perturb_arithmetic()
     mode = getattr(config.option, "dist", "no")
     if getattr(config.option, "nbval", False) and mode not in WHOLE_FILE_MODES:
         raise pytest.UsageError("the cells of a notebook share a kernel: add --dist loadscope.")

@@ -39,7 +39,7 @@ END_SOLUTION = "### END SOLUTION"
 # The cells of an exercise stand in this order; a written answer may stand alone.
 EXERCISE_ROLES = ("todo", "check", "hidden", "answer")
 MARKDOWN_ROLES = frozenset({"text", "answer"})
-ROLES = MARKDOWN_ROLES | {"setup", "todo", "check", "hidden", "run", "predict", "summary"}
+ROLES = MARKDOWN_ROLES | {"setup", "todo", "check", "hidden", "run", "claim", "predict", "summary"}
 GRADED_ROLES = frozenset({"check", "hidden", "answer"})
 NUMBERS = ("points", "rtol", "atol", "timeout")
 LABELS = ("role", "id", *NUMBERS, "compare")
@@ -149,6 +149,16 @@ def _label_problem(cell: NotebookNode) -> tuple[str, str] | None:
         value = found.get(key, 0)
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
             return f"has {key} = {value!r}", "use a number that is not negative"
+    if role in EXERCISE_ROLES and not (isinstance(found.get("id"), str) and found["id"]):
+        return f"has the role {role} but no exercise id", 'set metadata.labkit.id, such as "02.3"'
+    if role in ("check", "hidden", "claim") and not cell.source.strip():
+        return f"has the role {role} but no code", "restore it: an empty cell is never run or compared"
+    return _comparison_problem(found)
+
+
+def _comparison_problem(found: dict[str, Any]) -> tuple[str, str] | None:
+    """What is wrong with how a cell of a known role is to be compared, and what to do; None if nothing."""
+    role = found["role"]
     if not isinstance(found.get("compare", True), bool):
         return f"has compare = {found['compare']!r}", "use false, or leave it out"
     if not found.get("compare", True) and role not in SHOWING_ROLES:
@@ -156,10 +166,8 @@ def _label_problem(cell: NotebookNode) -> tuple[str, str] | None:
             f"has the role {role} but is not compared",
             "remove compare; a run or summary cell may have it",
         )
-    if role in EXERCISE_ROLES and not (isinstance(found.get("id"), str) and found["id"]):
-        return f"has the role {role} but no exercise id", 'set metadata.labkit.id, such as "02.3"'
-    if role in ("check", "hidden") and not cell.source.strip():
-        return f"has the role {role} but no code", "restore it: an empty cell is never run or compared"
+    if role == "claim" and {"rtol", "atol"} & set(found):
+        return "has the role claim and a tolerance", "remove rtol and atol: a claim is compared exactly"
     return None
 
 

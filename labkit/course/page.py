@@ -28,6 +28,7 @@ BADGES = {
     "todo": "exercise {id}",
     "check": "check {id}",
     "hidden": "hidden check {id}",
+    "claim": "claims",
     "predict": "prediction",
     "answer": "written answer {id}",
     "summary": "summary",

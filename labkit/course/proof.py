@@ -26,7 +26,7 @@ from nbformat import NotebookNode
 from labkit import repro
 from labkit.course.normal_form import to_bytes
 from labkit.course.notebooks import BEGIN_SOLUTION, END_SOLUTION, exercises, labels
-from labkit.course.release import SOLUTION, answer_prompt, stub
+from labkit.course.release import AUTHORS_ROLES, SOLUTION, answer_prompt, stub
 
 __all__ = ["Outcome", "faults", "gate", "leaks", "untouched"]
 
@@ -52,16 +52,16 @@ def leaks(source: NotebookNode, released: NotebookNode) -> list[str]:
     """What the released notebook gives away, a sentence each; empty if nothing.
 
     Looked for in every text of every cell (source, outputs, attachments, metadata), blanks and
-    line breaks apart: delimiters, hidden cells, and each telling line of a solution, a model
+    line breaks apart: delimiters, hidden cells, claims, and each telling line of a solution, a model
     answer, a hidden cell or its recorded output. A line tells something if it has at least three
     words or numbers besides Python's keywords and a trailing comment, and does not only open a block
     (``for …:``), import or decorate; or if it answers a true-or-false question (``"key": True``).
     Of a hidden cell five words are needed; copying and seeding a model give nothing away.
     """
     found = [
-        f"cell {cell.id} is a hidden cell"
+        f"cell {cell.id} is a {labels(cell)['role']} cell"
         for cell in released.cells
-        if labels(cell).get("role") == "hidden"
+        if labels(cell).get("role") in AUTHORS_ROLES
     ]
     texts = {cell.id: [_squeezed(text) for text in _texts(cell)] for cell in released.cells}
     secrets = [(_squeezed(mark), "a solution's delimiter") for mark in (BEGIN_SOLUTION, END_SOLUTION)]

@@ -15,7 +15,7 @@ from nbformat import NotebookNode
 from labkit.course.normal_form import normalise
 from labkit.course.notebooks import BEGIN_SOLUTION, END_SOLUTION, labels
 
-__all__ = ["answer_prompt", "strip", "stub"]
+__all__ = ["AUTHORS_ROLES", "answer_prompt", "strip", "stub"]
 
 SOLUTION = re.compile(
     rf"^([ \t]*){re.escape(BEGIN_SOLUTION)}[ \t]*\n.*?^[ \t]*{re.escape(END_SOLUTION)}[ \t]*$",
@@ -23,6 +23,7 @@ SOLUTION = re.compile(
 )
 # What an answer cell asks stands in bold, or as a heading, in its first paragraph.
 QUESTION = re.compile(r"\*\*.+\*\*|#+ .+", re.DOTALL)
+AUTHORS_ROLES = frozenset({"hidden", "claim"})  # cells that no student gets
 LOCKED = {"editable": False, "deletable": False}
 PROTECTION = {
     "setup": LOCKED,
@@ -36,7 +37,7 @@ def strip(notebook: NotebookNode) -> NotebookNode:
     """A copy without what answers an exercise: what DESIGN calls the released notebook.
 
     Solutions become stubs that raise ``NotImplementedError``, predictions become None, written
-    answers keep their question only, hidden cells go, outputs go; a check keeps the line that says
+    answers keep their question only, hidden cells and claims go, outputs go; a check keeps the line that says
     how many cases a right answer passes, and is labelled with the points of check and hidden cell,
     since an exercise earns both or none. Check and setup cells are locked. No cell counts as
     executed.
@@ -53,7 +54,8 @@ def strip(notebook: NotebookNode) -> NotebookNode:
         for cell in released.cells
         if labels(cell).get("role") == "hidden"
     }
-    released.cells = [_stripped(cell) for cell in released.cells if labels(cell).get("role") != "hidden"]
+    kept = [cell for cell in released.cells if labels(cell).get("role") not in AUTHORS_ROLES]
+    released.cells = [_stripped(cell) for cell in kept]
     for cell in released.cells:
         found = labels(cell)
         if found.get("role") == "check" and hidden_points.get(found["id"]):

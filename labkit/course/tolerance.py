@@ -11,7 +11,7 @@ import math
 import re
 from typing import NamedTuple
 
-__all__ = ["DEFAULT", "Tolerance", "differences"]
+__all__ = ["DEFAULT", "EXACT", "Tolerance", "differences", "share_used"]
 
 # A number of its own: not the 1 of conv1, the 2.0 of layer2.0 or a part of version 1.2.3.
 NUMBER = re.compile(r"(?<![\w.])([-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?)(?!\w|\.\d)")
@@ -26,6 +26,7 @@ class Tolerance(NamedTuple):
 
 
 DEFAULT = Tolerance()
+EXACT = Tolerance(0.0, 0.0)
 
 
 def differences(recorded: str, got: str, tolerance: Tolerance = DEFAULT) -> list[str]:
@@ -48,6 +49,25 @@ def differences(recorded: str, got: str, tolerance: Tolerance = DEFAULT) -> list
     if len(old_lines) != len(new_lines):
         found.append(f"recorded {len(old_lines)} lines, got {len(new_lines)}")
     return found
+
+
+def share_used(recorded: str, got: str, tolerance: Tolerance = DEFAULT) -> float:
+    """The largest distance of two numbers as a share of what is allowed; infinite if texts differ.
+
+    >>> share_used("top-1  91.40 %", "top-1  91.50 %", Tolerance(rtol=0, atol=0.5))
+    0.2
+    >>> share_used("12 cases", "13 cases")
+    inf
+    """
+    if differences(recorded, got, tolerance):
+        return math.inf
+    pairs = zip(NUMBER.findall(recorded), NUMBER.findall(got), strict=True)
+    shares = [
+        abs(float(new) - float(old)) / (tolerance.atol + tolerance.rtol * abs(float(old)))
+        for old, new in pairs
+        if float(new) != float(old)
+    ]
+    return round(max(shares, default=0.0), 6)
 
 
 def _line_differences(recorded: str, got: str, tolerance: Tolerance) -> list[str]:

@@ -6,10 +6,16 @@ Leaves out: accuracy, which the caller gives.
 
 from labkit.profiling.comparison import energy_table, machine_table, network_table
 from labkit.profiling.energy import measure_energy
-from labkit.profiling.latency import Latency, layer_times_ms, measure_latency, synchronize
+from labkit.profiling.latency import (
+    Latency,
+    layer_times_ms,
+    measure_latencies,
+    measure_latency,
+    synchronize,
+)
 from labkit.profiling.macs import closed_form_macs, count_macs, traced_macs
 from labkit.profiling.memory import Memory, allocation_curve, measure_memory
-from labkit.profiling.row import Profile, Timing, profile
+from labkit.profiling.row import Profile, Timing, profile, profile_networks
 from labkit.profiling.size import count_parameters, serialized_bytes
 
 __all__ = [
@@ -25,10 +31,12 @@ __all__ = [
     "layer_times_ms",
     "machine_table",
     "measure_energy",
+    "measure_latencies",
     "measure_latency",
     "measure_memory",
     "network_table",
     "profile",
+    "profile_networks",
     "serialized_bytes",
     "synchronize",
     "traced_macs",

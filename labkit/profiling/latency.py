@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Hashable, Mapping
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -16,7 +16,9 @@ from torch import Tensor, nn
 
 from labkit.models import evaluation_mode
 
-__all__ = ["Latency", "layer_times_ms", "measure_latency", "synchronize"]
+__all__ = ["Latency", "layer_times_ms", "measure_latencies", "measure_latency", "synchronize"]
+
+Key = TypeVar("Key", bound=Hashable)
 
 
 class Latency(NamedTuple):
@@ -54,19 +56,48 @@ def measure_latency(
     >>> measure_latency(lambda: None, warmup=1, batches=3, clock=lambda: next(ticks)).median_ms
     500.0
     """
+    return measure_latencies({"run": run}, device=device, warmup=warmup, batches=batches, clock=clock)[
+        "run"
+    ]
+
+
+def measure_latencies(
+    runs: Mapping[Key, Callable[[], object]],
+    *,
+    device: torch.device | str = "cpu",
+    warmup: int = 3,
+    batches: int = 15,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[Key, Latency]:
+    """Time several runs in turn, A B C A B C …, so a disturbance of the machine meets them all alike.
+
+    Timed one after the other, the first could have a quiet minute and the second a busy one.
+
+    Args:
+        runs: the work of one batch, by name.
+        device, warmup, batches, clock: as for :func:`measure_latency`, for each of them.
+
+    Raises:
+        ValueError: if ``batches`` is less than 1 or ``warmup`` less than 0.
+    """
     if batches < 1 or warmup < 0:
         raise ValueError(f"latency needs batches ≥ 1 and warmup ≥ 0, got {batches} and {warmup}.")
-    for _ in range(warmup):
-        run()
-    seconds = []
-    for _ in range(batches):
-        synchronize(device)
-        start = clock()
-        run()
-        synchronize(device)
-        seconds.append(clock() - start)
-    first, middle, third = np.quantile(seconds, (0.25, 0.5, 0.75))
-    return Latency(1000 * float(middle), 1000 * float(third - first))
+    seconds: dict[Key, list[float]] = {name: [] for name in runs}
+    for turn in range(warmup + batches):
+        for name, run in runs.items():
+            if turn < warmup:
+                run()
+                continue
+            synchronize(device)
+            start = clock()
+            run()
+            synchronize(device)
+            seconds[name].append(clock() - start)
+    quartiles = {name: np.quantile(found, (0.25, 0.5, 0.75)) for name, found in seconds.items()}
+    return {
+        name: Latency(1000 * float(middle), 1000 * float(third - first))
+        for name, (first, middle, third) in quartiles.items()
+    }
 
 
 def layer_times_ms(

@@ -5,8 +5,10 @@ Leaves out: how rows are put beside each other (:mod:`labkit.profiling.compariso
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,12 +17,14 @@ from labkit.data import Dataset
 from labkit.data.augment import normalize
 from labkit.models import evaluation_mode, total_sparsity
 from labkit.profiling.energy import measure_energy
-from labkit.profiling.latency import Latency, measure_latency, synchronize
+from labkit.profiling.latency import Latency, measure_latencies, synchronize
 from labkit.profiling.macs import count_macs
 from labkit.profiling.memory import Memory, measure_memory
 from labkit.profiling.size import count_parameters, serialized_bytes
 
-__all__ = ["Profile", "Timing", "profile"]
+__all__ = ["Profile", "Timing", "profile", "profile_networks"]
+
+Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -106,37 +110,80 @@ def profile(
     Raises:
         ValueError: if the batch is empty, or the two ways to count differ.
     """
+    return profile_networks(
+        {0: model},
+        inputs,
+        accuracy={0: accuracy or {}},
+        size_bytes={} if size_bytes is None else {0: size_bytes},
+        macs={} if macs is None else {0: macs},
+        timing=timing,
+    )[0]
+
+
+def profile_networks(
+    networks: Mapping[Key, nn.Module],
+    inputs: Mapping[Key, Dataset | Tensor] | Dataset | Tensor,
+    *,
+    accuracy: Mapping[Key, Mapping[str, float]] | None = None,
+    size_bytes: Mapping[Key, int] | None = None,
+    macs: Mapping[Key, int] | None = None,
+    timing: Timing | None = None,
+) -> dict[Key, Profile]:
+    """:func:`profile` of several networks, whose latencies are measured in turn to be comparable.
+
+    Args:
+        networks: by name, all on one device.
+        inputs: as for :func:`profile`; one for all, or one by each name.
+        accuracy, size_bytes, macs: as for :func:`profile`, by name, where known.
+        timing: for each network.
+
+    Raises:
+        ValueError: if there are no networks, a batch is empty, or the two ways to count differ.
+    """
+    if not networks:
+        raise ValueError("there are no networks to profile; give at least one.")
     timing = timing or Timing()
-    device = next(model.parameters()).device
-    x = _batch(inputs, timing.batch_size).to(device)
-    if not len(x):
+    device = next(next(iter(networks.values())).parameters()).device
+    batches = {
+        name: _batch(inputs[name] if isinstance(inputs, Mapping) else inputs, timing.batch_size).to(device)
+        for name in networks
+    }
+    if not all(map(len, batches.values())):
         raise ValueError("cannot profile on an empty batch; give at least one image.")
-    parameters, nonzero = count_parameters(model)
+    runs = {name: _run(model, batches[name]) for name, model in networks.items()}
+    with ExitStack() as modes:
+        for model in networks.values():
+            modes.enter_context(evaluation_mode(model))
+        latencies = measure_latencies(runs, device=device, warmup=timing.warmup, batches=timing.batches)
+        energies = {name: measure_energy(run, seconds=timing.energy_seconds) for name, run in runs.items()}
+    profiles = {}
+    for name, model in networks.items():
+        parameters, nonzero = count_parameters(model)
+        profiles[name] = Profile(
+            parameters=parameters,
+            nonzero=nonzero,
+            sparsity=total_sparsity(model),
+            size_bytes=(size_bytes or {}).get(name) or serialized_bytes(model),
+            macs=(macs or {}).get(name) or count_macs(model, batches[name]),
+            accuracy=dict((accuracy or {}).get(name, {})),
+            latency=latencies[name],
+            memory=measure_memory(model, batches[name]),
+            energy=energies[name],
+            batch_size=len(batches[name]),
+            device=device.type,
+        )
+    return profiles
+
+
+def _run(model: nn.Module, x: Tensor) -> Callable[[], None]:
+    """One forward pass without gradients, done when it returns."""
 
     def run() -> None:
         with torch.inference_mode():
             model(x)
+        synchronize(x.device)
 
-    def run_whole() -> None:
-        run()
-        synchronize(device)
-
-    with evaluation_mode(model):
-        latency = measure_latency(run, device=device, warmup=timing.warmup, batches=timing.batches)
-        energy = measure_energy(run_whole, seconds=timing.energy_seconds)
-    return Profile(
-        parameters=parameters,
-        nonzero=nonzero,
-        sparsity=total_sparsity(model),
-        size_bytes=serialized_bytes(model) if size_bytes is None else size_bytes,
-        macs=count_macs(model, x) if macs is None else macs,
-        accuracy=dict(accuracy or {}),
-        latency=latency,
-        memory=measure_memory(model, x),
-        energy=energy,
-        batch_size=len(x),
-        device=device.type,
-    )
+    return run
 
 
 def _batch(inputs: Dataset | Tensor, batch_size: int) -> Tensor:

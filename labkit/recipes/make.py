@@ -6,7 +6,6 @@ Leaves out: the algorithms and the store, which this only combines.
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 from collections.abc import Sequence
@@ -25,19 +24,18 @@ from labkit.training import checkpoints, evaluate, fit
 from labkit.training.checkpoints import CheckpointError, Entry, FileFormat
 from labkit.training.loop import loss_prefix
 
-__all__ = ["fit_or_load", "recorded", "train", "verify_prefix"]
+__all__ = ["fit_or_load", "recorded", "replay", "train", "verify_prefix"]
 
-# Twenty losses in bf16 differ a little between processors; a change of recipe, data or code moves
-# them far more (docs/decisions.md gives both figures).
-PREFIX_STEPS = 20
-PREFIX_TOLERANCE = 0.02
+# How far a replayed loss may be from the recorded one, as a share of 1 + its value. docs/decisions.md
+# has what other processors do to it, and what the smallest change of a recipe does.
+PREFIX_TOLERANCE = 3e-7
 
 
 def fit_or_load(name: str, dataset: Dataset) -> nn.Module:
     """The trained model ``name``, on the CPU or GPU in use, in evaluation mode.
 
     ``$LABKIT_MODE`` decides how: ``auto`` loads a valid checkpoint and trains where there is none;
-    ``smoke`` loads it and shows, by its first 20 losses, that this code made it; ``full`` retrains.
+    ``smoke`` loads it and shows, by its first losses, that this code makes it; ``full`` retrains.
 
     Args:
         name: a key of :data:`RECIPES`.
@@ -79,15 +77,15 @@ def train(names: Sequence[str], class_counts: Sequence[int] = (10, 100)) -> None
             _make(recipe, sets[count])
 
 
-def verify_prefix(recipe: Recipe, dataset: Dataset) -> list[float]:
-    """Train the recipe's first 20 steps and compare the losses with the recorded ones.
+def verify_prefix(recipe: Recipe, dataset: Dataset) -> float:
+    """Replay the recipe's first steps and compare the losses with the recorded ones.
 
     Returns:
-        The losses just measured.
+        The largest difference, as a share of what is allowed: at most 1.
 
     Raises:
-        CheckpointError: if one differs by more than 2 % of the recorded value plus 0.02 nats, or
-            the checkpoint was made by another recipe or from other data.
+        CheckpointError: if a loss differs by more than :data:`PREFIX_TOLERANCE`, or the checkpoint
+            was made by another recipe or from other data.
     """
     entry = recorded(recipe.name, dataset)
     if entry.recipe_hash != _recipe_hash(recipe, dataset):
@@ -95,16 +93,25 @@ def verify_prefix(recipe: Recipe, dataset: Dataset) -> list[float]:
             f"{recipe.name} was made by another recipe or from other data; "
             f"retrain it: `labkit train {recipe.name}`."
         )
-    model = starting_model(recipe, dataset)
-    callback = training_callback(recipe, dataset)
-    losses = loss_prefix(model, dataset, recipe.config, callback=callback, steps=PREFIX_STEPS)
-    for step, (got, want) in enumerate(zip(losses, entry.loss_prefix, strict=True)):
-        if abs(got - want) > PREFIX_TOLERANCE * (1 + want):
+    losses = replay(recipe, dataset)
+    shares = [
+        abs(got - want) / (PREFIX_TOLERANCE * (1 + want))
+        for got, want in zip(losses, entry.loss_prefix, strict=True)
+    ]
+    for step, share in enumerate(shares):
+        if not share <= 1:
             raise CheckpointError(
-                f"{recipe.name} is not what this code trains: loss {got:.4f} at step {step}, "
-                f"recorded {want:.4f}; retrain it: `labkit train {recipe.name}`."
+                f"{recipe.name} is not what this code trains: loss {losses[step]:.8f} at step {step}, "
+                f"recorded {entry.loss_prefix[step]:.8f}, {share:.3g} times the tolerance; "
+                f"retrain it: `labkit train {recipe.name}`."
             )
-    return losses
+    return max(shares)
+
+
+def replay(recipe: Recipe, dataset: Dataset) -> list[float]:
+    """The losses of the recipe's first steps, in float64 (:func:`labkit.training.loop.loss_prefix`)."""
+    model = starting_model(recipe, dataset)
+    return loss_prefix(model, dataset, recipe.config, callback=training_callback(recipe, dataset))
 
 
 def _recipe(name: str, dataset: Dataset) -> Recipe:
@@ -159,10 +166,8 @@ def _make(recipe: Recipe, dataset: Dataset) -> None:
     digest = _recipe_hash(recipe, dataset)
     target = checkpoints.weights_path(dataset.name, recipe.name)
     partial_state = target.with_name(f".{recipe.name}.{digest}.pt")
+    prefix = replay(recipe, dataset)
     model, callback = starting_model(recipe, dataset), training_callback(recipe, dataset)
-    prefix = loss_prefix(
-        copy.deepcopy(model), dataset, recipe.config, callback=copy.deepcopy(callback), steps=PREFIX_STEPS
-    )
     epochs = fit(model, dataset, recipe.config, callback=callback, resume=partial_state)
     plain = unshare_layers(model)
     state = rounded(plain.state_dict(), recipe)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from labkit import repro
-from labkit.training.loop import Callback
+from labkit.training.loop import Callback, mixed_precision
 
 __all__ = ["Distiller", "distillation_loss"]
 
@@ -70,12 +70,8 @@ class Distiller(Callback):
 
     def loss(self, inputs: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
         """:func:`distillation_loss` against what the teacher says of ``inputs``."""
-        device = inputs.device
-        with (
-            torch.no_grad(),
-            torch.autocast(device.type, torch.bfloat16, enabled=repro.has_fast_bf16(device)),
-        ):
-            teacher_logits = self.teacher(inputs).float()
+        with torch.no_grad(), mixed_precision(inputs):
+            teacher_logits = self.teacher.to(inputs.dtype)(inputs).to(inputs.dtype)
         return distillation_loss(
             logits, teacher_logits, labels, weight=self.weight, temperature=self.temperature
         )

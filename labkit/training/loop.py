@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
+from itertools import islice
 from pathlib import Path
 from pickle import UnpicklingError
 
@@ -24,7 +25,15 @@ from labkit.data.augment import normalize, random_crop, random_flip
 from labkit.models import total_sparsity
 from labkit.training.evaluate import evaluate
 
-__all__ = ["Callback", "EpochRecord", "TrainConfig", "fit", "learning_rate", "loss_prefix"]
+__all__ = [
+    "Callback",
+    "EpochRecord",
+    "TrainConfig",
+    "fit",
+    "learning_rate",
+    "loss_prefix",
+    "mixed_precision",
+]
 
 
 @dataclass(frozen=True)
@@ -74,6 +83,12 @@ class Callback:
     def loss(self, inputs: Tensor, logits: Tensor, labels: Tensor) -> Tensor:  # noqa: ARG002
         """What a step minimizes: cross-entropy. ``inputs`` are the normalized images of ``logits``."""
         return functional.cross_entropy(logits, labels)
+
+
+def mixed_precision(inputs: Tensor) -> torch.autocast:
+    """bf16 for float32 inputs where the hardware has it; any other type is computed as it is."""
+    enabled = inputs.dtype == torch.float32 and repro.has_fast_bf16(inputs.device)
+    return torch.autocast(inputs.device.type, torch.bfloat16, enabled=enabled)
 
 
 def learning_rate(step: int, total_steps: int, config: TrainConfig) -> float:
@@ -140,18 +155,30 @@ def loss_prefix(
     config: TrainConfig,
     *,
     callback: Callback | None = None,
-    steps: int = 20,
+    steps: int = 4,
+    images: int = 16,
 ) -> list[float]:
-    """The losses of the first ``steps`` steps of :func:`fit`; trains ``model`` in place that far."""
+    """The losses of the first steps of :func:`fit` in float64, on the first images of each batch.
+
+    In float64 the rounding of another processor or thread count moves these losses by less than
+    one part in a billion, also where training is discontinuous (rounding to 2 bits, shared values),
+    so a small tolerance tells any change of recipe, code or data. Order, augmentation, rates,
+    optimizer and callback are those of :func:`fit`.
+
+    Args:
+        model: trained in place that far, and left in float64. What ``callback`` does before the
+            first step, such as pruning, it still does in the model's own precision.
+        dataset: as for :func:`fit`.
+        config: the hyperparameters.
+        callback: as for :func:`fit`.
+        steps: how many, at most one epoch.
+        images: how many of each batch, at least 2; all if there are fewer.
+    """
     callback = callback or Callback()
-    optimizer, losses = _prepare(model, config), list[float]()
-    for epoch in range(config.epochs):
-        callback.before_epoch(model, epoch)
-        for loss in _run_epoch(model, dataset, config, optimizer, callback, epoch):
-            losses.append(loss)
-            if len(losses) == steps:
-                return losses
-    return losses
+    callback.before_epoch(model.to(repro.choose_device()), 0)
+    optimizer = _prepare(model.double(), config)
+    epoch = _run_epoch(model, dataset, config, optimizer, callback, 0, images=images)
+    return list(islice(epoch, steps))
 
 
 def _prepare(model: nn.Module, config: TrainConfig) -> torch.optim.SGD:
@@ -166,28 +193,31 @@ def _prepare(model: nn.Module, config: TrainConfig) -> torch.optim.SGD:
     )
 
 
-def _run_epoch(
+def _run_epoch(  # noqa: PLR0913
     model: nn.Module,
     dataset: Dataset,
     config: TrainConfig,
     optimizer: torch.optim.SGD,
     callback: Callback,
     epoch: int,
+    *,
+    images: int | None = None,
 ) -> Iterator[float]:
-    """Take the optimizer steps of one epoch, yielding each step's loss."""
-    device = next(model.parameters()).device
+    """Take the optimizer steps of one epoch, yielding each step's loss; on all images of a batch by default."""
+    parameter = next(model.parameters())
+    device = parameter.device
     steps = math.ceil(dataset.train.size / config.batch_size)
     # subtle: seeds an epoch, so that a resumed run draws what an uninterrupted one would; the second
     # one is dropout's, which draws from the global generator.
     generator = torch.Generator().manual_seed(config.seed * 1_000 + epoch)
     torch.manual_seed(config.seed * 1_000 + epoch)
     model.train()
-    for step, (images, labels) in enumerate(_batches(dataset, config.batch_size, generator)):
+    for step, (batch, labels) in enumerate(_batches(dataset, config.batch_size, generator)):
         optimizer.param_groups[0]["lr"] = learning_rate(epoch * steps + step, config.epochs * steps, config)
-        inputs = normalize(images.to(device), dataset.mean, dataset.std)
-        with torch.autocast(device.type, torch.bfloat16, enabled=repro.has_fast_bf16(device)):
+        inputs = normalize(batch[:images].to(device), dataset.mean, dataset.std).to(parameter.dtype)
+        with mixed_precision(inputs):
             logits = model(inputs)
-        loss = callback.loss(inputs, logits.float(), labels.to(device))
+        loss = callback.loss(inputs, logits.to(inputs.dtype), labels[:images].to(device))
         if not math.isfinite(loss.item()):
             raise FloatingPointError(
                 f"loss is {loss.item()} at epoch {epoch}, step {step}; lower peak_lr or add warm-up."

@@ -2,9 +2,10 @@
 
 A check knows the mathematics an answer must satisfy, not the reference answer: oracles here are
 written independently of the modules students may read. One module a lab (``lab01``, ``lab02``, …).
-Leaves out: points (nbplugin) and hidden checks (cells of the notebooks).
+:func:`claim` puts a statement of a lab's own text to the test. Leaves out: points (nbplugin) and hidden checks (cells of the notebooks).
 """
 
+from labkit.course.checks.claims import claim
 from labkit.course.checks.expect import CheckFailed, Expect, check
 
-__all__ = ["CheckFailed", "Expect", "check"]
+__all__ = ["CheckFailed", "Expect", "check", "claim"]

@@ -1,0 +1,58 @@
+"""Arithmetic as another processor might do it: every convolution and linear layer a little off.
+
+Another instruction set or thread count adds the terms of a sum in another order. Here each output is
+multiplied by 1 + 1e-6 · sin(10⁶ · output) instead, which no real processor does and which is larger
+than what any does: eight units in the last place of float32. Float64 is moved by eight of its own
+units, and 16-bit types not at all, since their rounding hides a change of that size.
+Leaves out: the runs that use it (:mod:`labkit.course.portability`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+__all__ = ["perturb_arithmetic", "perturbed"]
+
+RELATIVE_SIZE = 1e-6  # of float32; other types in proportion to their precision
+LAYERS = ("conv1d", "conv2d", "conv3d", "linear")
+
+
+def perturb_arithmetic() -> None:
+    """From now on, in this process, the layers of ``torch.nn.functional`` are a little off."""
+    for name in LAYERS:
+        layer = getattr(functional, name)
+        if not hasattr(layer, "__wrapped__"):
+            setattr(functional, name, _off(layer))
+
+
+def perturbed(output: Tensor) -> Tensor:
+    """``output`` moved by a few units in the last place; the same value always by the same amount.
+
+    So batches may be of any size and a network evaluated twice still agrees with itself.
+
+    >>> x = torch.tensor([0.0, 1.0, 2.0])
+    >>> y = perturbed(x)
+    >>> float(y[0]), bool((y[1:] != x[1:]).all()), torch.allclose(x, y, rtol=2e-6)
+    (0.0, True, True)
+    """
+    if output.dtype not in (torch.float32, torch.float64):
+        return output
+    precision = torch.finfo(output.dtype).eps / torch.finfo(torch.float32).eps
+    # subtle: the noise is a constant to autograd, since its own slope would be 10⁶ times its size.
+    return output * (1 + RELATIVE_SIZE * precision * torch.sin(1e6 * output.detach()))
+
+
+def _off(layer: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """A layer whose output is :func:`perturbed`."""
+
+    @wraps(layer)
+    def perturbed_layer(*args: object, **options: object) -> Tensor:
+        output = layer(*args, **options)
+        return output if torch.jit.is_tracing() else perturbed(output)  # a tracer counts operations
+
+    return perturbed_layer
