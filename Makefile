@@ -7,8 +7,9 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadscope
 
-.PHONY: help setup labs test nbval lint format train record bench clean
+.PHONY: help setup labs test verify quick nbval unit unit-all unit-quick lint portable format train record bench clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,21 +26,45 @@ setup: $(READY) ## make .venv with the exact versions of constraints.txt
 labs: $(READY) ## execute every notebook on the embedded data and render reports/index.html
 	@status=0; $(BIN)/labkit run || status=$$?; $(BIN)/labkit report && exit $$status
 
-# Two processes with two threads each would fight for two cores: one thread each.
-test nbval: export OMP_NUM_THREADS = 1
+# Runs each part, also after one that failed; a line for each at the end, and failure if any failed.
+define run_parts
+	@status=0; summary=; for part in $(1); do \
+	  start=$$SECONDS; result=passed; \
+	  $(MAKE) --no-print-directory $$part || { result=FAILED; status=1; }; \
+	  summary+="$$(printf '%-12s %s in %d s' $$part $$result $$((SECONDS - start)))"$$'\n'; \
+	done; printf '%s' "$$summary"; exit $$status
+endef
 
-test: lint nbval ## lint, types, layers, unit tests, and nbval over every notebook
-	$(BIN)/python -m pytest -n 2 --dist loadscope
+# Two processes with two threads each would fight for two cores: one thread each.
+test verify quick nbval unit unit-all unit-quick: export OMP_NUM_THREADS = 1
+
+test: $(READY) ## all notebooks, lint, and the tests of each kind: at most 10 minutes
+	$(call run_parts,lint nbval unit)
+
+verify: $(READY) ## everything there is, every shipped checkpoint included
+	$(call run_parts,lint nbval unit-all)
+
+quick: $(READY) ## lint and the fast tests: at most 90 seconds
+	$(call run_parts,lint unit-quick)
 
 nbval: $(READY) ## re-execute the notebooks and compare with their recorded outputs
-	$(BIN)/python -m pytest --nbval --nbval-current-env -n 2 --dist loadscope labs
+	$(PYTEST) --nbval --nbval-current-env labs
+
+unit: $(READY) ## the tests, without those that only verify runs
+	$(PYTEST) -m "not slow"
+
+unit-all: $(READY)
+	$(PYTEST)
+
+unit-quick: $(READY)
+	$(PYTEST) -m "not slow and not heavy"
 
 lint: $(READY) ## ruff, mypy, import-linter, notebook limits
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
-	$(BIN)/labkit lint
+	@status=0; for check in "ruff check ." "ruff format --check ." mypy lint-imports "labkit lint"; do \
+	  echo "$$check"; $(BIN)/$$check || status=1; done; exit $$status
+
+portable: $(READY) ## run notebooks and replays as other processors would (before recording is accepted)
+	$(BIN)/labkit portable
 
 format: $(READY) ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix .

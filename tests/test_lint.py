@@ -45,7 +45,7 @@ def test_a_lab_within_every_limit_has_no_findings():
 @pytest.mark.parametrize(
     ("change", "finding"),
     [
-        (_append(*(markdown(f"m{i}", "Text.") for i in range(51))), "61 cells, at most 60"),
+        (_append(*(markdown(f"m{i}", "Text.") for i in range(52))), "61 cells, at most 60"),
         (_source("99-task", "word\n" * 81), "cell 99-task: 81 words of prose, at most 80"),
         (_source("99-task", "## Task\n\n" + "word " * 81), "cell 99-task: 81 words of prose, at most 80"),
         (_source("99-answer", "word " * 161), "cell 99-answer: 161 words of prose, at most 160"),
