@@ -26,9 +26,12 @@ VIEWS = [(360, "light"), (360, "dark"), (1400, "light"), (1400, "dark")]
 PATIENCE_MS = 120_000  # for a busy machine; a page takes about a second on an idle one
 PRINTABLE_PX = 658  # A4 less two margins of 18 mm, at 96 pixels an inch
 
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="needs chromium, chromium-browser or google-chrome on the path"
-)
+pytestmark = [
+    pytest.mark.heavy,
+    pytest.mark.skipif(
+        CHROMIUM is None, reason="needs chromium, chromium-browser or google-chrome on the path"
+    ),
+]
 
 SMALL_TEXT = """() => [...document.querySelectorAll('body *')].filter(e =>
   !e.closest('math, sup, sub') && e.checkVisibility() && parseFloat(getComputedStyle(e).fontSize) < 14 &&

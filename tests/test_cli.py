@@ -7,6 +7,8 @@ from small_labs import small_lab, write
 from labkit import cli, recipes
 from labkit.course import execution, report
 
+pytestmark = pytest.mark.heavy
+
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):

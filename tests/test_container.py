@@ -17,6 +17,8 @@ from labkit.coding.header import DTYPES, TensorSpec, read_header, write_header
 from labkit.coding.huffman import entropy_bits
 from labkit.coding.streams import CODERS, read_stream, write_stream
 
+pytestmark = pytest.mark.heavy
+
 MEMORY_LIMIT_BYTES = 64 << 20
 GOLDEN_HEADER = b'[["w","<f2",[2,2],2],["b","<f4",[2],null]]'
 GOLDEN_BODY = (
@@ -275,14 +277,14 @@ def test_damage_under_a_right_checksum_never_crashes_nor_runs_out_of_memory(kind
     original = encode_with(kind, SMALL)[:-4]
     refused = 0
     tracemalloc.start()
-    for _ in range(700):
+    for _ in range(300):
         try:
             decode(seal(damage(original, rng)))
         except FormatError:
             refused += 1
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert refused > 100
+    assert refused > 40
     assert peak < MEMORY_LIMIT_BYTES
 
 

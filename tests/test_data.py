@@ -20,6 +20,8 @@ from labkit.data.dataset import channel_statistics, hold_out
 from labkit.data.folder import load_folder
 from labkit.data.photodigits import GLYPH_COUNTS, PARTS, SIZES, build, checksum, glyphs_of, photo_columns
 
+pytestmark = pytest.mark.heavy
+
 SMALL_SIZES = {count: dict.fromkeys(PARTS, 100) for count in (10, 100)}
 
 

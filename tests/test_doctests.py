@@ -6,6 +6,8 @@ import pytest
 
 import labkit
 
+pytestmark = pytest.mark.heavy
+
 PACKAGE = Path(labkit.__file__).parent
 MODULES = [
     ".".join(["labkit", *path.relative_to(PACKAGE).with_suffix("").parts]).removesuffix(".__init__")

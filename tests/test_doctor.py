@@ -6,6 +6,8 @@ import pytest
 
 from labkit.course import doctor, handout
 
+pytestmark = pytest.mark.heavy
+
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):

@@ -11,6 +11,8 @@ from small_labs import cell_of, code, markdown, small_lab, write
 from labkit.course import execution, notebooks
 from labkit.course.execution import default_jobs, record, run_all
 
+pytestmark = pytest.mark.heavy
+
 FAILING = [
     code("98-first", "print('started')"),
     code("98-bad", "1 / 0"),

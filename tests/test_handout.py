@@ -8,6 +8,8 @@ from small_labs import cell_of, code, markdown, small_lab, write
 from labkit.course import handout, notebooks, proof
 from labkit.course.release import strip
 
+pytestmark = pytest.mark.heavy
+
 SECRET = "    return np.linalg.norm(x) + 2"
 
 

@@ -14,6 +14,8 @@ from labkit.course.bubblewrap import why_no_bubblewrap
 from labkit.course.grading import Options, grade
 from labkit.course.sandbox import Limits
 
+pytestmark = pytest.mark.heavy
+
 LIMITS = Limits(cpu_s=3, wall_s=12, memory_bytes=1_500_000_000, file_bytes=1_000_000, processes=20)
 CLOSED = pytest.mark.skipif(
     why_no_bubblewrap() is not None, reason=f"needs bubblewrap: {why_no_bubblewrap()}"

@@ -20,6 +20,8 @@ from labkit.course import notebooks
 from labkit.course.checks import CheckFailed
 from labkit.course.tolerance import DEFAULT, Tolerance, differences
 
+pytestmark = pytest.mark.heavy
+
 LABS = sorted((repro.home() / "labs").glob("[0-9][0-9]_*.ipynb"))
 WRONG_ANSWERS = Path(__file__).parent / "wrong_answers"
 SOLUTION = re.compile(r"^[ \t]*### BEGIN SOLUTION\n.*?^[ \t]*### END SOLUTION$", re.M | re.S)

@@ -12,6 +12,8 @@ import pytest
 
 from labkit.course.normal_form import normalise, to_bytes
 
+pytestmark = pytest.mark.heavy
+
 pytest.importorskip("nbgrader", reason="needs nbgrader: pip install -e '.[nbgrader]'")
 
 LABS = sorted((Path(__file__).parents[1] / "labs").glob("*.ipynb"))
@@ -87,7 +89,10 @@ def _is_graded(cell: nbformat.NotebookNode) -> bool:
     return bool(cell.metadata.get("nbgrader", {}).get("grade"))
 
 
-@pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.stem)
+@pytest.mark.parametrize(
+    "lab",
+    [pytest.param(lab, marks=() if lab is LABS[0] else pytest.mark.slow, id=lab.stem) for lab in LABS],
+)
 def test_solutions_validate(tmp_path: Path, lab: Path) -> None:
     copy = without_experiments(lab, tmp_path / lab.name)
     assert "Success! Your notebook passes all the tests." in nbgrader(tmp_path, "validate", copy.name)

@@ -15,6 +15,8 @@ from small_labs import cell_of, code, small_lab, write
 
 from labkit.course.execution import record
 
+pytestmark = pytest.mark.heavy
+
 GATE = [
     sys.executable,
     "-m",

@@ -12,6 +12,8 @@ from labkit.course.pack import STAMP, pack
 from labkit.course.release import strip
 from labkit.course.submission import read_submission
 
+pytestmark = pytest.mark.heavy
+
 ANSWER = "def double(x):\n    return x + x"
 
 

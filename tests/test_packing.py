@@ -20,6 +20,8 @@ from labkit.quantization.packing import MAX_SHARED_VALUES, pack_state, unpack_st
 from labkit.recipes import recorded
 from labkit.training import TrainConfig, checkpoints, evaluate, fit
 
+pytestmark = pytest.mark.heavy
+
 
 def same_bits(left, right):
     """Names, order, types, shapes and bits; NaN and −0.0 included."""
@@ -180,6 +182,7 @@ print(evaluate(model, dataset, dataset.test).top1)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "at_least"), [(10, 100), (100, 30)])
 def test_vgg16_in_one_file_loses_less_than_a_point_read_back_by_another_process(
     count, at_least, tmp_path, monkeypatch

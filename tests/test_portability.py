@@ -9,6 +9,8 @@ from labkit.course.execution import record
 from labkit.course.perturbation import perturb_arithmetic, perturbed
 from labkit.course.portability import AVX2, SETTINGS, Setting, comparison_table, measure
 
+pytestmark = pytest.mark.heavy
+
 WEIGHTED = """import torch
 from torch import nn
 

@@ -18,6 +18,8 @@ from labkit.course.report import TEMPLATES, render_all, write_results
 from labkit.plots import figure
 from labkit.tables import TABLE_MIME, table_bundle
 
+pytestmark = pytest.mark.heavy
+
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\nany bytes").decode()
 ALT = 'Accuracy "falls" for s > 60 %'
 INTRO = (

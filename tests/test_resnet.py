@@ -5,6 +5,8 @@ from torch.nn import functional
 from labkit.models import ResNet20, prunable_weights
 from labkit.models.resnet import from_akamaster, from_chenyaofo
 
+pytestmark = pytest.mark.heavy
+
 BN = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 BLOCKS = [f"layer{stage}.{block}" for stage in (1, 2, 3) for block in (0, 1, 2)]
 

@@ -12,6 +12,8 @@ from labkit.course import bubblewrap, sandbox
 from labkit.course.bubblewrap import why_no_bubblewrap
 from labkit.course.sandbox import Box, Limits, Overrun, choose
 
+pytestmark = pytest.mark.heavy
+
 CLOSED = pytest.mark.skipif(
     why_no_bubblewrap() is not None, reason=f"needs bubblewrap: {why_no_bubblewrap()}"
 )

@@ -17,6 +17,8 @@ from labkit.course.merge import merge
 from labkit.course.normal_form import to_bytes
 from labkit.course.release import strip
 
+pytestmark = pytest.mark.heavy
+
 ANSWER = 'def double(x):\n    """Twice ``x``."""\n    return x + x'
 
 

@@ -5,6 +5,8 @@ from torchvision.models import vgg as torchvision_vgg
 from labkit.models import VGG16, prunable_weights
 from labkit.models.vgg import VGG16_CHANNELS, vgg16_from_state
 
+pytestmark = pytest.mark.heavy
+
 NARROW = (2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14)
 
 
