@@ -73,7 +73,7 @@ def test_ids_stay_and_executed_cells_are_counted_from_one(executed):
     normal = normalise(executed)
     assert [cell.id for cell in normal.cells] == [cell.id for cell in executed.cells]
     counts = [cell.execution_count for cell in normal.cells if cell.cell_type == "code"]
-    assert counts == [1, 2, 3, None, 4]
+    assert counts == [1, 2, 3, None, 4, 5]
     assert cell_of(normal, "99-1-hidden").outputs == []
     assert cell_of(normal, "99-table").outputs[1].execution_count == 4
 
