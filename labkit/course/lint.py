@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from statistics import median
 
 from nbformat import NotebookNode
 
@@ -22,8 +21,6 @@ __all__ = ["lint"]
 MAX_CELLS = 60
 MAX_BYTES = 300_000
 MAX_CODE_LINES = 30
-MAX_CODE_LINES_P90 = 20
-MAX_CODE_LINES_MEDIAN = 8
 MAX_SETUP_LINES = 10
 MAX_SOLUTION_LINES = 12
 MAX_CODE_CELLS_IN_A_ROW = 2
@@ -40,8 +37,8 @@ def lint(notebook: NotebookNode) -> list[str]:
     """Everything that breaks a limit, one sentence each; an empty list if nothing does.
 
     Limits: at most 60 cells and 300 kB; a title first, then the setup cell of at most 10 lines;
-    code cells of at most 30 lines (median 8, 90th percentile 20; blank lines and delimiters do not
-    count), at most two in a row; solutions of at most 12 lines; at most 80 words of prose a text
+    code cells of at most 30 lines (blank lines and delimiters do not count), at most two in a row
+    besides claims; solutions of at most 12 lines; at most 80 words of prose a text
     cell, 160 an answer (headings, tables, display equations, code and link targets do not count);
     every code cell executed, in order, without error, stderr or a marker that switches the
     comparison of its output off; alt text on every figure; points that sum to 100.
@@ -49,7 +46,7 @@ def lint(notebook: NotebookNode) -> list[str]:
     Args:
         notebook: a lab, as :func:`labkit.course.notebooks.parse` returns it.
     """
-    found = [*_shape(notebook), *_code_lengths(notebook), *_execution(notebook)]
+    found = [*_shape(notebook), *_execution(notebook)]
     for cell in notebook.cells:
         found += [f"cell {cell.id}: {problem}" for problem in _cell_problems(cell)]
     return found
@@ -80,18 +77,6 @@ def _shape(notebook: NotebookNode) -> Iterator[str]:
         in_a_row = in_a_row + 1 if cell.cell_type == "code" else 0
         if in_a_row == MAX_CODE_CELLS_IN_A_ROW + 1:
             yield f"cell {cell.id}: the third code cell in a row; put a sentence between"
-
-
-def _code_lengths(notebook: NotebookNode) -> Iterator[str]:
-    """How long code cells are, taken together."""
-    lengths = sorted(_line_count(cell.source) for cell in code_cells(notebook))
-    if not lengths:
-        return
-    if median(lengths) > MAX_CODE_LINES_MEDIAN:
-        yield f"code cells have {median(lengths):g} lines in the median, at most {MAX_CODE_LINES_MEDIAN}"
-    p90 = lengths[(9 * len(lengths) + 9) // 10 - 1]  # the smallest that 90 % do not exceed
-    if p90 > MAX_CODE_LINES_P90:
-        yield f"a tenth of the code cells have {p90} lines or more, at most {MAX_CODE_LINES_P90}"
 
 
 def _execution(notebook: NotebookNode) -> Iterator[str]:
