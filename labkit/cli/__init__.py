@@ -6,6 +6,7 @@ Exit status: 0 done, 1 a notebook failed or breaks a limit, 2 wrong input, 130 i
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 
@@ -21,6 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit status.
     """
+    _never_fail_to_print()
     arguments = _parser().parse_args(argv)
     try:
         return int(arguments.verb(arguments))
@@ -29,6 +31,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+
+
+def _never_fail_to_print() -> None:
+    """Let what a stream cannot show appear as ``\\u2265``: files and pipes on Windows are not UTF-8."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -18,6 +18,7 @@ from nbval.kernel import RunningKernel
 from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 
 from labkit.course import notebooks
+from labkit.course.error_names import with_public_names
 from labkit.course.tolerance import DEFAULT, EXACT, Tolerance, differences, share_used
 
 __all__ = ["LabCell", "LabFile"]
@@ -192,7 +193,7 @@ class LabCell(IPyNbCell):  # type: ignore[misc]  # nbval has no types
             return f"{where}: {type(error).__name__}: {error}"
         parts = [f"{where}: {error}", f"Source:\n{error.source}"]
         if error.inner_traceback:
-            parts.insert(1, str(error.inner_traceback))
+            parts.insert(1, with_public_names(str(error.inner_traceback)))
         return "\n\n".join(parts)
 
     def reportinfo(self) -> tuple[Any, int, str]:

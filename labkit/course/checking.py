@@ -20,6 +20,7 @@ from jupyter_client.manager import KernelManager
 from nbformat import NotebookNode
 
 from labkit.course import notebooks
+from labkit.course.error_names import public_name
 from labkit.course.kernels import fresh_kernel
 from labkit.course.release import answer_prompt
 
@@ -167,7 +168,7 @@ def _problem(content: dict[str, Any]) -> str | None:
     """What is most telling of an error, as one line."""
     if content["status"] == "ok":
         return None
-    name, text = content.get("ename", content["status"]), content.get("evalue", "")
+    name, text = public_name(content.get("ename", content["status"])), content.get("evalue", "")
     if name == "NotImplementedError" and text.startswith("Exercise "):
         return NOT_ANSWERED
     found = FAILURE.search(text) if name == "CheckFailed" else None

@@ -42,6 +42,8 @@ CACHED = ("photodigits10.safetensors", "photodigits100.safetensors")
 CIFAR_HOST = ("www.cs.toronto.edu", 443)
 TIMEOUT_S = 2.0
 KERNEL_TIMEOUT_S = 60.0
+# The same on every system, with or without make.
+INSTALL = f"in the workbook's folder, run: {sys.executable} -m pip install -c constraints.txt -e ."
 POWERCAP = Path("/sys/class/powercap")
 
 
@@ -85,13 +87,10 @@ def _versions() -> Iterator[Finding]:
         and found.partition("+")[0] != pins[name].partition("+")[0]
     ]
     if missing:
-        remedy = "run `make setup`, or .venv/bin/python -m pip install -c constraints.txt -e ."
-        yield Finding("fail", f"packages missing: {', '.join(missing)}", remedy)
+        yield Finding("fail", f"packages missing: {', '.join(missing)}", INSTALL)
     elif other:
         shown = ", ".join(other[:4]) + (f" and {len(other) - 4} more" if len(other) > 4 else "")
-        yield Finding(
-            "warn", f"other versions: {shown}", "results may differ a little; `make setup` pins them"
-        )
+        yield Finding("warn", f"other versions: {shown}", f"results may differ a little; {INSTALL}")
     else:
         yield Finding("ok", f"packages as in constraints.txt ({len(pins)} pins)")
 
@@ -156,7 +155,7 @@ def _kernel() -> Iterator[Finding]:
                 "1 + 1", timeout=KERNEL_TIMEOUT_S, output_hook=lambda _: None
             )
     except (RuntimeError, OSError) as error:  # TimeoutError is one
-        yield Finding("fail", f"a kernel does not start or answer: {error}", "run `make setup` again")
+        yield Finding("fail", f"a kernel does not start or answer: {error}", INSTALL)
         return
     works = reply["content"]["status"] == "ok"
     yield Finding("ok" if works else "fail", f"a kernel starts and {'computes' if works else 'fails'}")
@@ -190,7 +189,7 @@ def _energy() -> Iterator[Finding]:
 
 def _bubblewrap() -> Iterator[Finding]:
     found = "bubblewrap is there" if shutil.which("bwrap") else "no bubblewrap"
-    yield Finding("ok", f"{found} (only graders need it, to shut submissions in)")
+    yield Finding("ok", f"{found} (needed only for grading, to sandbox submissions)")
 
 
 def _network() -> Iterator[Finding]:

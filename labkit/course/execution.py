@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import subprocess
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import nbformat
+import psutil
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
@@ -27,6 +27,7 @@ from tqdm import tqdm
 
 from labkit import repro
 from labkit.course import notebooks
+from labkit.course.error_names import public_name
 from labkit.course.lint import lint
 from labkit.course.normal_form import normalise, to_bytes
 
@@ -34,6 +35,8 @@ __all__ = ["Result", "default_jobs", "record", "run_all"]
 
 BYTES_PER_NOTEBOOK = 1_500_000_000  # a kernel with torch, a data set and a network in training
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+T = TypeVar("T")
 
 
 class Result(NamedTuple):
@@ -81,7 +84,7 @@ def record(path: Path) -> list[str]:
         RuntimeError: if a cell fails; names it, and nothing is written.
         OSError: if the file cannot be read or written.
     """
-    notebook, error = asyncio.run(_execute(notebooks.parse(path), path, threads=_cores()))
+    notebook, error = _run_loop(_execute(notebooks.parse(path), path, threads=_cores()))
     if error is not None:
         raise RuntimeError(f"{path.name} is unchanged: {error}")
     recorded = normalise(notebook)
@@ -111,13 +114,20 @@ def run_all(paths: Sequence[Path], *, jobs: int | None = None, out: Path) -> lis
         raise ValueError(f"jobs must be at least 1, got {jobs}.")
     if len({path.name for path in paths}) < len(paths):
         raise ValueError("two notebooks have the same file name; run them one after the other.")
-    return asyncio.run(_run_all(paths, jobs or default_jobs(len(paths)), out))
+    return _run_loop(_run_all(paths, jobs or default_jobs(len(paths)), out))
 
 
 def default_jobs(notebook_count: int) -> int:
     """How many notebooks to run at a time: at most one a core, and 1.5 GB of free memory each."""
     by_memory = _available_bytes() // BYTES_PER_NOTEBOOK
     return max(1, min(notebook_count, _cores(), by_memory))
+
+
+def _run_loop(work: Coroutine[object, object, T]) -> T:
+    """Run a coroutine to its end in a loop that the kernels' sockets work with."""
+    # subtle: the default loop of Windows cannot wait for sockets of ZeroMQ.
+    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+        return runner.run(work)
 
 
 async def _run_all(paths: Sequence[Path], jobs: int, out: Path) -> list[Result]:
@@ -177,7 +187,7 @@ async def _execute(notebook: NotebookNode, path: Path, threads: int) -> tuple[No
     try:
         await client.async_execute(env=environment, stderr=subprocess.DEVNULL)
     except CellExecutionError as error:
-        return copy, f"cell {client.current}: {error.ename}: {error.evalue}"
+        return copy, f"cell {client.current}: {public_name(error.ename)}: {error.evalue}"
     except DeadKernelError as error:
         # subtle: nbclient takes being cancelled, as by Ctrl-C, for the kernel's death.
         task = asyncio.current_task()
@@ -195,13 +205,5 @@ def _cores() -> int:
 
 
 def _available_bytes() -> int:
-    """Memory that can be used without swapping; half of all memory where the system does not tell."""
-    meminfo = Path("/proc/meminfo")
-    if meminfo.is_file():
-        found = re.search(r"^MemAvailable:\s+(\d+) kB", meminfo.read_text(encoding="ascii"), re.MULTILINE)
-        if found:
-            return int(found[1]) * 1024
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-    except (AttributeError, ValueError, OSError):
-        return BYTES_PER_NOTEBOOK
+    """Memory that can be used without swapping."""
+    return int(psutil.virtual_memory().available)

@@ -177,7 +177,12 @@ def _signatures(source: str) -> list[str]:
     """Name, arguments and return type of every function in ``source``; the text itself if it is no code."""
     try:
         tree = ast.parse(source)
-    except SyntaxError:
+    except (
+        SyntaxError,
+        ValueError,
+        RecursionError,
+        MemoryError,
+    ):  # as in scoring: Python's versions differ
         return [source]
     functions = [
         node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)

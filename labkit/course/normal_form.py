@@ -11,6 +11,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
+from labkit.course.error_names import public_name, with_public_names
 from labkit.course.notebooks import EXERCISE_ROLES, GRADED_ROLES, LABELS, labels
 
 __all__ = ["normalise", "to_bytes"]
@@ -99,7 +100,12 @@ def _normal_output(output: NotebookNode, count: int | None) -> dict[str, Any]:
     if kind == "stream":
         return {"output_type": kind, "name": output.name, "text": output.text}
     if kind == "error":
-        return {"output_type": kind, **{key: output[key] for key in ("ename", "evalue", "traceback")}}
+        return {
+            "output_type": kind,
+            "ename": public_name(output["ename"]),
+            "evalue": output["evalue"],
+            "traceback": [with_public_names(line) for line in output["traceback"]],
+        }
     found = output.get("metadata", {}).items()
     alts = {
         mime: {"alt": extra["alt"]} for mime, extra in found if isinstance(extra, dict) and "alt" in extra

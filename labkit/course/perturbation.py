@@ -53,6 +53,7 @@ def _off(layer: Callable[..., Tensor]) -> Callable[..., Tensor]:
     @wraps(layer)
     def perturbed_layer(*args: object, **options: object) -> Tensor:
         output = layer(*args, **options)
-        return output if torch.jit.is_tracing() else perturbed(output)  # a tracer counts operations
+        traced = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+        return output if traced else perturbed(output)  # a tracer counts operations
 
     return perturbed_layer

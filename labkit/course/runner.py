@@ -224,7 +224,9 @@ def _described(problem: BaseException) -> dict[str, str]:
         text = str(problem)[:MAX_MESSAGE]
     except BaseException:
         text = ""
-    kind = next((base for base in type(problem).__mro__ if base.__module__ == "builtins"), BaseException)
+    built_in = (base for base in type(problem).__mro__ if base.__module__ == "builtins")
+    # subtle: Python 3.13 raises _IncompleteInputError where earlier versions raise SyntaxError.
+    kind = next((base for base in built_in if not base.__name__.startswith("_")), BaseException)
     known = isinstance(problem, OutputLimit) or type(problem).__name__ == "CheckFailed"
     return {"kind": type(problem).__name__ if known else kind.__name__, "text": text}
 

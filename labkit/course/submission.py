@@ -27,6 +27,8 @@ MAX_TOTAL_BYTES = 200_000_000
 MAX_RATIO = 200  # of uncompressed to compressed size, past the first megabyte
 FREE_RATIO_BYTES = 1_000_000
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# Windows has no O_NOFOLLOW and O_NONBLOCK; without O_BINARY it would change line endings.
+READ_FLAGS = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
 CENTRAL_ENTRY = b"PK\x01\x02"  # begins every entry of a zip's directory
 # 01_slug.ipynb, and how browsers and file managers name a second copy of it.
 LAB_NAME = re.compile(r"(\d\d_\w+?)(?: ?\(\d+\)|[ _-]+[Cc]opy\d*(?: ?\(\d+\))?)?\.ipynb", re.ASCII)
@@ -216,7 +218,7 @@ def _content(file: _File, archive: zipfile.ZipFile | None) -> bytes:
             content = stream.read(MAX_NOTEBOOK_BYTES + 1)
     else:
         # subtle: it may have become a link or a pipe since it was listed.
-        descriptor = os.open(file.source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = os.open(file.source, READ_FLAGS)
         with open(descriptor, "rb") as stream:  # noqa: PTH123
             content = stream.read(MAX_NOTEBOOK_BYTES + 1)
     if len(content) > MAX_NOTEBOOK_BYTES:

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from labkit.course.error_names import public_name
+
 __all__ = ["CheckFailed", "Expect", "check"]
 
 SHOWN_ENTRIES = 24  # a message shows arrays up to this size whole
@@ -58,7 +60,7 @@ class Expect:
         except NotImplementedError:
             raise
         except Exception as error:
-            raise self._failure(given, "a value", f"{type(error).__name__}: {error}", hint) from error
+            raise self._failure(given, "a value", f"{public_name(error)}: {error}", hint) from error
 
     def close(
         self, got: Any, expected: Any, *, given: str, hint: str, atol: float = 1e-9, rtol: float = 1e-7

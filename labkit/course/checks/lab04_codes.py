@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import Any
 
 from labkit.course.checks.expect import Expect
+from labkit.course.error_names import public_name
 
 __all__ = ["canonical_codes", "code_lengths", "encode_decode"]
 
@@ -121,7 +122,7 @@ def encode_decode(expect: Expect, encode: Answer, decode: Answer) -> None:
         except ValueError:
             got = "ValueError"
         except Exception as error:
-            got = type(error).__name__
+            got = public_name(error)
         expect.true(got == "ValueError", given=given, expected="a ValueError", got=got, hint=MISFIT)
 
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from labkit.course.checks.expect import Expect
+from labkit.course.error_names import public_name
 
 __all__ = ["CASES"]
 
@@ -231,7 +232,7 @@ def _raises(expect: Expect, answer: Answer, inputs: tuple[Any, ...], *, given: s
     except NotImplementedError:
         raise
     except Exception as error:
-        got = type(error).__name__
+        got = public_name(error)
     expect.true(got == "ValueError", given=given, expected="ValueError", got=got, hint=hint)
 
 

@@ -1,0 +1,33 @@
+"""The name of an error as every version of Python knows it.
+
+Python 3.13 and newer raise a private subclass of SyntaxError, ``_IncompleteInputError``, for a notebook
+cell that ends too early. What labkit prints names the public class, so students find it in books, and
+a result does not depend on the version.
+"""
+
+from __future__ import annotations
+
+__all__ = ["public_name", "with_public_names"]
+
+PUBLIC = {"_IncompleteInputError": "SyntaxError"}
+
+
+def public_name(error: BaseException | str) -> str:
+    """The public name of an error's class, from the error or from the name a kernel reported.
+
+    >>> public_name("_IncompleteInputError"), public_name(KeyError("k"))
+    ('SyntaxError', 'KeyError')
+    """
+    name = error if isinstance(error, str) else type(error).__name__
+    return PUBLIC.get(name, name)
+
+
+def with_public_names(text: str) -> str:
+    """A text, such as a traceback, with public names in it.
+
+    >>> with_public_names("_IncompleteInputError: incomplete input (cell, line 1)")
+    'SyntaxError: incomplete input (cell, line 1)'
+    """
+    for private, public in PUBLIC.items():
+        text = text.replace(private, public)
+    return text
