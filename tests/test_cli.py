@@ -128,7 +128,7 @@ def test_lint_lists_every_finding_of_every_lab(home, capsys):
     assert cli.main(["lint"]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "01_first.ipynb: cell 99-setup: not executed; run `labkit record`"
-    assert sum(line.startswith("02_second.ipynb: ") for line in lines) == 5
+    assert sum(line.startswith("02_second.ipynb: ") for line in lines) == 6
     (home / "labs" / "01_first.ipynb").write_text("{", encoding="utf-8")
     assert cli.main(["lint"]) == 1
     assert capsys.readouterr().out.startswith("01_first.ipynb: not JSON")

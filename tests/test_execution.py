@@ -67,7 +67,7 @@ def test_one_failing_notebook_does_not_stop_the_others(ran):
 def test_what_ran_is_written_in_normal_form_with_its_seconds(ran):
     _, results, out = ran
     executed = notebooks.parse(out / "99_good.ipynb")
-    assert [cell.execution_count for cell in notebooks.code_cells(executed)] == [1, 2, 3, 4, 5]
+    assert [cell.execution_count for cell in notebooks.code_cells(executed)] == [1, 2, 3, 4, 5, 6]
     assert executed.metadata["labkit"]["seconds"] == pytest.approx(results[3].seconds, abs=0.1)
     assert sorted(path.name for path in out.iterdir()) == [
         "97_dying.ipynb",

@@ -27,6 +27,7 @@ GATE = [
     "error",
     "--nbval",
     "--nbval-current-env",
+    "--rootdir=.",  # not what a file in a folder above says
 ]
 # Cells of 99_xpass are expected to fail, but pass.
 CONFTEST = """
