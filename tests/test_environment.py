@@ -70,3 +70,13 @@ def test_every_range_has_a_lower_bound():
     groups = [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
     for line in [line for group in groups for line in group]:
         assert any(specifier.operator == ">=" for specifier in Requirement(line).specifier), line
+
+
+def test_the_workflow_runs_make_test_on_every_python_from_the_oldest_supported_one():
+    workflow = yaml.safe_load((ROOT / ".github/workflows/test.yml").read_text(encoding="utf-8"))
+    job = workflow["jobs"]["test"]
+    assert f">={job['strategy']['matrix']['python'][0]}" == PROJECT["requires-python"]
+    assert job["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13"]
+    assert job["strategy"]["matrix"]["os"] == ["ubuntu-latest", "macos-latest"]
+    commands = [step["run"] for step in job["steps"] if "run" in step and "if" not in step]
+    assert commands == ["make test PYTHON=python"]
