@@ -22,6 +22,10 @@ pypdf = pytest.importorskip("pypdf")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 LABS = Path(__file__).parents[1] / "labs"
 PAGES = ["index", *(path.stem for path in sorted(LABS.glob("*.ipynb")))]
+# The slowest tests visit three pages, one of each kind: the overview, a lab of tables, a lab of figures.
+SOME_PAGES = [
+    pytest.param(page, marks=() if page[:2] in ("in", "01", "07") else pytest.mark.slow) for page in PAGES
+]
 VIEWS = [(360, "light"), (360, "dark"), (1400, "light"), (1400, "dark")]
 PATIENCE_MS = 120_000  # for a busy machine; a page takes about a second on an idle one
 PRINTABLE_PX = 658  # A4 less two margins of 18 mm, at 96 pixels an inch
@@ -128,7 +132,7 @@ def test_every_figure_has_alt_text_and_a_table_of_its_data(visit: Visit, reports
     assert tab.eval_on_selector_all("main figure", bare) == 0
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", SOME_PAGES)
 def test_axe_finds_no_serious_violation(visit: Visit, reports: Path, name: str) -> None:
     tab = visit.open(reports / f"{name}.html")
     for width, scheme in ((360, "dark"), (1400, "light")):
@@ -194,7 +198,7 @@ def test_the_keyboard_reaches_the_content_first_and_scrolls_a_table(visit: Visit
     tab.wait_for_function("window.wide.scrollLeft > 0")
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", SOME_PAGES)
 def test_print_shows_all_of_every_table(visit: Visit, reports: Path, name: str) -> None:
     tab = visit.open(reports / f"{name}.html", PRINTABLE_PX, "dark", "print")
     assert tab.evaluate(CUT_IN_PRINT) == []

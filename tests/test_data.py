@@ -45,7 +45,7 @@ def small(monkeypatch, tmp_path):
 # photodigits: what is built
 
 
-@pytest.mark.parametrize("class_count", [10, 100])
+@pytest.mark.parametrize("class_count", [10, pytest.param(100, marks=pytest.mark.slow)])
 def test_a_second_build_gives_the_same_bytes_and_they_are_the_recorded_ones(built, class_count):
     first, second = checksum(built[class_count]), checksum(build(class_count))
     assert first == second == photodigits.SHA256[class_count]

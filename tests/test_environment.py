@@ -1,3 +1,6 @@
+import os
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -80,3 +83,26 @@ def test_the_workflow_runs_make_test_on_every_python_from_the_oldest_supported_o
     assert job["strategy"]["matrix"]["os"] == ["ubuntu-latest", "macos-latest"]
     commands = [step["run"] for step in job["steps"] if "run" in step and "if" not in step]
     assert commands == ["make test PYTHON=python"]
+
+
+def test_a_failing_part_of_make_test_does_not_stop_the_others_and_fails_the_whole(tmp_path):
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    programs = tmp_path / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    for name in ("ruff", "mypy", "lint-imports", "labkit"):
+        (programs / name).write_text("#!/bin/sh\n")
+    (programs / "python").write_text('#!/bin/sh\ncase "$*" in *--nbval*) exit 1;; esac\n')
+    for program in programs.iterdir():
+        program.chmod(0o755)
+    (tmp_path / ".venv" / ".ready").touch()
+    outside_make = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    made = subprocess.run(
+        ["make", "test"], cwd=tmp_path, env=outside_make, capture_output=True, text=True, check=False
+    )
+    assert [line.split()[:2] for line in made.stdout.splitlines()[-3:]] == [
+        ["lint", "passed"],
+        ["nbval", "FAILED"],
+        ["unit", "passed"],
+    ]
+    assert made.returncode != 0

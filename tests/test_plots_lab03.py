@@ -1,17 +1,7 @@
 import numpy as np
-import pytest
 import torch
 
 from labkit.plots import lab03
-from labkit.plots.figure import FIGURE_MIME
-
-
-@pytest.fixture
-def shown(monkeypatch):
-    """What was displayed: the figure's data and alt text, once a figure."""
-    outputs = []
-    monkeypatch.setattr("IPython.display.display", lambda bundle, **_: outputs.append(bundle[FIGURE_MIME]))
-    return outputs
 
 
 def test_a_histogram_counts_every_weight_and_names_the_grid_value_next_to_zero(shown):

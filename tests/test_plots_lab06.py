@@ -1,15 +1,4 @@
-import pytest
-
 from labkit.plots import lab06 as plots
-from labkit.plots.figure import FIGURE_MIME
-
-
-@pytest.fixture
-def shown(monkeypatch):
-    """What was displayed: the figure's data and alt text, once a figure."""
-    outputs = []
-    monkeypatch.setattr("IPython.display.display", lambda bundle, **_: outputs.append(bundle[FIGURE_MIME]))
-    return outputs
 
 
 def test_layer_shares_name_every_layer_and_quantity(shown):

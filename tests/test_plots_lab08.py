@@ -1,16 +1,5 @@
-import pytest
-
 from labkit.plots import lab08 as plots
-from labkit.plots.figure import FIGURE_MIME
 from labkit.training import EpochRecord
-
-
-@pytest.fixture
-def shown(monkeypatch):
-    """What was displayed: the figure's data and alt text, once a figure."""
-    outputs = []
-    monkeypatch.setattr("IPython.display.display", lambda bundle, **_: outputs.append(bundle[FIGURE_MIME]))
-    return outputs
 
 
 def records(sparsities, *, accuracy=30.0):

@@ -1,15 +1,4 @@
-import pytest
-
 from labkit.plots import lab09 as plots
-from labkit.plots.figure import FIGURE_MIME
-
-
-@pytest.fixture
-def shown(monkeypatch):
-    """What was displayed: the figure's data and alt text, once a figure."""
-    outputs = []
-    monkeypatch.setattr("IPython.display.display", lambda bundle, **_: outputs.append(bundle[FIGURE_MIME]))
-    return outputs
 
 
 def test_a_path_leaves_out_alpha_0_which_a_logarithmic_axis_cannot_show(shown):

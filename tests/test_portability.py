@@ -81,6 +81,7 @@ def test_the_table_lists_what_differs_and_says_how_much_of_its_tolerance():
     assert rest.startswith("2 others")
 
 
+@pytest.mark.slow
 def test_a_cell_that_depends_on_the_processor_is_found(tmp_path):
     lab = small_lab()
     lab.cells[-2].source, lab.cells[-2].metadata["labkit"] = (

@@ -1,0 +1,13 @@
+"""Fixtures that several test files use."""
+
+import pytest
+
+from labkit.plots.figure import FIGURE_MIME
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """A list that collects the data and the alt text of every figure that is displayed."""
+    figures = []
+    monkeypatch.setattr("IPython.display.display", lambda bundle, **_: figures.append(bundle[FIGURE_MIME]))
+    return figures
