@@ -17,10 +17,10 @@ Run: python benchmarks/training.py [--rounds N] [--steps N], on a machine that d
 from __future__ import annotations
 
 import argparse
-import itertools
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from unittest import mock
 
@@ -35,22 +35,28 @@ from labkit import repro
 from labkit.data import Dataset, load_dataset
 from labkit.models import ResNet20
 from labkit.tables import table_bundle
-from labkit.training import Callback, TrainConfig
-from labkit.training.loop import loss_prefix
+from labkit.training import Callback, TrainConfig, fit
 
 UNTIMED_STEPS = 2
 CONFIG = TrainConfig(batch_size=128, peak_lr=0.1)
 
 
-class StepClock(Callback):
-    """Notes the time after every step."""
+class EnoughSteps(Exception):
+    """Ends a training loop after the steps that are timed."""
 
-    def __init__(self) -> None:
+
+class StepClock(Callback):
+    """Notes the time after every step and ends the loop after ``steps`` of them."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
         self.times: list[float] = []
 
     def after_step(self, model: nn.Module) -> None:  # noqa: ARG002
-        """Called when the loss of the step has been read, so that nothing is still running."""
+        """Called when the loss of the step has been read, so nothing is still running."""
         self.times.append(time.perf_counter())
+        if len(self.times) == self.steps:
+            raise EnoughSteps
 
     def images_per_second(self) -> float:
         """Over the timed steps."""
@@ -70,7 +76,7 @@ class ImagesAsCifar10(CIFAR10):
 def plain_loop(dataset: Dataset, steps: int, *, workers: int) -> float:
     """Images a second of the loop that most tutorials write."""
     torch.manual_seed(0)
-    device, clock = repro.choose_device(), StepClock()
+    device, clock = repro.choose_device(), StepClock(steps)
     transform = transforms.Compose(
         [
             transforms.RandomCrop(32, padding=4),
@@ -84,23 +90,24 @@ def plain_loop(dataset: Dataset, steps: int, *, workers: int) -> float:
     optimizer = torch.optim.SGD(
         model.parameters(), CONFIG.peak_lr, CONFIG.momentum, weight_decay=CONFIG.weight_decay, nesterov=True
     )
-    for inputs, labels in itertools.islice(loader, steps):
-        loss = functional.cross_entropy(model(inputs.to(device)), labels.to(device))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        loss.item()
-        clock.after_step(model)
+    with suppress(EnoughSteps):
+        for inputs, labels in loader:
+            loss = functional.cross_entropy(model(inputs.to(device)), labels.to(device))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            loss.item()
+            clock.after_step(model)
     return clock.images_per_second()
 
 
 def labkit_loop(dataset: Dataset, steps: int, *, bf16: bool) -> float:
     """Images a second of the step of :func:`labkit.training.fit`."""
     torch.manual_seed(0)
-    clock, model = StepClock(), ResNet20(len(dataset.classes))
+    clock, model = StepClock(steps), ResNet20(len(dataset.classes))
     fast = bf16 and repro.has_fast_bf16(repro.choose_device())
-    with mock.patch.object(repro, "has_fast_bf16", return_value=fast):
-        loss_prefix(model, dataset, CONFIG, callback=clock, steps=steps)
+    with mock.patch.object(repro, "has_fast_bf16", return_value=fast), suppress(EnoughSteps):
+        fit(model, dataset, CONFIG, callback=clock, progress=False)
     return clock.images_per_second()
 
 
