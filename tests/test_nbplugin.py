@@ -223,6 +223,7 @@ def test_a_lab_passes_as_recorded_within_tolerance_and_whatever_its_html_says(ca
     assert _failures(cases, name) == {}
 
 
+@pytest.mark.slow
 def test_it_passes_a_second_time_spread_over_processes_with_the_same_points(folder, cases):
     again = _gate(
         folder, "99_good.ipynb", "99_near.ipynb", "-n", "2", "--dist", "loadscope", "--junitxml=again.xml"

@@ -26,7 +26,7 @@ class Evaluation(NamedTuple):
     top5: float
 
 
-def evaluate(model: nn.Module, dataset: Dataset, split: Split, *, batch_size: int = 50) -> Evaluation:
+def evaluate(model: nn.Module, dataset: Dataset, split: Split, *, batch_size: int = 100) -> Evaluation:
     """Evaluate ``model`` on ``split`` of ``dataset`` and leave it in the mode it was in.
 
     Args:
@@ -41,9 +41,7 @@ def evaluate(model: nn.Module, dataset: Dataset, split: Split, *, batch_size: in
         for images, labels in zip(
             split.images.split(batch_size), split.labels.split(batch_size), strict=True
         ):
-            inputs = normalize(images.to(device), dataset.mean, dataset.std)
-            # Channels last: 1.1 (VGG16) to 1.5 (ResNet-20) times as many images per second on one CPU core.
-            logits = model(inputs.contiguous(memory_format=torch.channels_last))
+            logits = model(normalize(images.to(device), dataset.mean, dataset.std))
             labels = labels.to(device)
             loss += functional.cross_entropy(logits, labels, reduction="sum").item()
             top1 += top_k_hits(logits, labels, k=1)
