@@ -25,10 +25,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from labkit.data import Dataset, load_dataset
+from labkit.environment import environment_stamp
 from labkit.models.vgg import VGG16, vgg16_from_state
 from labkit.profiling import count_macs
-from labkit.pruning.channels import slice_channels, training_images
-from labkit.pruning.moments import (
+from labkit.pruning.channel_reconstruction import (
     LassoPath,
     Moments,
     channel_gram,
@@ -37,10 +37,10 @@ from labkit.pruning.moments import (
     relative_error,
     streamed_moments,
 )
-from labkit.pruning.selection import SELECTIONS, bisect_channels, select_channels
-from labkit.repro import environment_stamp
+from labkit.pruning.channel_selection import SELECTIONS, bisect_channels, select_channels
+from labkit.pruning.channels import slice_channels, training_images
+from labkit.storage.checkpoints import read_weights
 from labkit.tables import table_bundle
-from labkit.training.checkpoints import read_weights
 
 
 class Layer(NamedTuple):

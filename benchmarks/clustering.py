@@ -21,8 +21,8 @@ import ckwrap
 import numpy as np
 from sklearn.cluster import KMeans
 
-from labkit.quantization.clustering import INITIALIZATIONS, initial_centroids, kmeans
-from labkit.repro import environment_stamp
+from labkit.environment import environment_stamp
+from labkit.quantization.kmeans import INITIALIZATIONS, initial_centroids, kmeans
 from labkit.tables import table_bundle
 
 CLUSTERS = 32

@@ -24,10 +24,10 @@ import constriction
 import numpy as np
 import zstandard
 
-from labkit.coding import bitstream, rans
+from labkit.coding import huffman_stream, rans
 from labkit.coding.huffman import entropy_bits
-from labkit.quantization.clustering import kmeans
-from labkit.repro import environment_stamp
+from labkit.environment import environment_stamp
+from labkit.quantization.kmeans import kmeans
 from labkit.tables import table_bundle
 
 LETTERS = 32
@@ -99,8 +99,8 @@ def coders(symbols: np.ndarray, counts: np.ndarray, zstd_level: int) -> dict[str
         ),
         f"zstd -{zstd_level}": Coder(lambda: zstd[0].compress(as_bytes), zstd[1].decompress, len),
         "labkit Huffman": Coder(
-            lambda: bitstream.encode(symbols, LETTERS),
-            lambda data: bitstream.decode(data, n, LETTERS),
+            lambda: huffman_stream.encode(symbols, LETTERS),
+            lambda data: huffman_stream.decode(data, n, LETTERS),
             len,
         ),
         "labkit rANS": Coder(
@@ -156,7 +156,9 @@ def judge(symbols: np.ndarray, entropy: float, runs: dict[str, Run]) -> None:
     least = (2.5, 1.8) if large else (1.0, 1.0)
     verdict(f"Huffman encodes at least {least[0]} times as fast as bitarray", encode, encode >= least[0])
     verdict(f"Huffman decodes at least {least[1]} times as fast as bitarray", decode, decode >= least[1])
-    lanes = 100 * (huffman.bits * symbols.size / 8 / len(bitstream.encode(symbols, LETTERS, lanes=1)) - 1)
+    lanes = 100 * (
+        huffman.bits * symbols.size / 8 / len(huffman_stream.encode(symbols, LETTERS, lanes=1)) - 1
+    )
     verdict("Huffman's lanes cost less than 1 % of the bits", lanes, lanes < 1)
     if large:
         ratio = ours.decode / rust.decode

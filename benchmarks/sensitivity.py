@@ -19,12 +19,12 @@ import torch
 from torch import nn
 
 from labkit.data import Dataset, Split, load_dataset
+from labkit.environment import environment_stamp
 from labkit.models import prunable_weights
 from labkit.pruning.allocation import SensitivityScan
 from labkit.pruning.magnitude import apply_masks, magnitude_mask
 from labkit.pruning.sensitivity import sensitivity_scan
 from labkit.recipes import fit_or_load
-from labkit.repro import environment_stamp
 from labkit.tables import table_bundle
 from labkit.training import evaluate
 

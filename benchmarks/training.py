@@ -31,8 +31,9 @@ from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import CIFAR10, VisionDataset
 
-from labkit import repro
+from labkit import settings
 from labkit.data import Dataset, load_dataset
+from labkit.environment import environment_stamp, has_fast_bf16
 from labkit.models import ResNet20
 from labkit.tables import table_bundle
 from labkit.training import Callback, TrainConfig, fit
@@ -141,7 +142,7 @@ def main() -> None:
         f"ResNet-20 training, {dataset.name}, {options.rounds} rounds of {options.steps - 2} timed steps"
     )
     print(table_bundle(title, columns, rows)["text/plain"])
-    print("; ".join(f"{name} {value}" for name, value in repro.environment_stamp().items()))
+    print("; ".join(f"{name} {value}" for name, value in environment_stamp().items()))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """labkit: the tested helpers behind the lab notebooks on making neural networks small.
 
-Layers, top to bottom (a module imports only from below): ``cli``; ``course``; ``recipes``,
-``plots``, ``tables``; ``pruning``, ``linear``; ``training``, ``models``; ``data``; ``repro``.
+The layers, and what may import what, stand in ``pyproject.toml`` (import-linter) and in the README's file map.
 Importing :mod:`labkit` itself loads nothing heavy.
 """
 

@@ -34,14 +34,14 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 def _grade(arguments: argparse.Namespace) -> int:
     """Grade, merge, write."""
-    from labkit.course import gradebook, lateness
-    from labkit.course.bubblewrap import why_no_bubblewrap
-    from labkit.course.feedback import write_pages
-    from labkit.course.grading import Options, grade
-    from labkit.course.jobs import students
-    from labkit.course.sandbox import UNPROTECTED
+    from labkit.course.grading import gradebook, late_penalty
+    from labkit.course.grading.class_run import Options, grade
+    from labkit.course.grading.feedback import write_pages
+    from labkit.course.grading.job import students
+    from labkit.course.grading.sandbox.box import UNPROTECTED
+    from labkit.course.grading.sandbox.bubblewrap import why_no_bubblewrap
 
-    rules = [lateness.late_rule(text) for text in arguments.late]
+    rules = [late_penalty.late_rule(text) for text in arguments.late]
     local_auto = arguments.sandbox == "auto" and arguments.scheduler is None
     warned = arguments.sandbox == "none" or (local_auto and why_no_bubblewrap() is not None)
     if warned:
@@ -53,8 +53,10 @@ def _grade(arguments: argparse.Namespace) -> int:
     results = grade(arguments.submissions, labs, options)
     if arguments.manual is not None:
         results = gradebook.with_manual(results, arguments.manual)
-    times = {name: lateness.handed_in(path) for name, path in students(arguments.submissions).items()}
-    results = lateness.with_lateness(results, rules, times)
+    times = {
+        name: late_penalty.submitted_at(path) for name, path in students(arguments.submissions).items()
+    }
+    results = late_penalty.with_lateness(results, rules, times)
     written = gradebook.write_tables(arguments.out, results, arguments.columns)
     # The results of an earlier run with another --lab are shown too: they are in the same tables.
     beside = [path for lab in labs for path in sorted(lab.parent.glob("*.ipynb"))]

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from labkit import repro
+from labkit import settings
 from labkit.cli.verbs import add_verb, chosen
 
 __all__ = ["add_verbs"]
@@ -25,22 +25,22 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 def _release(arguments: argparse.Namespace) -> int:
     """Write a release, or merge one into a student's folder."""
-    from labkit.course import handout, update
+    from labkit.course.release import folder, update
 
-    home = repro.home()
+    home = settings.home()
     if arguments.update is not None:
-        is_release = handout.read_manifest(home) is not None
+        is_release = folder.read_manifest(home) is not None
         if not is_release:
             _warn_if(arguments.quick)
         files = (
-            handout.released_files(home)
+            folder.released_files(home)
             if is_release
-            else handout.contents(home, chosen(arguments.labs), quick=arguments.quick)
+            else folder.contents(home, chosen(arguments.labs), quick=arguments.quick)
         )
         print("\n".join(update.update(arguments.update, files)))
         return 0
     out = arguments.out or home / "dist" / "student"
-    done = handout.hand_out(
+    done = folder.write_release(
         home,
         out,
         chosen(arguments.labs),

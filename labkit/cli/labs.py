@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from labkit import repro
+from labkit import settings
 from labkit.cli.verbs import add_verb, chosen, listing, tell
 
 __all__ = ["add_verbs"]
@@ -36,9 +36,9 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 def _run(arguments: argparse.Namespace) -> int:
     """Execute labs into ``reports/executed``."""
-    from labkit.course.execution import run_all
+    from labkit.course.notebook.execution import run_all
 
-    out = repro.home() / "reports" / "executed"
+    out = settings.home() / "reports" / "executed"
     results = run_all(chosen(arguments.labs), jobs=arguments.jobs, out=out)
     failed = [result.path.name for result in results if result.error is not None]
     if failed:
@@ -48,26 +48,26 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _record(arguments: argparse.Namespace) -> int:
     """Execute labs in place, then renew docs/results.md."""
-    from labkit.course.execution import record
-    from labkit.course.report import write_results
+    from labkit.course.notebook.execution import record
+    from labkit.course.reports.site import write_results
 
     if not arguments.labs and not arguments.all:
         raise ValueError(f"say which labs to record, or --all; there are {listing()}.")
     paths = chosen([] if arguments.all else arguments.labs)
     findings = [f"{path.name}: {finding}" for path in paths for finding in record(path)]
-    if any(path.parent.samefile(repro.home() / "labs") for path in paths):
-        write_results(repro.home() / "labs", repro.home() / "docs" / "results.md")
+    if any(path.parent.samefile(settings.home() / "labs") for path in paths):
+        write_results(settings.home() / "labs", settings.home() / "docs" / "results.md")
     return tell(findings, f"recorded {len(paths)} notebooks")
 
 
 def _report(arguments: argparse.Namespace) -> int:
     """Render what ``labkit run`` left."""
-    from labkit.course.report import render_all
+    from labkit.course.reports.site import render_all
 
-    executed = repro.home() / "reports" / "executed"
+    executed = settings.home() / "reports" / "executed"
     if not executed.is_dir():
         raise ValueError(f"there is nothing to render in {executed}; run `labkit run` first.")
-    pages = render_all(executed, arguments.out or repro.home() / "reports")
+    pages = render_all(executed, arguments.out or settings.home() / "reports")
     print(f"{len(pages)} pages, see {pages[-1]}")
     return 0
 
@@ -77,13 +77,13 @@ def _portable(arguments: argparse.Namespace) -> int:
     from labkit.course.portability import SETTINGS, comparison_table, measure
     from labkit.tables import table_bundle
 
-    settings = [s for s in SETTINGS if (arguments.only or "") in s.name]
-    if not settings:
+    chosen = [s for s in SETTINGS if (arguments.only or "") in s.name]
+    if not chosen:
         raise ValueError(
             f"no setting contains {arguments.only!r}; there are {'; '.join(s.name for s in SETTINGS)}."
         )
     labs = chosen(arguments.labs)
-    measured = {s.name: measure(s, labs, replays=not arguments.no_replays) for s in settings}
+    measured = {s.name: measure(s, labs, replays=not arguments.no_replays) for s in chosen}
     columns, rows, rest = comparison_table(measured)
     print(table_bundle("Share of its tolerance that each used", columns, rows)["text/plain"])
     print(rest)
@@ -93,8 +93,8 @@ def _portable(arguments: argparse.Namespace) -> int:
 
 def _lint(arguments: argparse.Namespace) -> int:
     """List what breaks a limit."""
-    from labkit.course.lint import lint
-    from labkit.course.notebooks import parse
+    from labkit.course.notebook.lint import lint
+    from labkit.course.notebook.structure import parse
 
     paths = chosen(arguments.labs)
     findings = []

@@ -54,7 +54,7 @@ def _train(arguments: argparse.Namespace) -> int:
 
 def _pack(arguments: argparse.Namespace) -> int:
     """From safetensors to a container."""
-    from labkit.quantization.files import pack_file
+    from labkit.storage.convert import pack_file
 
     before, after = pack_file(arguments.source, arguments.target, compact=arguments.compact)
     print(f"{arguments.target}: {after} bytes, {before / after:.2f} times smaller than {before}")
@@ -63,7 +63,7 @@ def _pack(arguments: argparse.Namespace) -> int:
 
 def _unpack(arguments: argparse.Namespace) -> int:
     """From a container to safetensors."""
-    from labkit.quantization.files import unpack_file
+    from labkit.storage.convert import unpack_file
 
     tensors = unpack_file(arguments.source, arguments.target)
     print(f"{arguments.target}: {tensors} tensors")

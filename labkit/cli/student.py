@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from labkit import repro
+from labkit import settings
 from labkit.cli.verbs import add_verb, chosen
 
 __all__ = ["add_verbs"]
@@ -26,7 +26,7 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 def _check(arguments: argparse.Namespace) -> int:
     """Print a table a lab."""
-    from labkit.course.checking import CELL_SECONDS, run_checks, table
+    from labkit.course.self_check import CELL_SECONDS, run_checks, table
 
     limit = CELL_SECONDS if arguments.limit is None else arguments.limit
     if not limit > 0:
@@ -38,9 +38,9 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _pack(arguments: argparse.Namespace) -> int:
     """Write the zip and say what it lacks."""
-    from labkit.course.pack import pack
+    from labkit.course.submission.pack import pack
 
-    home = repro.home()
+    home = settings.home()
     out = arguments.out or home / "submission.zip"
     report = pack(home, out, force=arguments.force)
     for kind, found in (("cannot be graded", report.faults), ("odd", report.oddities)):

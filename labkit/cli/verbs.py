@@ -9,7 +9,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from labkit import repro
+from labkit import settings
 
 __all__ = ["add_verb", "chosen", "listing", "tell"]
 
@@ -41,7 +41,7 @@ def chosen(names: Sequence[str]) -> list[Path]:
     labs = _labs()
     if not names:
         if not labs:
-            raise ValueError(f"there are no labs in {repro.home() / 'labs'}.")
+            raise ValueError(f"there are no labs in {settings.home() / 'labs'}.")
         return labs
     return list(dict.fromkeys(_find(name, labs) for name in names))
 
@@ -62,7 +62,7 @@ def _find(name: str, labs: Sequence[Path]) -> Path:
 
 def _labs() -> list[Path]:
     """The workbook's notebooks, in order."""
-    return sorted((repro.home() / "labs").glob("[0-9][0-9]_*.ipynb"))
+    return sorted((settings.home() / "labs").glob("[0-9][0-9]_*.ipynb"))
 
 
 def listing() -> str:

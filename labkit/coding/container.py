@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from labkit.coding.bits import FormatError, Reader, Symbols, index_dtype, varint
 from labkit.coding.header import DTYPES, TensorSpec, read_header, write_header
-from labkit.coding.streams import read_stream, write_stream
+from labkit.coding.symbol_stream import read_stream, write_stream
 
 __all__ = ["Clustered", "LedgerRow", "Record", "decode", "encode", "ledger"]
 

@@ -1,7 +1,7 @@
 """Canonical Huffman codes of limited length (Huffman 1952; Larmore and Hirschberg 1990).
 
 What a code is: counts → lengths → code words, each a function of its own. How a sequence becomes
-bytes with one, quickly, is :mod:`labkit.coding.bitstream`.
+bytes with one, quickly, is :mod:`labkit.coding.huffman_stream`.
 Leaves out: adaptive codes; symbols in context.
 """
 

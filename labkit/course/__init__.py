@@ -1,4 +1,4 @@
-"""Course tooling: notebooks as data, checks, the nbval plugin, recording, reports.
+"""What runs the course: a lab's journey from its source to the release, to grades and feedback.
 
-Starts without torch or matplotlib.
+Imports nothing of labkit but settings, files, the environment and tables; starts without torch or matplotlib.
 """

@@ -20,7 +20,7 @@ from queue import Empty, Queue
 from threading import Thread
 from typing import NamedTuple
 
-from labkit import repro
+from labkit import settings
 
 __all__ = ["Finding", "examine"]
 
@@ -78,7 +78,7 @@ def _versions() -> Iterator[Finding]:
         yield Finding("fail", f"Python {version}", "install Python 3.11 or newer and make .venv with it")
     else:
         yield Finding("ok", f"Python {version}")
-    pins = _pins(repro.home() / "constraints.txt")
+    pins = _pins(settings.home() / "constraints.txt")
     missing = [name for name in NEEDED if _installed(name) is None]
     other = [
         f"{name} {found} (recorded with {pins[name]})"
@@ -97,7 +97,7 @@ def _versions() -> Iterator[Finding]:
 
 def _data() -> Iterator[Finding]:
     """The data cache."""
-    folder = repro.data_dir()
+    folder = settings.data_dir()
     found = [name for name in CACHED if (folder / name).is_file()]
     cifar = (folder / "cifar-10-batches-py").is_dir()
     if not os.access(folder if folder.exists() else folder.parent, os.W_OK):
@@ -109,14 +109,14 @@ def _data() -> Iterator[Finding]:
 
 def _checkpoints() -> Iterator[Finding]:
     """Every checkpoint against its manifest."""
-    manifests = sorted(repro.checkpoint_dir().glob("*/manifest.json"))
+    manifests = sorted(settings.checkpoint_dir().glob("*/manifest.json"))
     if not manifests:
         yield Finding("warn", "no checkpoints: labs train for minutes each", "unpack checkpoints/ again")
     for manifest in manifests:
         try:
             entries = json.loads(manifest.read_text(encoding="utf-8"))
             wanted = {
-                repro.checkpoint_file(name, entry): entry["sha256"] for name, entry in entries.items()
+                settings.checkpoint_file(name, entry): entry["sha256"] for name, entry in entries.items()
             }
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             yield Finding("fail", f"{manifest} is damaged ({error})", "unpack checkpoints/ again")
@@ -130,14 +130,14 @@ def _checkpoints() -> Iterator[Finding]:
 
 
 def _disk() -> Iterator[Finding]:
-    free = shutil.disk_usage(repro.home()).free
+    free = shutil.disk_usage(settings.home()).free
     yield _amount(
         "disk free", free, MIN_DISK_BYTES, GOOD_DISK_BYTES, "free some space, for data and reports"
     )
 
 
 def _memory() -> Iterator[Finding]:
-    from labkit.course import execution
+    from labkit.course.notebook import execution
 
     remedy = "close other programs and kernels; a lab needs about 1.5 GB"
     yield _amount(
@@ -147,10 +147,10 @@ def _memory() -> Iterator[Finding]:
 
 def _kernel() -> Iterator[Finding]:
     """Start a kernel and let it add."""
-    from labkit.course.kernels import fresh_kernel
+    from labkit.course.notebook.kernels import fresh_kernel
 
     try:
-        with fresh_kernel(repro.home()) as (_, client):
+        with fresh_kernel(settings.home()) as (_, client):
             reply = client.execute_interactive(
                 "1 + 1", timeout=KERNEL_TIMEOUT_S, output_hook=lambda _: None
             )

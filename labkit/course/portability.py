@@ -1,7 +1,7 @@
 """Whether what is recorded also holds elsewhere: the gate and the replays under other arithmetic.
 
 One machine stands in for others: the instruction sets of an older processor, another number of
-threads, and outputs of layers that are a little off (:mod:`labkit.course.perturbation`).
+threads, and outputs of layers that are a little off (:mod:`labkit.course.nbval_plugin.perturbation`).
 Leaves out: other operating systems and Python versions (the CI matrix).
 """
 
@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from labkit import repro
+from labkit import settings
 
 __all__ = ["SETTINGS", "Setting", "Shares", "comparison_table", "measure"]
 
@@ -71,7 +71,7 @@ def measure(setting: Setting, labs: Sequence[Path], *, replays: bool = True) -> 
     if labs:
         shares |= _run(setting, [*GATE, *map(str, labs)])
     if replays:
-        shares |= _run(setting, [*REPLAYS, "tests/test_shipped.py"])
+        shares |= _run(setting, [*REPLAYS, "tests/recipes/test_shipped.py"])
     return shares
 
 
@@ -106,7 +106,7 @@ def _run(setting: Setting, arguments: Sequence[str]) -> Shares:
         started = time.monotonic()
         done = subprocess.run(
             command,
-            cwd=repro.home(),
+            cwd=settings.home(),
             env=_environment(setting),
             capture_output=True,
             text=True,

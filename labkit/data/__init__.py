@@ -16,9 +16,10 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from safetensors.numpy import save as to_bytes
 
-from labkit import repro
+from labkit import settings
 from labkit.data import photodigits
 from labkit.data.dataset import Dataset, Split, channel_statistics
+from labkit.files import write_atomically
 
 __all__ = ["Dataset", "Split", "load_dataset"]
 
@@ -37,15 +38,15 @@ def load_dataset(class_count: int) -> Dataset:
     if class_count not in (10, 100):
         raise ValueError(f"data sets here have 10 or 100 classes, not {class_count}.")
     if family == "photodigits":
-        return _load_photodigits(class_count, repro.data_dir())
+        return _load_photodigits(class_count, settings.data_dir())
     if family == "cifar":
         from labkit.data.cifar import load_cifar
 
-        return load_cifar(class_count, repro.data_dir())
+        return load_cifar(class_count, settings.data_dir())
     if family.startswith("folder:"):
         from labkit.data.folder import load_folder
 
-        return load_folder(repro.home() / Path(family.removeprefix("folder:")).expanduser())
+        return load_folder(settings.home() / Path(family.removeprefix("folder:")).expanduser())
     raise ValueError(
         f"LABKIT_DATASET={family!r} is not a data set; set it to photodigits, cifar or folder:PATH."
     )
@@ -70,7 +71,7 @@ def _load_photodigits(class_count: int, root: Path) -> Dataset:
             )
         # subtle: safetensors writes an array's memory as it lies, whatever its strides.
         arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-        repro.write_atomically(cache, to_bytes(arrays))
+        write_atomically(cache, to_bytes(arrays))
     parts = {
         part: Split(
             torch.from_numpy(arrays[f"{part}_images"]),

@@ -4,7 +4,6 @@
 Leaves out: accuracy, which the caller gives.
 """
 
-from labkit.profiling.comparison import energy_table, machine_table, network_table
 from labkit.profiling.energy import measure_energy
 from labkit.profiling.latency import (
     Latency,
@@ -15,8 +14,9 @@ from labkit.profiling.latency import (
 )
 from labkit.profiling.macs import closed_form_macs, count_macs, traced_macs
 from labkit.profiling.memory import Memory, allocation_curve, measure_memory
-from labkit.profiling.row import Profile, Timing, profile, profile_networks
+from labkit.profiling.profile import Profile, Timing, profile, profile_networks
 from labkit.profiling.size import count_parameters, serialized_bytes
+from labkit.profiling.tables import energy_table, machine_table, network_table
 
 __all__ = [
     "Latency",

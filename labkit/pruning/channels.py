@@ -19,8 +19,8 @@ from torch.nn import functional
 from labkit.data import Dataset
 from labkit.data.augment import normalize
 from labkit.models import VGG16, evaluation_mode
-from labkit.pruning.moments import Moments, least_squares, streamed_moments
-from labkit.pruning.selection import Selection, select_channels
+from labkit.pruning.channel_reconstruction import Moments, least_squares, streamed_moments
+from labkit.pruning.channel_selection import Selection, select_channels
 
 __all__ = [
     "layer_moments",

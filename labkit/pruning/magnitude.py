@@ -25,7 +25,7 @@ __all__ = [
     "magnitude_mask",
     "nonzero_masks",
     "removal_order",
-    "require_share",
+    "require_sparsity",
     "sparsity_by_layer",
     "total_sparsity",
 ]
@@ -51,7 +51,7 @@ def magnitude_mask(weight: Tensor, sparsity: float) -> Tensor:
     >>> magnitude_mask(torch.tensor([0.1, -3.0, 0.1, 2.0]), 0.25)
     tensor([False,  True,  True,  True])
     """
-    require_share(sparsity)
+    require_sparsity(sparsity)
     mask = torch.ones(weight.numel(), dtype=torch.bool, device=weight.device)
     order = removal_order(weight)
     mask[order[: round(sparsity * weight.numel())]] = False
@@ -155,7 +155,7 @@ def sparsity_by_layer(model: nn.Module) -> dict[str, float]:
     }
 
 
-def require_share(sparsity: float) -> None:
+def require_sparsity(sparsity: float) -> None:
     """Refuse with a ValueError what is not in [0, 1]."""
     if not 0 <= sparsity <= 1:  # also refuses NaN
         raise ValueError(f"sparsity is a share in [0, 1], got {sparsity}; 80 % is 0.8.")

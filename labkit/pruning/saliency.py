@@ -19,7 +19,7 @@ from torch.nn import functional
 from labkit.data import Dataset
 from labkit.data.augment import normalize
 from labkit.models import prunable_weights
-from labkit.pruning.magnitude import Masks, nonzero_masks, require_share
+from labkit.pruning.magnitude import Masks, nonzero_masks, require_sparsity
 
 __all__ = [
     "Batches",
@@ -28,7 +28,7 @@ __all__ = [
     "grasp_scores",
     "hessian_gradient_product",
     "random_masks",
-    "rule_masks",
+    "masks_by_rule",
     "saliency_masks",
     "snip_scores",
 ]
@@ -154,7 +154,7 @@ def saliency_masks(importance: Mapping[str, Tensor], sparsity: float, kept: Mapp
     >>> saliency_masks({"w": torch.tensor([0.1, 3.0, 9.0, 2.0])}, 0.5, kept)
     {'w': tensor([False,  True, False,  True])}
     """
-    require_share(sparsity)
+    require_sparsity(sparsity)
     if list(importance) != list(kept):
         raise ValueError(f"importance of {', '.join(importance)}, but masks of {', '.join(kept)}.")
     flat = torch.cat([value.detach().flatten() for value in importance.values()])
@@ -170,7 +170,7 @@ def saliency_masks(importance: Mapping[str, Tensor], sparsity: float, kept: Mapp
     }
 
 
-def rule_masks(
+def masks_by_rule(
     model: nn.Module, sparsity: float, rule: Rule, batches: Batches, *, spared: Collection[str] = ()
 ) -> Masks:
     """The masks that a rule gives over the whole network; weights that are 0 already stay removed.

@@ -11,19 +11,20 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from labkit import repro
 from labkit.data import Dataset, load_dataset
+from labkit.environment import seed_everything
 from labkit.models import VGG16, ResNet20
 from labkit.models.vgg import VGG16_CHANNELS, vgg16_from_state
+from labkit.pruning.callbacks import PruningCallback, StagedPruning
 from labkit.pruning.channels import prune_channels
 from labkit.pruning.magnitude import Masks, deviation_masks, global_masks, layer_masks
-from labkit.pruning.saliency import calibration_batches, rule_masks
-from labkit.pruning.schedules import MaskKeeper, StagedPruning
+from labkit.pruning.saliency import calibration_batches, masks_by_rule
 from labkit.pruning.sensitivity import sensitivity_masks
-from labkit.quantization.modules import quantize_residual_blocks
-from labkit.quantization.trained import CodebookKeeper, cluster_layers
+from labkit.quantization.layers import quantize_residual_blocks
+from labkit.quantization.trained_codebook import CodebookCallback, cluster_layers
 from labkit.recipes.parts import Recipe
-from labkit.training import Callback, checkpoints
+from labkit.storage import checkpoints
+from labkit.training import Callback
 from labkit.training.distillation import Distiller
 
 __all__ = ["needs", "restored", "rounded", "starting_model", "training_callback"]
@@ -49,7 +50,7 @@ def restored(recipe: Recipe, dataset: Dataset) -> nn.Module:
 
 def starting_model(recipe: Recipe, dataset: Dataset) -> nn.Module:
     """The model before its first step: random by the recipe's seed, or the start's weights."""
-    repro.seed_everything(recipe.config.seed)
+    seed_everything(recipe.config.seed)
     if recipe.start is not None:
         model = _with_weights(recipe.network, recipe.start, dataset)
     else:
@@ -69,15 +70,15 @@ def starting_model(recipe: Recipe, dataset: Dataset) -> nn.Module:
 
 def training_callback(recipe: Recipe, dataset: Dataset) -> Callback:
     """What acts on the model while it trains."""
-    callback = Callback() if recipe.sharing is None else CodebookKeeper()
+    callback = Callback() if recipe.sharing is None else CodebookCallback()
     if recipe.pruning is not None:
         rule = _rule(recipe.pruning.rule, dataset)
         amounts = enumerate(recipe.pruning.amounts)
-        callback = MaskKeeper({epoch: partial(_prune, rule, amount) for epoch, amount in amounts})
+        callback = PruningCallback({epoch: partial(_prune, rule, amount) for epoch, amount in amounts})
     elif recipe.saliency is not None:
         batches = calibration_batches(dataset, seed=recipe.config.seed)
         spared = [f"{layer}.weight" for layer in recipe.saliency.spared]
-        rule = partial(rule_masks, rule=recipe.saliency.rule, batches=batches, spared=spared)
+        rule = partial(masks_by_rule, rule=recipe.saliency.rule, batches=batches, spared=spared)
         callback = StagedPruning(rule, recipe.saliency.sparsities, recipe.saliency.accuracies)
     if recipe.distillation is None:
         return callback

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from labkit.pruning.callbacks import linear_ramp
 from labkit.pruning.saliency import Rule
-from labkit.pruning.schedules import linear_ramp
 from labkit.recipes.parts import (
     Channels,
     Distillation,

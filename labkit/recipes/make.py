@@ -13,15 +13,17 @@ from dataclasses import asdict
 
 from torch import nn
 
-from labkit import repro
+from labkit import settings
 from labkit.data import Dataset, load_dataset
+from labkit.environment import environment_stamp
 from labkit.models import total_sparsity
-from labkit.quantization.codebook import unshare_layers
+from labkit.quantization.weight_sharing import unshare_layers
 from labkit.recipes.build import needs, restored, rounded, starting_model, training_callback
 from labkit.recipes.catalog import RECIPES
 from labkit.recipes.parts import Recipe
-from labkit.training import checkpoints, evaluate, fit
-from labkit.training.checkpoints import CheckpointError, Entry, FileFormat
+from labkit.storage import checkpoints
+from labkit.storage.checkpoints import CheckpointError, Entry, FileFormat
+from labkit.training import evaluate, fit
 from labkit.training.loop import loss_prefix
 
 __all__ = ["fit_or_load", "recorded", "replay", "train", "verify_prefix"]
@@ -45,13 +47,13 @@ def fit_or_load(name: str, dataset: Dataset) -> nn.Module:
         ValueError: if there is no such recipe.
         CheckpointError: if the stored file is damaged, or, in smoke mode, absent or not reproduced.
     """
-    recipe, mode = _recipe(name, dataset), repro.mode()
+    recipe, mode = _recipe(name, dataset), settings.mode()
     is_current = _is_current(recipe, dataset)
     if mode == "smoke":
         verify_prefix(recipe, dataset)
     elif mode == "full" or not is_current:
         _make(recipe, dataset)
-    return restored(recipe, dataset).to(repro.choose_device()).eval()
+    return restored(recipe, dataset).to(settings.choose_device()).eval()
 
 
 def recorded(name: str, dataset: Dataset) -> Entry:
@@ -72,7 +74,7 @@ def train(names: Sequence[str], class_counts: Sequence[int] = (10, 100)) -> None
     sets = {count: load_dataset(count) for count in class_counts}
     wanted = [(_recipe(name, dataset), count) for count, dataset in sets.items() for name in names]
     for recipe, count in wanted:
-        outdated = repro.mode() == "full" or not _is_whole(recipe, sets[count])
+        outdated = settings.mode() == "full" or not _is_whole(recipe, sets[count])
         if count in recipe.class_counts and outdated:
             _make(recipe, sets[count])
 
@@ -182,7 +184,7 @@ def _make(recipe: Recipe, dataset: Dataset) -> None:
         "test_top5": test.top5,
         "loss_prefix": prefix,
         "seconds": sum(record.seconds for record in epochs),
-        "environment": repro.environment_stamp(),
+        "environment": environment_stamp(),
         "epochs": epochs,
     }
     checkpoints.write_checkpoint(dataset.name, recipe.name, state, facts, _file_format(recipe, plain))

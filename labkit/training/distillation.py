@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from labkit import repro
+from labkit import settings
 from labkit.training.loop import Callback, mixed_precision
 
 __all__ = ["Distiller", "distillation_loss"]
@@ -57,7 +57,7 @@ class Distiller(Callback):
             raise ValueError(
                 f"weight must be in [0, 1] and temperature positive, got {weight}, {temperature}."
             )
-        self.teacher = teacher.to(repro.choose_device()).to(memory_format=torch.channels_last).eval()
+        self.teacher = teacher.to(settings.choose_device()).to(memory_format=torch.channels_last).eval()
         self.weight, self.temperature, self.inner = weight, temperature, inner
 
     def before_epoch(self, model: nn.Module, epoch: int) -> None:

@@ -19,9 +19,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from labkit import repro
+from labkit import settings
 from labkit.data import Dataset
 from labkit.data.augment import normalize, random_crop, random_flip
+from labkit.environment import has_fast_bf16
+from labkit.files import write_atomically
 from labkit.models import total_sparsity
 from labkit.training.evaluate import evaluate
 
@@ -87,7 +89,7 @@ class Callback:
 
 def mixed_precision(inputs: Tensor) -> torch.autocast:
     """bf16 for float32 inputs where the hardware has it; any other type is computed as it is."""
-    enabled = inputs.dtype == torch.float32 and repro.has_fast_bf16(inputs.device)
+    enabled = inputs.dtype == torch.float32 and has_fast_bf16(inputs.device)
     return torch.autocast(inputs.device.type, torch.bfloat16, enabled=enabled)
 
 
@@ -175,7 +177,7 @@ def loss_prefix(
         images: how many of each batch, at least 2; all if there are fewer.
     """
     callback = callback or Callback()
-    callback.before_epoch(model.to(repro.choose_device()), 0)
+    callback.before_epoch(model.to(settings.choose_device()), 0)
     optimizer = _prepare(model.double(), config)
     epoch = _run_epoch(model, dataset, config, optimizer, callback, 0, images=images)
     return list(islice(epoch, steps))
@@ -183,7 +185,7 @@ def loss_prefix(
 
 def _prepare(model: nn.Module, config: TrainConfig) -> torch.optim.SGD:
     """Move the model to its device and layout; its optimizer."""
-    model.to(repro.choose_device()).to(memory_format=torch.channels_last)
+    model.to(settings.choose_device()).to(memory_format=torch.channels_last)
     return torch.optim.SGD(
         model.parameters(),
         lr=config.peak_lr,
@@ -247,7 +249,7 @@ def _save(path: Path, model: nn.Module, optimizer: torch.optim.SGD, records: lis
     buffer = io.BytesIO()
     rows = [asdict(record) for record in records]
     torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "records": rows}, buffer)
-    repro.write_atomically(path, buffer.getvalue())
+    write_atomically(path, buffer.getvalue())
 
 
 def _restore(path: Path, model: nn.Module, optimizer: torch.optim.SGD) -> list[EpochRecord]:

@@ -1,0 +1,177 @@
+"""Visible checks of lab 01, sparse linear models: each knows the mathematics, none the answer.
+
+Oracles: finite differences for the gradient, exhaustive search for the projection, and the
+definition of a proximal operator (no nearby point has a lower objective) for the thresholds.
+Leaves out: hidden checks, which are cells of the notebook.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from labkit.checks.expect import Expect
+
+__all__ = ["CASES"]
+
+Answer = Callable[..., Any]
+X = np.array([[-2.0, 2, 1, -1, -1], [-2, 1, -2, 0, 1], [1, 0, -2, 2, -1]])
+Y = np.array([5.0, 1, 1])
+STATEMENTS = (
+    "least_norm",
+    "subgradient_exact_zeros",
+    "proximal_exact_zeros",
+    "lasso_gradient_vanishes",
+    "projection_locks_support",
+    "trimmed_depends_on_strength",
+)
+
+
+def _differences(w: np.ndarray, features: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """The gradient of the sum of squares by central differences (exact for a quadratic)."""
+
+    def loss(point: np.ndarray) -> float:
+        return float(np.sum((features @ point - targets) ** 2))
+
+    unit = np.eye(w.size)
+    return np.array([(loss(w + axis) - loss(w - axis)) / 2 for axis in unit])
+
+
+def _gradient_and_step(expect: Expect, loss_gradient: Answer, gradient_step: Answer) -> None:
+    """01.1: the gradient against finite differences, the step against its definition."""
+    factor = "L is a sum of squares, with no ½ and no mean, and its gradient points to where L grows: "
+    factor += "compare with (L(w+h) − L(w−h)) / 2h."
+    tall = np.array([[1.0, 2], [0, -1], [3, 1], [2, 2]])
+    for name, w, features, targets in (
+        ("w = 0, the lab's X and y", np.zeros(5), X, Y),
+        ("w = (1, −2, 0, 0.5, 3), the lab's X and y", np.array([1, -2, 0, 0.5, 3]), X, Y),
+        ("four samples and two features", np.array([1.0, -1]), tall, np.array([1.0, 0, 2, -1])),
+        ("w = (0, 2, 0, 0, −1), where Xw = y", np.array([0.0, 2, 0, 0, -1]), X, Y),
+    ):
+        got = expect.call(loss_gradient, w, features, targets, given=name, hint=factor)
+        expect.close(got, _differences(w, features, targets), given=f"the gradient at {name}", hint=factor)
+    w = np.array([1.0, -2, 0, 0.5, 3])
+    given = "a step of 0.02 from w = (1, −2, 0, 0.5, 3)"
+    downhill = "The step goes against the gradient, and its length is the step size times the gradient."
+    wanted = w - 0.02 * _differences(w, X, Y)
+    got = expect.call(gradient_step, w, X, Y, 0.02, given=given, hint=downhill)
+    expect.close(got, wanted, given=given, hint=downhill)
+    untouched = "The run keeps every w it visits: return a new array instead of changing the one given."
+    expect.equal(w, [1, -2, 0, 0.5, 3], given=f"w itself after {given}", hint=untouched)
+
+
+def _nearest_sparse(w: np.ndarray, k: int) -> np.ndarray:
+    """The nearest vector on any support of size k, found by trying all, lowest indices first."""
+    candidates = []
+    for support in combinations(range(w.size), k):
+        candidate = np.zeros_like(w)
+        candidate[list(support)] = w[list(support)]
+        candidates.append(candidate)
+    return min(candidates, key=lambda candidate: round(float(np.sum((candidate - w) ** 2)), 12))
+
+
+def _projection(expect: Expect, project: Answer) -> None:
+    """01.2: against all supports; ties, k = 0, k = d, input left alone."""
+    size = "Keep the k entries of largest magnitude as they are; a large negative weight is large."
+    ties = "Exactly k entries stay: of equal magnitudes the one with the lowest index."
+    for w, k, hint in (
+        ([0.3, -2.0, 1.5, 0.1, -0.7], 2, size),
+        ([-0.2, -5.0, 1.0, 4.0, 0.6], 3, size),
+        ([1.0, -1.0, 1.0, 1.0], 2, ties),
+        ([2.0, 0.5, -0.5, 0.5, -2.0], 3, ties),
+        ([-11.0, 11.0, 1.0, -3.0, -5.0], 1, ties),
+        ([0.3, -2.0, 1.5], 0, "k = 0 keeps nothing: the answer is a vector of zeros."),
+        ([0.3, -2.0, 1.5], 3, "k = d keeps everything: the answer equals w."),
+        ([0.0, 0.0, 0.0], 1, "Of three zeros any one may stay; the answer is zero."),
+    ):
+        array, given = np.array(w), f"w = {w}, k = {k}"
+        got = expect.call(project, array, k, given=given, hint=hint)
+        expect.close(got, _nearest_sparse(np.array(w), k), given=given, hint=hint)
+        expect.equal(
+            array, w, given=f"w itself after the call with k = {k}", hint="Do not change the input."
+        )
+
+
+def _subgradient(expect: Expect, l1_subgradient: Answer) -> None:
+    """01.3: slope ±1 whatever the size, exactly 0 at 0."""
+    slope = "Away from 0 the slope of |w| is −1 or +1, however large or small w is."
+    zero = "At 0 every slope in [−1, 1] is allowed; this lab takes 0 (and 0 / 0 is not a number)."
+    for w, wanted, hint in (
+        ([3.0, -0.5, 2.0], [1, -1, 1], slope),
+        ([1e-12, -1e-12, 1e6], [1, -1, 1], slope),
+        ([0.0, 1.0, -1.0], [0, 1, -1], zero),
+        ([0.0, -0.0], [0, 0], zero),
+    ):
+        array = np.array(w)
+        got = expect.call(l1_subgradient, array, given=f"w = {w}", hint=hint)
+        expect.equal(got, wanted, given=f"w = {w}", hint=hint)
+        expect.equal(array, w, given="w itself after the call", hint="Do not change the input.")
+
+
+def _proximal_point(value: float, threshold: float) -> float:
+    """The minimiser of ½(v − value)² + threshold·|v|: the best of its three stationary points."""
+    points = [0.0, value - threshold, value + threshold]
+    return min(points, key=lambda v: 0.5 * (v - value) ** 2 + threshold * abs(v))
+
+
+def _soft(expect: Expect, soft_threshold: Answer) -> None:
+    """01.4: against the definition of the proximal operator, entry by entry."""
+    shrink = "The minimiser of ½(v − w)² + t|v|: every entry moves towards 0 by t, and stops at 0."
+    stop = "An entry with |w| ≤ t becomes exactly 0: it must not pass through to the other sign."
+    for w, t, hint in (
+        ([3.0, 1.5, 0.75], 0.5, shrink),
+        ([-3.0, -1.5, 2.0], 0.5, "Negative entries move towards 0 too, so upwards."),
+        ([0.3, -0.2, 0.01], 0.5, stop),
+        ([0.5, -0.5, 2.0], 0.5, stop),
+        ([1.0, -2.0, 0.0], 0.0, "A threshold of 0 changes nothing."),
+        ([0.0, 0.0], 1.0, stop),
+    ):
+        array, given = np.array(w), f"w = {w}, threshold = {t}"
+        got = expect.call(soft_threshold, array, t, given=given, hint=hint)
+        wanted = np.array([_proximal_point(value, t) for value in w])
+        expect.close(got, wanted, given=given, hint=hint)
+        exact = bool(np.all(np.asarray(got)[wanted == 0] == 0))
+        expect.true(exact, given=given, expected="zeros that are exactly 0", got=got, hint=stop)
+        expect.equal(array, w, given="w itself after the call", hint="Do not change the input.")
+
+
+def _trimmed(expect: Expect, trimmed: Answer) -> None:
+    """01.5: the best choice of which entries to spare, found by trying all."""
+    which = (
+        "Only the smallest magnitudes shrink, by the threshold and not past 0; the others are unchanged."
+    )
+    ties = "Exactly `smallest` entries shrink; of equal magnitudes the lowest index is spared, as in 01.2."
+    for w, t, smallest, hint in (
+        ([0.3, -2.0, 1.5, 0.1, -0.7], 0.2, 3, which),
+        ([-4.0, 3.0, -1.0, 2.0, 0.05], 0.5, 3, which),
+        ([1.0, -1.0, 1.0, 1.0], 0.25, 2, ties),
+        ([0.5, 2.0, -0.5, 0.5], 0.25, 2, ties),
+        ([3.0, -1.0, 0.4], 0.5, 0, "smallest = 0: nothing shrinks."),
+        ([3.0, -1.0, 0.4], 0.5, 3, "smallest = d: this is plain soft-thresholding."),
+    ):
+        array, given = np.array(w), f"w = {w}, threshold = {t}, smallest = {smallest}"
+        got = expect.call(trimmed, array, t, smallest, given=given, hint=hint)
+        spared = _nearest_sparse(np.array(w), len(w) - smallest) != 0
+        wanted = [
+            value if keep else _proximal_point(value, t) for value, keep in zip(w, spared, strict=True)
+        ]
+        expect.close(got, wanted, given=given, hint=hint)
+        expect.equal(array, w, given="w itself after the call", hint="Do not change the input.")
+
+
+def _concepts(expect: Expect, concept_answers: Answer) -> None:
+    """01.6: the form only; whether the answers are right is graded later."""
+    expect.verdicts(concept_answers, STATEMENTS)
+
+
+CASES: dict[str, Callable[..., None]] = {
+    "01.1": _gradient_and_step,
+    "01.2": _projection,
+    "01.3": _subgradient,
+    "01.4": _soft,
+    "01.5": _trimmed,
+    "01.6": _concepts,
+}

@@ -1,0 +1,245 @@
+"""Visible checks of lab 05: a ratio by formula, the bound, the ledger, folding, and one's own recipe.
+
+Oracles: entropies symbol by symbol in plain Python, PyTorch's batch normalization, and properties
+that any recipe must have. Leaves out: hidden checks, which are cells of the notebook.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from labkit.checks.expect import Expect
+from labkit.error_names import public_name
+
+__all__ = ["CASES"]
+
+Answer = Callable[..., Any]
+
+FORMULA = "32 bits a weight before; after, nonzero / total of them take huffman_bits each"
+BOUND = "H(p) for which weights are kept, and p · H(v) for their values: v are the nonzero indices only"
+GROUPS = {"weights": 0, "other tensors": 0, "overhead": 0}
+LEDGER = "mask, values and codebooks are weights; dense tensors are other tensors; the rest is overhead"
+FOLD = "γ (x − mean) / √(var + ε) + β is scale · x + shift: collect what multiplies x, and what does not"
+UNTOUCHED = "leave the arguments as they are and return something new"
+MAX_ERROR, MIN_RATIO = 0.02, 20.0
+
+
+def formula_ratio(expect: Expect, answer: Answer) -> None:
+    """05.1: against the product of the three factors, and the ends of its range."""
+    for nonzero, total, bits, huffman_bits, why in (
+        (36, 100, 5, 4.298, "the assignment's own figures give 20.67"),
+        (100, 100, 8, 8.0, "nothing pruned, nothing gained by Huffman: only 32 / bits remains"),
+        (1, 8, 2, 1.5, FORMULA),
+        (3, 7, 3, 2.25, FORMULA),
+        (3, 7, 6, 2.25, "bits / 32 · huffman_bits / bits: the width of an index cancels"),
+        (10, 10, 1, 64.0, "a ratio below 1 is possible: Huffman tables of a bad choice"),
+    ):
+        given = f"nonzero = {nonzero}, total = {total}, bits = {bits}, huffman_bits = {huffman_bits}"
+        got = expect.call(answer, nonzero, total, bits, huffman_bits, given=given, hint=why)
+        wanted = 1 / (nonzero / total * bits / 32 * huffman_bits / bits)
+        expect.close(got, wanted, given=given, hint=why)
+    why = "where nothing is left to store the formula promises any ratio: math.inf"
+    for nonzero, huffman_bits in ((0, 4.0), (5, 0.0), (0, 0.0)):
+        given = f"nonzero = {nonzero}, total = 9, bits = 5, huffman_bits = {huffman_bits}"
+        got = expect.call(answer, nonzero, 9, 5, huffman_bits, given=given, hint=why)
+        expect.true(got == math.inf, given=given, expected="inf", got=got, hint=why)
+
+
+def bound_bits(expect: Expect, answer: Answer) -> None:
+    """05.2: against entropies counted symbol by symbol."""
+    for indices, why in (
+        ([0, 0, 1, 2], BOUND),
+        ([[0, 3, 0, 1], [2, 0, 0, 1]], BOUND),
+        ([0, 0, 0, 0, 0, 0, 0, 5], "one value: the mask costs bits, the values none"),
+        ([4, 4, 2, 1], "nothing pruned: the mask costs 0 bits, and 0 · log 0 counts as 0"),
+        ([0, 0, 0], "all pruned: 0 bits, and there is no value to take an entropy of"),
+        ([7], "one symbol in all: 0 bits"),
+        ([], "an empty array costs nothing"),
+        ([*[0] * 90, *[1] * 5, *[300] * 3, 900, 901], "an index only names a value; gaps cost nothing"),
+    ):
+        array = np.array(indices, np.int32)
+        given = f"indices = {indices}" if array.size < 20 else "90 zeros, five 1, three 300, 900, 901"
+        got = expect.call(answer, array, given=given, hint=BOUND)
+        expect.close(got, _bound(array.ravel().tolist()), given=given, hint=why)
+    small = np.array([0, 255, 254, 0], np.uint8)
+    got = expect.call(answer, small, given="uint8 indices", hint=BOUND)
+    expect.close(got, (1.0, 0.5), given="indices = [0, 255, 254, 0], uint8", hint=BOUND)
+
+
+def byte_ledger(expect: Expect, answer: Answer) -> None:
+    """05.3: groups that sum, and errors where they cannot."""
+    whole = [("magic and version", 5), ("header", 300), ("mask", 4000), ("values", 900)]
+    whole += [("codebooks", 70), ("dense tensors", 210), ("checksum", 4)]
+    for rows, wanted, why in (
+        (whole, {"weights": 4970, "other tensors": 210, "overhead": 309}, LEDGER),
+        (whole[::-1], {"weights": 4970, "other tensors": 210, "overhead": 309}, "in any order"),
+        ([("mask", 3), ("mask", 4), ("header", 1)], GROUPS | {"weights": 7, "overhead": 1}, "add all rows"),
+        ([("checksum", 4)], GROUPS | {"overhead": 4}, "a group without rows is there, with 0 bytes"),
+        ([], GROUPS, "no rows and no bytes: every group is 0"),
+    ):
+        given, size = f"rows = {rows}", sum(wanted.values())
+        got = expect.call(answer, list(rows), size, given=given, hint=LEDGER)
+        fits = isinstance(got, Mapping) and dict(got) == wanted
+        expect.true(fits, given=f"{given}, file_bytes = {size}", expected=str(wanted), got=got, hint=why)
+    for rows, size, why in (
+        (whole, 5490, "the rows sum to 5489: a byte nobody accounts for is a ValueError"),
+        (whole, 5488, "the rows sum to 5489, more than the file holds: ValueError"),
+        ([], 1, "a byte nobody accounts for is a ValueError"),
+        ([("mask", 3), ("padding", 2)], 5, "'padding' belongs to no group: ValueError"),
+        ([("mask", 9), ("header", -4)], 5, "no part has fewer than 0 bytes: ValueError"),
+    ):
+        _raises(expect, answer, (list(rows), size), given=f"rows = {rows}, file_bytes = {size}", hint=why)
+
+
+def folding(expect: Expect, fold: Answer, apply: Answer) -> None:
+    """05.4: against PyTorch's batch normalization in evaluation mode."""
+    generator = torch.Generator().manual_seed(5)
+    for shape, epsilon, why in (
+        ((3, 4, 2, 5), 1e-5, FOLD),
+        ((2, 1, 3, 3), 1e-5, "one channel"),
+        ((4, 3, 3, 3), 0.5, "ε is under the root, beside the variance"),
+        ((2, 6, 1, 1), 1e-3, "channels are dimension 1 of x"),
+        ((0, 2, 3, 3), 1e-5, "no images: an empty output of the same shape"),
+    ):
+        x = torch.randn(shape, generator=generator, dtype=torch.float64)
+        gamma, beta, mean, var = torch.randn(4, shape[1], generator=generator, dtype=torch.float64)
+        var = var.square()
+        var[0] = 0.0  # subtle: a dead channel, which only ε keeps finite
+        vectors = (gamma, beta, mean, var)
+        copies = [vector.clone() for vector in vectors]
+        given = f"x of shape {shape}, ε = {epsilon}, one variance 0"
+        got = expect.call(fold, *vectors, epsilon, given=given, hint=FOLD)
+        pair = isinstance(got, tuple) and len(got) == 2
+        expect.true(pair, given=given, expected="(scale, shift)", got=got, hint="return two tensors")
+        form = [tuple(getattr(vector, "shape", ())) for vector in got]
+        fits = form == [(shape[1],)] * 2
+        expect.true(fits, given=given, expected=f"two of shape ({shape[1]},)", got=form, hint=FOLD)
+        same = all(torch.equal(a, b) for a, b in zip(vectors, copies, strict=True))
+        expect.true(same, given=given, expected="arguments unchanged", got=vectors, hint=UNTOUCHED)
+        wanted = functional.batch_norm(x, mean, var, gamma, beta, eps=epsilon)
+        out = expect.call(apply, x.clone(), *got, given=given, hint="scale · x + shift, channel by channel")
+        expect.close(out, wanted, given=f"the output for {given}", hint=why, atol=1e-8)
+
+
+def compress(expect: Expect, answer: Answer) -> None:
+    """05.5: what any recipe must keep, the error it may make, and the bits it must save."""
+    for seed, scales in ((0, (1.0, 0.02)), (1, (0.3, 7.0))):
+        state = _pruned_state(seed, scales)
+        _keeps(expect, answer, state, f"a state 80 % pruned, seed {seed}, weights of scales {scales}")
+    edge = {
+        "pruned.weight": torch.zeros(4, 3, 3, 3),
+        "few.weight": torch.tensor([[0.5, 0.0, -2.0], [0.5, 0.5, 0.0]]),
+        "one.weight": torch.full((2, 5), -1.5),
+        "single.weight": torch.tensor([[0.25]]),
+        "bias": torch.linspace(-1, 1, 40),
+    }
+    _keeps(expect, answer, edge, "an all-zero weight, few values, one value, a 1 × 1 weight", ratio=0.0)
+    _keeps(expect, answer, {}, "an empty state", ratio=0.0)
+
+
+def _keeps(
+    expect: Expect, answer: Answer, state: dict[str, Tensor], given: str, *, ratio: float = MIN_RATIO
+) -> None:
+    """Keys, shapes, zeros and other tensors as they were; error and size within the limits."""
+    before = {name: tensor.clone() for name, tensor in state.items()}
+    got = expect.call(answer, state, given=given, hint="return a state dict of the same keys")
+    fits = isinstance(got, Mapping) and list(got) == list(before)
+    expect.true(
+        fits, given=given, expected=f"the keys {list(before)}", got=list(got or ()), hint="keep all keys"
+    )
+    same = all(torch.equal(state[name], before[name]) for name in before)
+    expect.true(same, given=given, expected="state unchanged", got="other values", hint=UNTOUCHED)
+    for name, tensor in before.items():
+        out, item = got[name], f"{name!r} of {given}"
+        form = getattr(out, "shape", None) == tensor.shape and out.dtype == tensor.dtype
+        expect.true(
+            form, given=item, expected=f"{tensor.dtype} {tuple(tensor.shape)}", got=out, hint="keep both"
+        )
+        if tensor.ndim < 2:
+            why = "only weights are shared; biases, batch normalization and counters stay"
+            expect.equal(out, tensor, given=item, hint=why)
+            continue
+        zeros = bool((out[tensor == 0] == 0).all())
+        why = "a pruned weight stays exactly 0: it is no member of a cluster"
+        expect.true(
+            zeros, given=item, expected="every zero still 0", got=f"{int((out == 0).sum())} zeros", hint=why
+        )
+        error = float((out - tensor).square().sum() / tensor.square().sum().clamp(min=1e-30))
+        wanted = f"a squared error of at most {100 * MAX_ERROR:g} % of Σ w²"
+        why = "more values, better placed, or a codebook of each layer's own"
+        expect.true(error <= MAX_ERROR, given=item, expected=wanted, got=f"{100 * error:.2f} %", hint=why)
+    size = _size_bits(got.values())
+    dense = 32 * sum(tensor.numel() for tensor in before.values())
+    wanted, why = (
+        f"at least {ratio:g} times smaller by the bound",
+        "fewer values a layer: how many does 2 % need?",
+    )
+    expect.true(
+        dense >= ratio * size, given=given, expected=wanted, got=f"{dense / max(size, 1):.1f}", hint=why
+    )
+
+
+def _pruned_state(seed: int, scales: Iterable[float]) -> dict[str, Tensor]:
+    """Normal weights of which the smallest 80 % are zero, and what else a network holds."""
+    generator = torch.Generator().manual_seed(seed)
+    state: dict[str, Tensor] = {}
+    for place, scale in enumerate(scales):
+        weight = scale * torch.randn(24, 40, 3, 3, generator=generator)
+        weight[weight.abs() < weight.abs().quantile(0.8)] = 0.0
+        state[f"{place}.weight"] = weight
+        state[f"{place}.running_var"] = torch.rand(24, generator=generator)
+        state[f"{place}.num_batches_tracked"] = torch.tensor(7 + place)
+    return state
+
+
+def _size_bits(tensors: Iterable[Tensor]) -> float:
+    """The bound of each shared weight with its codebook in float16; 16 bits a value of any other."""
+    bits = 0.0
+    for tensor in tensors:
+        if tensor.ndim < 2:
+            bits += 16 * tensor.numel()
+            continue
+        symbols = tensor.flatten().tolist()
+        bits += sum(_bound(symbols)) * len(symbols) + 16 * len(set(symbols) - {0.0})
+    return bits
+
+
+def _bound(symbols: list[Any]) -> tuple[float, float]:
+    """H(p) and p · H(v), counted symbol by symbol."""
+    kept = [symbol for symbol in symbols if symbol != 0]
+    share = len(kept) / max(1, len(symbols))
+    return _entropy([symbol != 0 for symbol in symbols]), share * _entropy(kept)
+
+
+def _entropy(symbols: list[Any]) -> float:
+    """Bits a symbol; 0 where there is none."""
+    counts = Counter(symbols).values()
+    return sum(count / len(symbols) * math.log2(len(symbols) / count) for count in counts)
+
+
+def _raises(expect: Expect, answer: Answer, inputs: tuple[Any, ...], *, given: str, hint: str) -> None:
+    """One case: a ValueError."""
+    try:
+        got = repr(answer(*inputs))
+    except NotImplementedError:
+        raise
+    except Exception as error:
+        got = public_name(error)
+    expect.true(got == "ValueError", given=given, expected="ValueError", got=got, hint=hint)
+
+
+CASES: dict[str, Callable[..., None]] = {
+    "05.1": formula_ratio,
+    "05.2": bound_bits,
+    "05.3": byte_ledger,
+    "05.4": folding,
+    "05.5": compress,
+}

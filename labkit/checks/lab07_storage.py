@@ -1,0 +1,137 @@
+"""Visible checks of lab 07, sparse storage: coordinates, layers, bytes.
+
+Oracles: a loop over all places, PyTorch's dense layers, and the bytes of NumPy arrays. Leaves out:
+hidden checks, which are cells of the notebook.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from labkit.checks.expect import Expect
+
+__all__ = ["coordinates", "sparse_layers", "storage"]
+
+Answer = Callable[..., Any]
+
+COO = "one column a nonzero, row-major as nonzero() gives them; then pick the values at these places"
+MASK = "as many columns as True entries, and together they cover the mask"
+LINEAR = "y = x Wᵀ + bias"
+CONV = "place the values in a dense weight of zeros, then convolve with padding 1"
+BYTES = "a COO entry is 8 bytes a dimension and its value; a bitmap is one bit a weight and the kept values"
+
+
+def coordinates(expect: Expect, to_coo: Answer, indices_are_mask: Answer) -> None:
+    """07.4: against a loop over all places."""
+    for weight in (
+        torch.tensor([[0.0, 5.0], [7.0, 0.0]]),
+        torch.tensor([0.0, -0.0, 1e-30, -2.0]),
+        (torch.arange(36).view(2, 2, 3, 3) % 5 - 2).double(),
+        torch.zeros(2, 3),
+        torch.ones(1, 2, 1),
+    ):
+        given = f"weight of shape {tuple(weight.shape)}, {int((weight != 0).sum())} not 0"
+        got = expect.call(to_coo, weight, given=given, hint=COO)
+        pair = isinstance(got, tuple) and len(got) == 2 and all(isinstance(part, Tensor) for part in got)
+        expect.true(pair, given=given, expected="(indices, values)", got=got, hint="return two tensors")
+        places = [place for place in np.ndindex(*weight.shape) if weight[place] != 0]
+        indices = np.array(places, np.int64).reshape(-1, weight.ndim).T
+        expect.equal(got[0], indices, given=given, hint=COO)
+        right = got[0].dtype == torch.int64
+        expect.true(
+            right, given=given, expected="int64 indices", got=got[0].dtype, hint="COO counts in int64"
+        )
+        expect.equal(got[1], [weight[place].item() for place in places], given=given, hint=COO)
+    mask = torch.tensor([[True, False, True], [False, True, False]])
+    for named, wanted, why in (
+        ([[0, 0], [0, 2], [1, 1]], True, MASK),
+        ([[1, 1], [0, 0], [0, 2]], True, "the order of the columns does not matter"),
+        ([[0, 0], [0, 2]], False, "a kept place is missing"),
+        ([[0, 0], [0, 2], [1, 1], [1, 2]], False, "a place outside the mask is named"),
+        ([[0, 0], [0, 2], [1, 2]], False, "as many places as the mask, but not the same"),
+        ([[0, 0], [0, 2], [1, 1], [1, 1]], False, "a place named twice would count its value twice"),
+        ([[0, 0], [0, 0], [1, 1]], False, "as many columns as True entries, but one of them twice"),
+    ):
+        given = f"places {named}, mask {mask.tolist()}"
+        got = expect.call(indices_are_mask, torch.tensor(named).T, mask.clone(), given=given, hint=MASK)
+        expect.true(
+            isinstance(got, bool), given=given, expected="True or False", got=got, hint="return a bool"
+        )
+        expect.true(got == wanted, given=given, expected=str(wanted), got=got, hint=why)
+    got = indices_are_mask(torch.zeros(2, 0, dtype=torch.int64), torch.zeros(2, 3, dtype=torch.bool))
+    expect.true(got is True, given="no places, an empty mask", expected="True", got=got, hint=MASK)
+
+
+def sparse_layers(expect: Expect, linear: Answer, conv: Answer) -> None:
+    """07.5: against the dense layers, and a weight that fits in no memory."""
+    generator = torch.Generator().manual_seed(6)
+    for shape, n in (((4, 6), 3), ((1, 5), 1), ((5, 1), 2), ((3, 3), 0)):
+        weight = torch.randint(-1, 2, shape, generator=generator).float()
+        x, bias = torch.randn(n, shape[1], generator=generator), torch.randn(shape[0], generator=generator)
+        given = f"x ({n}, {shape[1]}), a weight {shape}, {int((weight != 0).sum())} kept"
+        got = expect.call(linear, x, *_coo(weight), shape, bias, given=given, hint=LINEAR)
+        expect.close(got, functional.linear(x, weight, bias), given=given, hint=LINEAR, atol=1e-5)
+    size = 3_000_000
+    given = f"a weight ({size}, {size}) with two values: 36 TB if it were dense"
+    place, why = (
+        torch.tensor([[7, size - 1], [size - 1, 0]]),
+        "never build the dense weight: torch.sparse.mm",
+    )
+    x = torch.zeros(1, size).index_fill_(1, torch.tensor([0, size - 1]), 1.0)
+    got = expect.call(
+        linear, x, place, torch.tensor([2.0, 3.0]), (size, size), torch.zeros(size), given=given, hint=why
+    )
+    form = tuple(got.shape) if isinstance(got, Tensor) else type(got).__name__
+    expect.true(form == (1, size), given=given, expected=f"shape (1, {size})", got=form, hint=why)
+    expect.close([got[0, 7], got[0, -1], got.sum()], [2.0, 3.0, 5.0], given=given, hint=LINEAR)
+    for out, inputs, height in ((3, 2, 4), (1, 1, 1), (2, 5, 3)):
+        weight = torch.randint(-1, 2, (out, inputs, 3, 3), generator=generator).float()
+        x, bias = (
+            torch.randn(2, inputs, height, 5, generator=generator),
+            torch.randn(out, generator=generator),
+        )
+        given = f"x {tuple(x.shape)}, a weight {tuple(weight.shape)}"
+        got = expect.call(conv, x, *_coo(weight), tuple(weight.shape), bias, given=given, hint=CONV)
+        expect.close(got, functional.conv2d(x, weight, bias, padding=1), given=given, hint=CONV, atol=1e-5)
+
+
+def storage(expect: Expect, count: Answer, even: Answer) -> None:
+    """07.6: against the bytes of arrays that hold it."""
+    for weight in (
+        torch.eye(3),
+        torch.tensor([[0.0, 5.0, 0.0]]),
+        torch.ones(2, 1, 3, 3),
+        torch.zeros(4, 4),
+        torch.eye(9, dtype=torch.float16),
+        torch.eye(17, dtype=torch.float64)[:, :5],
+        torch.zeros(0, 3),
+    ):
+        given = f"{weight.dtype} weight of shape {tuple(weight.shape)}, {int((weight != 0).sum())} not 0"
+        array = weight.numpy()
+        values = array[array != 0]
+        wanted = {
+            "dense": array.size * array.itemsize,
+            "coo": np.argwhere(array).astype(np.int64).nbytes + values.nbytes,
+            "bitmap": np.packbits(array != 0).nbytes + values.nbytes,
+        }
+        got = expect.call(count, weight, given=given, hint=BYTES)
+        expect.keys(got, list(wanted), given=given, hint=BYTES)
+        expect.equal([got[form] for form in wanted], list(wanted.values()), given=given, hint=BYTES)
+    for dimensions, size in ((4, 4), (2, 4), (1, 4), (4, 2), (3, 8)):
+        given = f"dimensions = {dimensions}, value_bytes = {size}"
+        why = "dense and COO are equal when kept / n is value_bytes / (bytes of a COO entry); answer in per cent"
+        got = expect.call(even, dimensions, size, given=given, hint=why)
+        expect.close(got, 100 - 100 * size / (size + 8 * dimensions), given=given, hint=why)
+    why = "values are float32 unless said otherwise"
+    expect.close(expect.call(even, 2, given="2", hint=why), 80.0, given="dimensions = 2", hint=why)
+
+
+def _coo(weight: Tensor) -> tuple[Tensor, Tensor]:
+    places = torch.from_numpy(np.argwhere(weight.numpy()).T.copy())
+    return places, weight[weight != 0]

@@ -1,0 +1,226 @@
+"""Visible checks of lab 08: the Hessian times the gradient, scores, staged masks, stages, SNIP.
+
+Oracles: the Hessian of a tiny network written out entry by entry (lab08_hessian), the sensitivity
+to each connection by its definition, and sorting in plain Python.
+Leaves out: hidden checks, which are cells of the notebook.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from labkit.checks.expect import Expect
+from labkit.checks.lab08_hessian import (
+    as_layers,
+    full_hessian_product,
+    join,
+    loss_of_weights,
+    tiny_batches,
+    tiny_network,
+    weights_of,
+)
+
+__all__ = ["CASES"]
+
+Answer = Callable[..., Any]
+Numbers = Mapping[str, Sequence[float]]
+
+QUESTIONS = (
+    "double_backward_stores_the_hessian",
+    "a_pruned_weight_has_the_highest_grasp_score",
+    "two_calibration_sets_keep_the_same_weights",
+    "the_layers_shares_matter_more_than_which_weights",
+    "snip_needs_second_derivatives",
+    "early_unstructured_pruning_shortens_training_here",
+)
+PRODUCT = "Hg is the gradient of (∇L · g) with g held fixed, for a loss that sums over images"
+SUMMED = "g is the sum over all batches, and only then comes the second pass over each batch"
+DIVIDE = "divide the logits by the temperature, then take the cross-entropy"
+IMAGES = "the loss is a sum over images, so that every image counts the same in batches of any size"
+NAMES = "the weights of convolutions and linear layers, by name; no biases"
+TIDY = "torch.autograd.grad returns gradients; backward() leaves them behind in .grad"
+SCORE = "−θ ⊙ Hg, sign included: removing a weight changes it by −θ"
+HIGHEST = "the highest scores go, over all layers together, until round(sparsity · N) of all N are removed"
+NEVER = "a removed weight stays removed, whatever it scores: 0 is in the middle of signed scores"
+STAGES = "half, three quarters and all of the target, from 20, 40 and 60 % on"
+SNIP = "|θ ⊙ g|, divided by its sum over the whole network"
+COPY = "leave the arguments as they are and return something new"
+
+
+def hessian_gradient_product(expect: Expect, answer: Answer) -> None:
+    """08.1: against the full Hessian of a network of 60 weights."""
+    for sizes, temperature, activation, why in (
+        ((6,), (1.0,), nn.Tanh(), PRODUCT),
+        ((6,), (2.0,), nn.Tanh(), DIVIDE),
+        ((4, 4), (1.0,), nn.Tanh(), SUMMED),
+        ((5, 3, 1), (3.0,), nn.ReLU(), IMAGES),
+        ((5, 3, 1), (), nn.Tanh(), "T is 200 where none is given"),
+    ):
+        model, batches = tiny_network(activation), tiny_batches(sizes)
+        named = f"T = {temperature[0]:g}" if temperature else "no temperature given"
+        before = {name: part.clone() for name, part in model.state_dict().items()}
+        wanted = full_hessian_product(model, batches, *(temperature or (200.0,)))
+        scale = max(float(part.abs().max()) for part in wanted.values())
+        given = f"batches of {sizes} images, {named}, {activation} (Hg ÷ {scale:.3g})"
+        got = expect.call(answer, model, batches, *temperature, given=given, hint=PRODUCT)
+        _same_form(expect, got, wanted, given, NAMES)
+        got = {name: part.detach() / scale for name, part in got.items()}
+        _compare(expect, got, {name: part / scale for name, part in wanted.items()}, given, why)
+        _unchanged(expect, model.state_dict(), before, given)
+        clean = all(parameter.grad is None for parameter in model.parameters())
+        expect.true(clean, given=given, expected="no .grad", got="a .grad", hint=TIDY)
+
+
+def grasp_scores(expect: Expect, answer: Answer) -> None:
+    """08.2: −θ ⊙ Hg."""
+    nothing = "a weight of 0 scores 0: there is nothing to remove"
+    for weights, product, wanted, why in (
+        ([2.0, -3.0], [0.5, 0.25], [-1.0, 0.75], SCORE),
+        ([2.0, -3.0, 1.0, -1.0], [-4.0, 0.0, 1.0, -0.5], [8.0, 0.0, -1.0, -0.5], SCORE),
+        ([0.0, 5.0], [7.0, 1.0], [0.0, -5.0], nothing),
+    ):
+        given = f"weights = {weights}, product = {product}, in two layers"
+        theta, hg, target = (
+            dict(zip("ab", _halves(row), strict=True)) for row in (weights, product, wanted)
+        )
+        parameters = {name: nn.Parameter(part.clone()) for name, part in theta.items()}
+        slopes = {name: part.clone() for name, part in hg.items()}
+        got = expect.call(answer, parameters, slopes, given=given, hint=SCORE)
+        _compare(expect, got, target, given, why)
+        free = not any(tensor.requires_grad for tensor in got.values())
+        expect.true(free, given=given, expected="no gradient attached", got=got, hint="detach the weights")
+        _unchanged(expect, parameters, theta, given)
+        _unchanged(expect, slopes, hg, given)
+
+
+def staged_masks(expect: Expect, answer: Answer) -> None:
+    """08.3: exact counts, highest first, over all layers, and no way back."""
+    tie = "of equal scores the lowest index goes first, earlier layers before later ones"
+    two: Numbers = {"a": [0.3, -2.0, 1.5, 0.0], "b": [2.5, -0.1]}
+    for scores, removed, sparsity, why in (
+        (two, [], 0.5, HIGHEST),
+        (two, [], 0.0, "at sparsity 0 everything stays"),
+        (two, [], 1.0, "at sparsity 1 nothing stays"),
+        ({"a": [0.0, -2.0, 1.5, 0.4], "b": [0.0, -0.1]}, [0, 4], 0.5, NEVER),
+        ({"a": [-9.0, -2.0, 1.5, 0.4], "b": [-8.0, -0.1]}, [0, 4], 0.5, NEVER),
+        ({"a": [9.0, -2.0, 1.5, 0.4], "b": [8.0, -0.1]}, [0, 4], 0.5, "the removed ones count already"),
+        (two, [1, 3, 5], 0.3, "where more than that are removed already, the masks stay as they are"),
+        ({"a": [1.0] * 5, "b": [1.0, 2.0, 1.0]}, [2], 0.5, tie),
+        ({"a": [0.5] * 300, "b": [0.5] * 200}, [7], 0.41, tie),
+        ({"a": [-1.0, -3.0, -2.0]}, [], 1 / 3, "all scores may be negative: the highest still goes"),
+    ):
+        flat = [value for layer in scores.values() for value in layer]
+        shown = flat if len(flat) < 20 else f"{len(flat)} times {flat[0]}"
+        given = f"scores = {shown}, sparsity = {sparsity:g}, removed before: {removed}"
+        before = _split(scores, [index not in removed for index in range(len(flat))])
+        tensors = {name: torch.tensor(layer).view(-1, 1) for name, layer in scores.items()}
+        copies = [{name: part.clone() for name, part in parts.items()} for parts in (tensors, before)]
+        got = expect.call(answer, tensors, before, sparsity, given=given, hint=HIGHEST)
+        _compare(expect, got, _split(scores, _kept(flat, removed, sparsity)), given, why)
+        for now, old in zip((tensors, before), copies, strict=True):
+            _unchanged(expect, now, old, given)
+
+
+def stage_sparsities(expect: Expect, answer: Answer) -> None:
+    """08.4: when each stage is taken."""
+    once = "one stage a measurement: see what a cut did before the next"
+    back = "accuracy falls after a cut; what is pruned stays pruned"
+    for accuracies, target, wanted, why in (
+        ([10.0, 25.0, 45.0, 65.0, 70.0], 0.8, [0.0, 0.4, 0.6, 0.8, 0.8], STAGES),
+        ([20.0, 40.0, 60.0], 0.9, [0.45, 0.675, 0.9], "a stage starts at its accuracy, not above it"),
+        ([19.9, 19.9], 0.9, [0.0, 0.0], "below 20 % nothing is pruned"),
+        ([30.0, 12.0, 35.0, 41.0, 8.0], 0.8, [0.4, 0.4, 0.4, 0.6, 0.6], back),
+        ([95.0, 95.0, 95.0, 95.0], 0.8, [0.4, 0.6, 0.8, 0.8], once),
+        ([95.0, 10.0, 95.0], 1.0, [0.5, 0.5, 0.75], once),
+        ([21.0, 30.0, 61.0, 30.0, 59.0], 0.4, [0.2, 0.2, 0.3, 0.3, 0.3], STAGES),
+        ([], 0.9, [], "without a measurement there is nothing to return"),
+        ([80.0, 80.0], 0.0, [0.0, 0.0], "a target of 0 prunes nothing"),
+    ):
+        given = f"accuracies = {accuracies}, target = {target:g}"
+        got = expect.call(answer, list(accuracies), target, given=given, hint=STAGES)
+        expect.close(got, wanted, given=given, hint=why)
+
+
+def snip_scores(expect: Expect, answer: Answer) -> None:
+    """08.5: against the derivative by each connection's switch, and edge cases."""
+    model, batches = tiny_network(nn.Tanh()), tiny_batches((7,))
+    weights = weights_of(model)
+    loss = loss_of_weights(model, batches, 1.0)
+    gradient = torch.autograd.functional.jacobian(loss, join(weights))
+    switch = torch.autograd.functional.jacobian(lambda c: loss(c * join(weights)), torch.ones(60).double())
+    cases: list[tuple[dict[str, Tensor], dict[str, Tensor], Tensor, str]] = [
+        (weights, as_layers(weights, gradient), switch.abs() / switch.abs().sum(), SNIP)
+    ]
+    for values, slopes, wanted, why in (
+        ([2.0, -1.0, 0.0, 1.0], [1.0, 1.0, 5.0, -1.0], [0.5, 0.25, 0.0, 0.25], SNIP),
+        ([1.0, 1.0], [1e-30, 3e-30], [0.25, 0.75], "tiny gradients rank too: add nothing to the sum"),
+        ([0.0, 0.0], [1.0, 2.0], [0.0, 0.0], "where every product is 0 all scores are 0, not NaN"),
+    ):
+        theta, slope = (dict(zip("ab", _halves(row), strict=True)) for row in (values, slopes))
+        cases.append((theta, slope, torch.tensor(wanted).double(), why))
+    for theta, slope, target, why in cases:
+        given = "a network of 60 weights" if len(target) > 8 else f"weights = {theta}, gradients = {slope}"
+        parameters = {name: nn.Parameter(part.clone()) for name, part in theta.items()}
+        got = expect.call(answer, parameters, slope, given=given, hint=SNIP)
+        _compare(expect, got, as_layers(theta, target), given, why)
+        _unchanged(expect, parameters, theta, given)
+
+
+def concept_answers(expect: Expect, answer: Answer) -> None:
+    """08.6: every statement judged; whether rightly is not said here."""
+    expect.verdicts(answer, QUESTIONS)
+
+
+def _split(layers: Numbers, kept: Sequence[bool]) -> dict[str, Tensor]:
+    """One flat list of verdicts as column masks, layer by layer."""
+    parts = torch.tensor(kept, dtype=torch.bool).split([len(layer) for layer in layers.values()])
+    return {name: part.view(-1, 1) for name, part in zip(layers, parts, strict=True)}
+
+
+def _kept(flat: Sequence[float], removed: Sequence[int], sparsity: float) -> list[bool]:
+    """The masks by their definition: sort those that are left, remove the first."""
+    left = [index for index in range(len(flat)) if index not in removed]
+    left.sort(key=lambda index: (-flat[index], index))
+    more = max(0, round(sparsity * len(flat)) - len(removed))
+    gone = {*removed, *left[:more]}
+    return [index not in gone for index in range(len(flat))]
+
+
+def _same_form(expect: Expect, got: Any, wanted: Mapping[str, Tensor], given: str, hint: str) -> None:
+    """``got`` has the names and shapes of ``wanted``; masks are bool."""
+    right = [(name, tuple(part.shape), part.dtype == torch.bool) for name, part in wanted.items()]
+    form: Any = type(got).__name__
+    if isinstance(got, Mapping) and all(isinstance(part, Tensor) for part in got.values()):
+        form = [(name, tuple(part.shape), part.dtype == torch.bool) for name, part in got.items()]
+    text = "a dict with " + ", ".join(f"{name!r} of shape {shape}" for name, shape, _ in right)
+    expect.true(form == right, given=given, expected=text, got=form, hint=hint)
+
+
+def _compare(expect: Expect, got: Any, wanted: Mapping[str, Tensor], given: str, why: str) -> None:
+    """Names, shapes, then values."""
+    _same_form(expect, got, wanted, given, "one tensor a layer, of its shape; masks are bool")
+    for name, part in wanted.items():
+        expect.close(got[name], part, given=f"{name!r}, {given}", hint=why, atol=1e-8)
+
+
+def _unchanged(expect: Expect, now: Mapping[str, Tensor], before: Mapping[str, Tensor], given: str) -> None:
+    same = all(torch.equal(now[name], part) for name, part in before.items())
+    expect.true(same, given=given, expected="arguments unchanged", got="changes", hint=COPY)
+
+
+def _halves(row: Sequence[float]) -> Tensor:
+    return torch.tensor(row).double().view(2, -1)
+
+
+CASES: dict[str, Callable[..., None]] = {
+    "08.1": hessian_gradient_product,
+    "08.2": grasp_scores,
+    "08.3": staged_masks,
+    "08.4": stage_sparsities,
+    "08.5": snip_scores,
+    "08.6": concept_answers,
+}

@@ -1,0 +1,82 @@
+"""A stream: one sequence of symbols, coded by whichever coder makes it smallest.
+
+Layout: kind (1 byte), size of the payload, payload. What the reader must know already: how many
+symbols there are, and of which alphabet.
+Leaves out: what the symbols mean (:mod:`labkit.coding.container`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from labkit.coding import huffman_stream, rans
+from labkit.coding.bits import FormatError, Reader, Symbols, index_dtype, pack, varint
+
+__all__ = ["CODERS", "Coder", "read_stream", "write_stream"]
+
+FREE_SYMBOLS = 1 << 18
+MAX_SYMBOLS_A_BYTE = 256
+
+
+class Coder(NamedTuple):
+    """A way to code symbols of a known alphabet."""
+
+    name: str
+    encode: Callable[[Symbols, int], bytes]
+    decode: Callable[[bytes, int, int], Symbols]
+
+
+def _width_bits(alphabet_size: int) -> int:
+    """Bits of a raw symbol; at least one, so that a raw stream is never too short for what it holds."""
+    return max(1, (alphabet_size - 1).bit_length())
+
+
+def _unpack(data: bytes, count: int, alphabet_size: int) -> Symbols:
+    """Raw symbols."""
+    reader = Reader(data)
+    symbols = reader.unpack(count, _width_bits(alphabet_size), "raw symbols")
+    reader.finish("raw symbols")
+    if count and int(symbols.max()) >= alphabet_size:
+        raise FormatError(f"symbol {symbols.max()} in an alphabet of {alphabet_size}.")
+    return symbols.astype(index_dtype(alphabet_size))
+
+
+CODERS = {  # by kind
+    0: Coder("raw", lambda symbols, size: pack(symbols, _width_bits(size)), _unpack),
+    1: Coder("Huffman", huffman_stream.encode, huffman_stream.decode),
+    2: Coder("rANS", rans.encode, rans.decode),
+    3: Coder(
+        "rANS by density",
+        lambda symbols, size: rans.encode(symbols, size, by_density=True),
+        lambda data, count, size: rans.decode(data, count, size, by_density=True),
+    ),
+}
+
+
+def write_stream(symbols: Symbols, alphabet_size: int) -> bytes:
+    """Code symbols ``(n,)`` in [0, alphabet_size), alphabet_size ≤ 65,536, in the fewest bytes."""
+    payloads = [(kind, coder.encode(symbols, alphabet_size)) for kind, coder in CODERS.items()]
+    allowed = [(kind, payload) for kind, payload in payloads if symbols.size <= _most_symbols(payload)]
+    kind, payload = min(allowed, key=lambda choice: len(choice[1]))
+    return bytes([kind]) + varint(len(payload)) + payload
+
+
+def read_stream(reader: Reader, count: int, alphabet_size: int) -> tuple[Symbols, str]:
+    """The ``count`` symbols that :func:`write_stream` wrote, and the name of their coder.
+
+    Raises:
+        FormatError: if the stream is cut short, damaged, of an unknown kind, or too short for its count.
+    """
+    kind = reader.take(1, "stream kind")[0]
+    payload = reader.take(reader.varint("stream size"), "stream")
+    if kind not in CODERS:
+        raise FormatError(f"a stream of unknown kind {kind}.")
+    if count > _most_symbols(payload):
+        raise FormatError(f"{count} symbols in a stream of {len(payload)} bytes.")
+    return CODERS[kind].decode(payload, count, alphabet_size), CODERS[kind].name
+
+
+def _most_symbols(payload: bytes) -> int:
+    """How many symbols a payload may hold, to bound a reader's memory; raw ones are always below it."""
+    return FREE_SYMBOLS + MAX_SYMBOLS_A_BYTE * len(payload)

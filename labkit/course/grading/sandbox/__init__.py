@@ -1,0 +1,1 @@
+"""The security boundary: a process with limits that runs what students wrote."""

@@ -1,0 +1,1 @@
+"""The nbval run: how pytest re-executes a lab and compares it with its recorded outputs."""

@@ -1,0 +1,1 @@
+"""What students get: labs without answers, in a folder that proves itself."""

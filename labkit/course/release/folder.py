@@ -1,0 +1,207 @@
+"""The folder that students get: released labs, the package, checkpoints, environment, a manifest.
+
+It is built beside its place and moved there whole, or not at all. Leaves out: what becomes of a
+notebook (:mod:`labkit.course.release.strip`), the proof (:mod:`labkit.course.release.proof`), and merging a newer
+release into a folder in use (:mod:`labkit.course.release.update`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from nbformat import NotebookNode
+
+from labkit.course.notebook import structure
+from labkit.course.notebook.normal_form import to_bytes
+from labkit.course.release import proof
+from labkit.course.release.strip import strip
+from labkit.files import digest, write_atomically, zip_bytes
+from labkit.settings import checkpoint_file
+
+__all__ = ["MANIFEST", "PRISTINE", "contents", "digest", "write_release", "read_manifest", "released_files"]
+
+MANIFEST = ".labkit/release/manifest.json"
+PRISTINE = ".labkit/release/labs"
+FORMAT = 1
+STUDENT_FILES = Path(__file__).with_name("student_files")
+COPIED = ("LICENSE", "constraints.txt", "pyproject.toml", "data/README.md", "docs/format.md")
+
+
+def write_release(
+    home: Path,
+    out: Path,
+    labs: Sequence[Path],
+    *,
+    quick: bool = False,
+    force: bool = False,
+    zipped: bool = False,
+) -> list[str]:
+    """Write the released workbook to the folder ``out``, after proving that it gives nothing away.
+
+    Args:
+        home: the workbook's folder.
+        out: must not exist, or, with ``force``, be a release that nobody has worked in.
+        labs: the notebooks, with solutions, to release.
+        quick: leave out the part of the proof that executes the labs.
+        force: replace an older release.
+        zipped: also write ``out`` with the suffix ``.zip``.
+
+    Returns:
+        What was done, a sentence each.
+
+    Raises:
+        ValueError: if ``out`` may not be written, a lab is not well formed or gives something away,
+            or a checkpoint does not match its manifest; nothing is written.
+        RuntimeError: if a lab does not score 100 % with its solutions and 0 % without.
+        OSError: if the disk is full; nothing is left behind.
+    """
+    _require_free(out, force)
+    files = contents(home, labs, quick=quick)
+    partial = out.with_name(f".{out.name}.{os.getpid()}.part")
+    try:
+        for name, content in files.items():
+            write_atomically(partial / name, content)
+        if out.exists():
+            shutil.rmtree(out)
+        partial.rename(out)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    size = sum(map(len, files.values())) / 1e6
+    identity = json.loads(files[MANIFEST])["release"]
+    done = [f"release {identity}: {len(labs)} labs, {len(files)} files, {size:.1f} MB in {out}"]
+    if zipped:
+        target = out.with_name(f"{out.name}.zip")
+        write_atomically(target, zip_bytes({f"{out.name}/{name}": each for name, each in files.items()}))
+        done.append(f"the same as {target}, {target.stat().st_size / 1e6:.1f} MB")
+    return done
+
+
+def contents(home: Path, labs: Sequence[Path], *, quick: bool = False) -> dict[str, bytes]:
+    """The files of a release by name, proven; see :func:`write_release`."""
+    if not labs:
+        raise ValueError("there are no labs to release; give at least one.")
+    sources = {path.stem: structure.parse(path) for path in labs}
+    released = _released(sources)
+    if not quick:
+        faults = proof.faults(sources)
+        if faults:
+            raise RuntimeError("\n  ".join(["the labs are not released:", *faults]))
+    files = dict(_files(home))
+    for name, notebook in released.items():
+        files[f"labs/{name}.ipynb"] = files[f"{PRISTINE}/{name}.ipynb"] = to_bytes(notebook)
+    hashes = {name: digest(content) for name, content in sorted(files.items())}
+    identity = digest(json.dumps(hashes).encode())[:12]
+    manifest = {"format": FORMAT, "release": identity, "files": hashes}
+    return {**files, MANIFEST: f"{json.dumps(manifest, indent=1)}\n".encode()}
+
+
+def read_manifest(folder: Path) -> dict[str, str] | None:
+    """SHA-256 of every released file by name; None if ``folder`` is no release.
+
+    Raises:
+        ValueError: if the manifest is damaged.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        return None
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        files = manifest["files"]
+        if manifest["format"] != FORMAT or not all(
+            isinstance(name, str) and isinstance(value, str) and _is_inside(name)
+            for name, value in files.items()
+        ):
+            raise ValueError("unknown format")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} is damaged ({error}); restore it from the release's zip.") from error
+    return dict(files)
+
+
+def released_files(folder: Path) -> dict[str, bytes]:
+    """The files of the release in ``folder`` by name, each as it was released.
+
+    Raises:
+        ValueError: if ``folder`` is no release, or a file was changed since.
+    """
+    manifest = read_manifest(folder)
+    if manifest is None:
+        raise ValueError(f"{folder} is no release: it has no {MANIFEST}.")
+    files = {MANIFEST: (folder / MANIFEST).read_bytes()}
+    for name, wanted in manifest.items():
+        path = folder / name
+        if not path.is_file() or digest(path.read_bytes()) != wanted:
+            raise ValueError(f"{path} is missing or was changed; unpack the release again.")
+        files[name] = path.read_bytes()
+    return files
+
+
+def _is_inside(name: str) -> bool:
+    """Whether a manifest's name stays in the folder."""
+    return not name.startswith("/") and ".." not in name.split("/") and "\\" not in name
+
+
+def _require_free(out: Path, force: bool) -> None:
+    """Raise ValueError unless ``out`` can be written without losing anything."""
+    if not out.exists() and not out.is_symlink():
+        return
+    if not force:
+        raise ValueError(f"{out} exists; remove it, choose another --out, or replace it with --force.")
+    manifest = read_manifest(out)
+    if out.is_symlink() or manifest is None:
+        raise ValueError(f"{out} is no release and is not replaced; choose another --out.")
+    for name, wanted in manifest.items():
+        if (
+            name.startswith("labs/")
+            and (out / name).is_file()
+            and digest((out / name).read_bytes()) != wanted
+        ):
+            raise ValueError(f"{out} has been worked in ({name}); use --update {out}, which keeps answers.")
+
+
+def _released(sources: Mapping[str, NotebookNode]) -> dict[str, NotebookNode]:
+    """The released notebooks; a ValueError lists everything they would give away."""
+    released = {name: strip(source) for name, source in sources.items()}
+    found = [
+        f"{name}: {what}"
+        for name, source in sources.items()
+        for what in proof.leaks(source, released[name])
+    ]
+    if found:
+        raise ValueError("\n  ".join(["the labs would give answers away; reword these cells:", *found]))
+    return released
+
+
+def _files(home: Path) -> Iterator[tuple[str, bytes]]:
+    """What a student needs besides the notebooks, by name."""
+    for name in COPIED:
+        if (home / name).is_file():
+            yield name, (home / name).read_bytes()
+    for path in sorted(STUDENT_FILES.iterdir()):
+        yield path.name, path.read_bytes()
+    environment = home / "environment.yml"
+    if environment.is_file():  # students need no linters
+        yield environment.name, environment.read_bytes().replace(b"-e .[dev]", b"-e .")
+    package = Path(__file__).parents[2]
+    for path in sorted(package.rglob("*")):
+        parts = path.relative_to(package).parts
+        wanted = path.suffix == ".py" or "templates" in parts
+        if path.is_file() and wanted and not any(part.startswith((".", "__pycache__")) for part in parts):
+            yield "/".join(("labkit", *parts)), path.read_bytes()
+    for manifest in sorted((home / "checkpoints").glob("*/manifest.json")):
+        yield from _checkpoints(manifest)
+
+
+def _checkpoints(manifest: Path) -> Iterator[tuple[str, bytes]]:
+    """The checkpoints that a manifest vouches for, and the manifest; others are left out."""
+    folder = f"checkpoints/{manifest.parent.name}"
+    content = manifest.read_bytes()
+    for name, entry in json.loads(content).items():
+        path = manifest.with_name(checkpoint_file(name, entry))
+        if not path.is_file() or digest(path.read_bytes()) != entry["sha256"]:
+            raise ValueError(f"{path} is missing or not what its manifest says; run `labkit train {name}`.")
+        yield f"{folder}/{path.name}", path.read_bytes()
+    yield f"{folder}/{manifest.name}", content

@@ -1,0 +1,1 @@
+"""Notebooks as web pages that load nothing from elsewhere."""

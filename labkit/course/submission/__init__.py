@@ -1,0 +1,1 @@
+"""What students hand in: packing it, reading it, finding the answers in it."""

@@ -1,0 +1,226 @@
+"""Read what a student handed in, a folder or a zip, as bytes by lab; nothing is written to the disk.
+
+Nothing in it is trusted: names, sizes and kinds of files are checked, only notebooks are read, and
+what is refused is said in words. Leaves out: what the notebooks hold, and how a student packs them
+(:mod:`labkit.course.submission.pack`).
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+__all__ = ["MAX_NOTEBOOK_BYTES", "Submission", "read_submission"]
+
+MAX_ARCHIVE_BYTES = 64_000_000
+MAX_FILES = 10_000
+MAX_NOTEBOOK_BYTES = 20_000_000
+MAX_TOTAL_BYTES = 200_000_000
+MAX_RATIO = 200  # of uncompressed to compressed size, past the first megabyte
+FREE_RATIO_BYTES = 1_000_000
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# Windows has no O_NOFOLLOW and O_NONBLOCK; without O_BINARY it would change line endings.
+READ_FLAGS = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
+CENTRAL_ENTRY = b"PK\x01\x02"  # begins every entry of a zip's directory
+# 01_slug.ipynb, and how browsers and file managers name a second copy of it.
+LAB_NAME = re.compile(r"(\d\d_\w+?)(?: ?\(\d+\)|[ _-]+[Cc]opy\d*(?: ?\(\d+\))?)?\.ipynb", re.ASCII)
+# The pristine release, autosaves, and what macOS adds: never what a student hands in.
+IGNORED_FOLDERS = {".labkit", ".ipynb_checkpoints", "__MACOSX", ".venv", ".git"}
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What was handed in: notebooks as bytes by the lab's file name, and what was odd, in words."""
+
+    name: str
+    notebooks: dict[str, bytes] = field(default_factory=dict)
+    oddities: list[str] = field(default_factory=list)
+
+
+class _File(NamedTuple):
+    """A file of a folder or an archive: where it stands, and why it is refused, if it is."""
+
+    name: str
+    problem: str | None
+    source: Path | zipfile.ZipInfo
+
+
+def read_submission(path: Path) -> Submission:
+    """The notebooks in ``path``: a folder, a zip or one notebook.
+
+    A file is refused, and named among the oddities, if its path is absolute or holds ``..``, if it
+    is a link or no regular file, encrypted, larger than 20 MB, or compressed more than 200 times.
+    Of two files for one lab the one nearest to the top counts; a second copy's name, such as
+    ``01_slug (1).ipynb``, is read as the lab's. Anything but notebooks is passed over, unread.
+
+    Returns:
+        What was found; ``notebooks`` is empty if there is none.
+
+    Raises:
+        ValueError: if ``path`` does not exist, is no folder, zip or notebook, or is beyond the limits:
+            a zip of 64 MB, 10,000 files, 200 MB of notebooks; says what was found and what to do.
+        OSError: if it cannot be read.
+    """
+    if path.is_symlink() or not (path.is_dir() or path.is_file()):
+        raise ValueError(f"{path}: a link, or not there; give a folder, a zip or a notebook.")
+    name = path.name if path.is_dir() else path.stem
+    if path.is_dir():
+        return _read(name, list(_folder_files(path)), None)
+    if path.suffix == ".ipynb":
+        return _read(name, [_File(path.name, _disk_problem(path), path)], None)
+    with _open_archive(path) as archive:
+        return _read(
+            name, [_archive_file(info) for info in archive.infolist() if not info.is_dir()], archive
+        )
+
+
+def _read(name: str, files: list[_File], archive: zipfile.ZipFile | None) -> Submission:
+    """Choose one file a lab and read it."""
+    found = Submission(name)
+    total = 0
+    for file in sorted(files, key=_preference):
+        shown = _printable(file.name)
+        place = PurePosixPath(file.name.replace("\\", "/"))
+        if _is_ignored(place) or (place.suffix != ".ipynb" and file.problem is None):
+            continue
+        lab = LAB_NAME.fullmatch(place.name)
+        problem = file.problem or (None if lab else "not a lab's file name (such as 01_slug.ipynb)")
+        if problem is None and lab and f"{lab[1]}.ipynb" in found.notebooks:
+            problem = f"a second file for {lab[1]}"
+        if problem is not None or lab is None:
+            found.oddities.append(f"{shown}: {problem}; not read")
+            continue
+        try:
+            content = _content(file, archive)
+        except (ValueError, OSError, RuntimeError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+            found.oddities.append(f"{shown}: {error}; not read")
+            continue
+        total += len(content)
+        if total > MAX_TOTAL_BYTES:
+            raise ValueError(f"{name}: over {MAX_TOTAL_BYTES // 10**6} MB of notebooks; pack it again.")
+        found.notebooks[f"{lab[1]}.ipynb"] = content
+        if place.name != f"{lab[1]}.ipynb":
+            found.oddities.append(f"{shown}: read as {lab[1]}.ipynb")
+    return found
+
+
+def _preference(file: _File) -> tuple[bool, int, bool, str]:
+    """Sorts the file to read first: its own name, nearest to the top, in ``labs``."""
+    place = PurePosixPath(file.name.replace("\\", "/"))
+    lab = LAB_NAME.fullmatch(place.name)
+    renamed = lab is None or lab[1] != place.stem
+    return renamed, len(place.parts) - (place.parent.name == "labs"), place.parent.name != "labs", file.name
+
+
+def _is_ignored(place: PurePosixPath) -> bool:
+    return bool(IGNORED_FOLDERS.intersection(place.parts)) or place.name.startswith("._")
+
+
+def _printable(name: str) -> str:
+    """A name as it can be shown and stored: bytes that are not UTF-8 and controls as ``\\x..``."""
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    shown = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+    return shown if len(shown) <= 120 else f"{shown[:60]}…{shown[-50:]}"
+
+
+def _folder_files(folder: Path) -> Iterator[_File]:
+    """The files of a folder, links not followed."""
+    count = 0
+    for root, folders, names in os.walk(folder):
+        for each in [each for each in folders if (Path(root) / each).is_symlink()]:
+            yield _File(f"{(Path(root) / each).relative_to(folder).as_posix()}", "a link", folder)
+        folders[:] = sorted(each for each in folders if each not in IGNORED_FOLDERS)
+        count += len(folders) + len(names)
+        if count > MAX_FILES:
+            raise ValueError(f"{folder.name}: more than {MAX_FILES} files; hand in the notebooks only.")
+        for name in names:
+            path = Path(root) / name
+            yield _File(path.relative_to(folder).as_posix(), _disk_problem(path), path)
+
+
+def _disk_problem(path: Path) -> str | None:
+    """Why a file is refused; None if it is not."""
+    facts = path.lstat()
+    if stat.S_ISLNK(facts.st_mode):
+        return "a link"
+    if not stat.S_ISREG(facts.st_mode):
+        return "not a regular file"
+    return _name_problem(path.name) if path.suffix == ".ipynb" else None
+
+
+def _open_archive(path: Path) -> zipfile.ZipFile:
+    """The zip, from memory, so that it cannot change between two looks."""
+    with path.open("rb") as file:
+        content = file.read(MAX_ARCHIVE_BYTES + 1)
+    if len(content) > MAX_ARCHIVE_BYTES:
+        raise ValueError(f"{path.name}: over {MAX_ARCHIVE_BYTES // 10**6} MB; pack only the notebooks.")
+    # subtle: counted before zipfile makes an object of each.
+    if content.count(CENTRAL_ENTRY) > MAX_FILES:
+        raise ValueError(f"{path.name}: more than {MAX_FILES} files; pack only the notebooks.")
+    try:
+        return zipfile.ZipFile(io.BytesIO(content))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path.name}: a file name is not UTF-8; pack it with `labkit pack`.") from error
+    except Exception as error:  # zipfile raises struct.error, OverflowError and others on damage
+        raise ValueError(f"{path.name}: not a zip that can be read ({error}); pack it again.") from error
+
+
+def _archive_file(info: zipfile.ZipInfo) -> _File:
+    """An entry of a zip, and why it is refused."""
+    return _File(info.filename, _entry_problem(info), info)
+
+
+def _entry_problem(info: zipfile.ZipInfo) -> str | None:
+    """Why an entry is refused; None if it is not."""
+    parts = info.orig_filename.replace("\\", "/").split("/")
+    if not parts[0] or re.match(r"[A-Za-z]:", parts[0]):
+        return "an absolute path"
+    if ".." in parts:
+        return "a path with '..'"
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG):
+        return "a link" if kind == stat.S_IFLNK else "not a regular file"
+    if not info.filename.endswith(".ipynb"):
+        return None
+    if info.flag_bits & 1:
+        return "encrypted"
+    if info.compress_type not in METHODS:
+        return f"compressed by method {info.compress_type}, not by deflate"
+    if info.file_size > max(FREE_RATIO_BYTES, MAX_RATIO * info.compress_size):
+        return f"compressed more than {MAX_RATIO} times"
+    if info.file_size > MAX_NOTEBOOK_BYTES:
+        return f"over {MAX_NOTEBOOK_BYTES // 10**6} MB"
+    raw = info.orig_filename.encode("utf-8" if info.flag_bits & 0x800 else "cp437")
+    return _name_problem(os.fsdecode(raw.replace(b"\\", b"/").rpartition(b"/")[2]))
+
+
+def _name_problem(name: str) -> str | None:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return "a name that is not UTF-8"
+    return None
+
+
+def _content(file: _File, archive: zipfile.ZipFile | None) -> bytes:
+    """A file's bytes; more than the limit are not read."""
+    if isinstance(file.source, zipfile.ZipInfo):
+        assert archive is not None
+        with archive.open(file.source) as stream:  # what the directory says of sizes may be false
+            content = stream.read(MAX_NOTEBOOK_BYTES + 1)
+    else:
+        # subtle: it may have become a link or a pipe since it was listed.
+        descriptor = os.open(file.source, READ_FLAGS)
+        with open(descriptor, "rb") as stream:  # noqa: PTH123
+            content = stream.read(MAX_NOTEBOOK_BYTES + 1)
+    if len(content) > MAX_NOTEBOOK_BYTES:
+        raise ValueError(f"over {MAX_NOTEBOOK_BYTES // 10**6} MB")
+    return content

@@ -1,0 +1,78 @@
+"""What a recorded number depends on besides the code: seeds, hardware and versions.
+
+torch is imported inside the functions that need it, so the command line starts without it.
+"""
+
+from __future__ import annotations
+
+import platform
+import random
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from labkit.settings import choose_device
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["environment_stamp", "has_fast_bf16", "seed_everything"]
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python's, NumPy's and torch's global generators.
+
+    Raises:
+        ValueError: if ``seed`` is negative or needs more than 32 bits (NumPy's limit).
+    """
+    import torch
+
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"seed must be an integer in [0, 2**32), got {seed}.")
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002  # subtle: libraries still read the legacy global state
+    torch.manual_seed(seed)
+
+
+def has_fast_bf16(device: torch.device) -> bool:
+    """Whether bf16 arithmetic is done in hardware on ``device``; emulated, it is slower than float32."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if not torch.backends.mkldnn.is_available():
+        return False
+    if platform.machine() in ("x86_64", "AMD64"):
+        if torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "AVX2"):
+            return False  # the processor has no AVX-512, or ATEN_CPU_CAPABILITY keeps torch from it
+        # subtle: oneDNN also takes bf16 where AVX-512 only emulates it.
+        return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def environment_stamp() -> dict[str, str]:
+    """Versions and hardware that a recorded number depends on, as plain strings."""
+    import torch
+
+    device = choose_device()
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "torchvision": metadata.version("torchvision"),
+        "numpy": np.__version__,
+        "hardware": torch.cuda.get_device_name() if device.type == "cuda" else _cpu_name(),
+        "threads": str(torch.get_num_threads()),
+        "bf16": "yes" if has_fast_bf16(device) else "no",
+    }
+
+
+def _cpu_name() -> str:
+    """The processor's model name, or its architecture where the system does not tell."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,113 @@
+"""When to prune: at which epochs or accuracies, and callbacks that prune and keep zeros at zero.
+
+Leaves out: which weights go (magnitude, saliency, sensitivity).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+
+from torch import Tensor, nn
+
+from labkit.models import total_sparsity
+from labkit.pruning.magnitude import Masks, apply_masks, nonzero_masks
+from labkit.training import Callback
+
+__all__ = ["PruningCallback", "StagedPruning", "linear_ramp"]
+
+
+def linear_ramp(target: float, ramp_epochs: int) -> list[float]:
+    """Sparsities that rise by equal amounts to ``target`` over ``ramp_epochs`` epochs.
+
+    Raises:
+        ValueError: if ``target`` is outside [0, 1] or ``ramp_epochs`` is below 1.
+
+    >>> linear_ramp(0.8, 4)
+    [0.2, 0.4, 0.6, 0.8]
+    """
+    if not 0 <= target <= 1:
+        raise ValueError(f"target is a share in [0, 1], got {target}; 80 % is 0.8.")
+    if ramp_epochs < 1:
+        raise ValueError(f"ramp_epochs must be at least 1, got {ramp_epochs}.")
+    return [round(target * epoch / ramp_epochs, 12) for epoch in range(1, ramp_epochs + 1)]
+
+
+class PruningCallback(Callback):
+    """Prunes at chosen epochs, and sets pruned weights back to zero after every optimizer step.
+
+    Setting them back is needed even where their gradients are masked: the momentum of earlier steps
+    moves a weight whose gradient is zero, and weight decay keeps that motion going.
+
+    Args:
+        prune_at: for each epoch at which to prune, the rule that gives the masks. In other epochs
+            the model's own zeros are kept, so that an interrupted run continues with its masks.
+    """
+
+    def __init__(self, prune_at: Mapping[int, Callable[[nn.Module], Masks]]) -> None:
+        self.prune_at = dict(prune_at)
+        self.masks: Masks = {}
+
+    def before_epoch(self, model: nn.Module, epoch: int) -> None:
+        """Prune if this epoch has a rule."""
+        rule = self.prune_at.get(epoch, nonzero_masks)
+        self.masks = rule(model)
+        apply_masks(model, self.masks)
+
+    def after_step(self, model: nn.Module) -> None:
+        """Set pruned weights back to zero."""
+        apply_masks(model, self.masks)
+
+
+class StagedPruning(PruningCallback):
+    """Prunes as soon as training reaches given accuracies, and keeps pruned weights at zero.
+
+    The accuracy is that of the last ``window`` training batches of the epoch. What was reached is
+    read off the model's own sparsity, so that an interrupted run goes on where it stopped.
+
+    Args:
+        rule: gives the masks for a model and a sparsity.
+        sparsities: of each stage, rising.
+        accuracies: in per cent, what starts each stage.
+        window: in batches.
+
+    Raises:
+        ValueError: if the stages do not match or do not rise.
+    """
+
+    def __init__(
+        self,
+        rule: Callable[[nn.Module, float], Masks],
+        sparsities: Sequence[float],
+        accuracies: Sequence[float],
+        *,
+        window: int = 20,
+    ) -> None:
+        super().__init__({})
+        if len(sparsities) != len(accuracies) or list(sparsities) != sorted(set(sparsities)):
+            raise ValueError(f"stages must rise and match, got {list(sparsities)}, {list(accuracies)}.")
+        self.rule, self.stages = rule, list(zip(sparsities, accuracies, strict=True))
+        self.recent: deque[float] = deque(maxlen=window)
+        self.stage = 0
+
+    def before_epoch(self, model: nn.Module, epoch: int) -> None:
+        """Take up the model's zeros, and the stage that they show."""
+        super().before_epoch(model, epoch)
+        self.recent.clear()
+        reached = total_sparsity(model) + 1e-6  # a sparsity is a whole number of weights
+        self.stage = sum(reached >= sparsity for sparsity, _ in self.stages)
+
+    def loss(self, inputs: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
+        """Cross-entropy; notes how many of the batch are right."""
+        self.recent.append(100 * float((logits.argmax(1) == labels).float().mean()))
+        return super().loss(inputs, logits, labels)
+
+    def after_step(self, model: nn.Module) -> None:
+        """Prune if the next accuracy is reached; set pruned weights back to zero."""
+        if self.stage < len(self.stages) and len(self.recent) == self.recent.maxlen:
+            sparsity, accuracy = self.stages[self.stage]
+            if sum(self.recent) / len(self.recent) >= accuracy:
+                self.masks = self.rule(model, sparsity)
+                self.stage += 1
+                self.recent.clear()
+        apply_masks(model, self.masks)

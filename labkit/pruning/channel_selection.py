@@ -1,0 +1,127 @@
+"""Which input channels of a layer to keep: by LASSO regression, energy, norm or chance.
+
+Every rule keeps exactly as many as asked for. :func:`bisect_channels` is He et al.'s own search, which
+need not; it is here to compare with. Leaves out: fitting the weight (moments), the network (channels).
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import Lasso
+from torch import Tensor
+
+from labkit.pruning.channel_reconstruction import Moments, channel_gram, lasso_path
+
+__all__ = ["SELECTIONS", "Bisection", "Selection", "bisect_channels", "select_channels"]
+
+Selection = Literal["lasso", "energy", "norm", "random"]
+SELECTIONS: tuple[Selection, ...] = ("lasso", "energy", "norm", "random")
+
+
+SAMPLED_ROWS = 250
+MOST_SOLVES = 40
+
+
+class Bisection(NamedTuple):
+    """Channels ``(found,)`` int64, rising; how often LASSO was solved; the last alpha."""
+
+    channels: Tensor
+    solves: int
+    alpha: float
+
+
+def select_channels(
+    moments: Moments, weight: Tensor, count: int, *, selection: Selection = "lasso", seed: int = 0
+) -> Tensor:
+    """Which ``count`` input channels of a layer to keep.
+
+    ``lasso``: the first solution on the LASSO path with at least ``count`` channels, less those
+    of smallest \\|β\\|; ``energy``: the largest ‖XᵢWᵢ‖; ``norm``: the largest ‖Wᵢ‖, the layer's weights
+    on channel i; ``random``: any.
+
+    Args:
+        moments: of the layer.
+        weight: ``(n, c, kh, kw)`` or ``(n, c·k)``.
+        count: from 1 to c.
+        selection: the rule.
+        seed: for ``random``.
+
+    Returns:
+        int64 ``(count,)``, rising.
+
+    Raises:
+        ValueError: if ``count`` is out of range or there is no such rule.
+    """
+    c = moments.channel_count
+    if not 1 <= count <= c:
+        raise ValueError(f"cannot keep {count} of {c} channels; the count is from 1 to {c}.")
+    if selection not in SELECTIONS:
+        raise ValueError(f"no selection {selection!r}; there are {', '.join(SELECTIONS)}.")
+    if selection == "random":
+        return torch.randperm(c, generator=torch.Generator().manual_seed(seed))[:count].sort().values
+    if selection == "norm":
+        score = weight.detach().reshape(len(weight), c, -1).square().sum((0, 2))
+    else:
+        gram, target = channel_gram(moments, weight)
+        score = gram.diagonal()
+        if selection == "lasso":
+            score = _lasso_score(gram, target, count, moments.rows)
+    return score.cpu().argsort(descending=True, stable=True)[:count].sort().values
+
+
+def bisect_channels(
+    x: Tensor, y: Tensor, weight: Tensor, count: int, *, tolerance: float = 0.02, seed: int = 0
+) -> Bisection:
+    """He et al.'s search: LASSO on sampled rows at one alpha after another until about ``count`` remain.
+
+    Alpha doubles until at most ``count`` channels are left, then the interval is halved until the number
+    is in ``[count, count + tolerance·c]`` or 40 solves are done: where the number jumps, it never is.
+
+    Args:
+        x: unfolded inputs ``(rows, c·k)``; at most 250 rows are drawn.
+        y: targets ``(rows, n)``.
+        weight: ``(n, c, kh, kw)`` or ``(n, c·k)``.
+        count: channels wanted.
+        tolerance: how many more will do, as a share of c.
+        seed: which rows.
+    """
+    c = weight.shape[1] if weight.ndim == 4 else x.shape[1]
+    chosen = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))[:SAMPLED_ROWS]
+    by_channel = weight.detach().reshape(len(weight), c, -1)
+    z = torch.einsum("rck,nck->rnc", x[chosen].view(len(chosen), c, -1), by_channel).flatten(0, 1)
+    solver = Lasso(warm_start=True, fit_intercept=False, selection="random", random_state=seed)
+    design, target = np.asfortranarray(z.double().numpy()), y[chosen].flatten().double().numpy()
+    low, high = 0.0, 1e-4
+
+    def channels_at(alpha: float) -> Tensor:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            solver.set_params(alpha=alpha).fit(design, target)
+        return torch.from_numpy(solver.coef_).nonzero().flatten()
+
+    alpha, found = high, channels_at(high)
+    solves = 1
+    while len(found) > count and solves < MOST_SOLVES:
+        low, alpha, solves = alpha, 2 * alpha, solves + 1
+        found = channels_at(alpha)
+    high = alpha
+    while not count <= len(found) <= count + tolerance * c and solves < MOST_SOLVES:
+        alpha, solves = (low + high) / 2, solves + 1
+        found = channels_at(alpha)
+        low, high = (alpha, high) if len(found) > count else (low, alpha)
+    return Bisection(found, solves, alpha)
+
+
+def _lasso_score(gram: Tensor, target: Tensor, count: int, rows: int) -> Tensor:
+    """|β| of the first solution with at least ``count`` channels, the energy ranking what has none."""
+    path = lasso_path(gram, target, rows).coefficients
+    enough = (path != 0).sum(0) >= count
+    beta = torch.from_numpy(abs(path[:, enough.argmax() if enough.any() else -1])).to(gram.device)
+    energy = gram.diagonal()
+    # subtle: a path that ended early leaves channels out; they come after all that are on it.
+    return torch.where(beta > 0, 1 + beta / beta.max(), energy / (1 + energy.max()))

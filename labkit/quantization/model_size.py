@@ -1,0 +1,83 @@
+"""What quantizing a model costs and gives: its bytes, and the zeros that rounding makes.
+
+Leaves out: entropy coding and files (coding), which make use of the zeros.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from labkit.models import prunable_weights
+from labkit.quantization.affine import count_quantized_bytes
+from labkit.quantization.layers import quantized_layers, quantized_weights
+
+__all__ = ["ModelBytes", "SparsityChange", "count_model_bytes", "sparsity_change"]
+
+
+class ModelBytes(NamedTuple):
+    """Bytes of a model's state: packed levels, grids, and what stays in its own dtype.
+
+    ``other`` counts float layers, biases and batch normalization with its buffers. Not included:
+    names, shapes, a file header and entropy coding.
+    """
+
+    payload: int
+    parameters: int
+    other: int
+
+    @property
+    def total(self) -> int:
+        """All three together."""
+        return self.payload + self.parameters + self.other
+
+
+class SparsityChange(NamedTuple):
+    """Share of exact zeros among the weights before and after rounding them to the grid."""
+
+    before: float
+    after: float
+
+
+def sparsity_change(model: nn.Module) -> SparsityChange:
+    """Share of exact zeros in all weights of ``model``, as trained and as it computes with them.
+
+    Rounding makes new zeros of the weights within half a step of 0.
+
+    >>> layer = nn.Linear(4, 1)
+    >>> layer.weight.data = Tensor([[0.0, 0.1, -1.0, 1.0]])
+    >>> from labkit.quantization.layers import quantize_layers
+    >>> sparsity_change(quantize_layers(layer, bits=2, scheme="symmetric"))
+    SparsityChange(before=0.25, after=0.5)
+    """
+    return SparsityChange(
+        _zero_share(prunable_weights(model).values()), _zero_share(quantized_weights(model).values())
+    )
+
+
+def count_model_bytes(model: nn.Module) -> ModelBytes:
+    """Bytes of the state of ``model`` with its quantized weights as packed levels.
+
+    >>> from labkit.quantization.layers import quantize_layers
+    >>> count_model_bytes(quantize_layers(nn.Linear(100, 10), bits=4))
+    ModelBytes(payload=500, parameters=5, other=40)
+    """
+    sizes = {
+        name: count_quantized_bytes(layer.weight.numel(), layer.grid())
+        for name, layer in quantized_layers(model).items()
+    }
+    packed = {f"{name}.weight".removeprefix(".") for name in sizes}
+    return ModelBytes(
+        sum(size.payload for size in sizes.values()),
+        sum(size.parameters for size in sizes.values()),
+        sum(value.nbytes for name, value in model.state_dict().items() if name not in packed),
+    )
+
+
+def _zero_share(weights: Iterable[Tensor]) -> float:
+    """Zeros among all elements; 0 where there are none."""
+    weights = list(weights)
+    zeros = sum(int((weight == 0).sum()) for weight in weights)
+    return zeros / max(1, sum(weight.numel() for weight in weights))

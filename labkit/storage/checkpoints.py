@@ -1,0 +1,172 @@
+"""The store of trained weights: one file each, and a manifest that vouches for them.
+
+``checkpoints/<dataset>/<name>.safetensors``, or ``.lkc`` (docs/format.md) for large networks and
+those mostly zero, beside ``checkpoints/<dataset>/manifest.json``. A file that does not match its recorded
+SHA-256 is refused. Leaves out: how weights are made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from safetensors.torch import load, save
+from torch import Tensor
+
+from labkit import settings
+from labkit.coding.container import decode, encode
+from labkit.files import write_atomically
+from labkit.training.loop import EpochRecord
+
+__all__ = [
+    "CheckpointError",
+    "Entry",
+    "FileFormat",
+    "read_entry",
+    "read_manifest",
+    "read_weights",
+    "write_checkpoint",
+]
+
+
+FileFormat = Literal["safetensors", "lkc"]
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint is missing, damaged or not what the manifest says; the message tells the remedy."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the manifest records of one checkpoint; accuracies in per cent, losses in nats."""
+
+    sha256: str
+    size_bytes: int
+    recipe: dict[str, object]
+    recipe_hash: str
+    validation_top1: float
+    test_loss: float
+    test_top1: float
+    test_top5: float
+    loss_prefix: list[float]
+    seconds: float
+    environment: dict[str, str]
+    epochs: list[EpochRecord] = field(default_factory=list)
+    format: FileFormat = "safetensors"  # also the file's suffix
+
+
+def manifest_path(dataset: str) -> Path:
+    """Where the manifest of ``dataset`` lies."""
+    return settings.checkpoint_dir() / dataset / "manifest.json"
+
+
+def weights_path(dataset: str, name: str, file_format: FileFormat = "safetensors") -> Path:
+    """Where the weights of checkpoint ``name`` lie."""
+    return settings.checkpoint_dir() / dataset / f"{name}.{file_format}"
+
+
+def read_manifest(dataset: str) -> dict[str, Entry]:
+    """All entries for ``dataset`` by name; empty where nothing was trained yet.
+
+    Raises:
+        CheckpointError: if the manifest is not the JSON this module writes.
+    """
+    path = manifest_path(dataset)
+    if not path.is_file():
+        return {}
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            name: Entry(**{**entry, "epochs": [EpochRecord(**row) for row in entry["epochs"]]})
+            for name, entry in entries.items()
+        }
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise CheckpointError(
+            f"{path} is damaged ({error}); restore it with `git checkout {path}`."
+        ) from error
+
+
+def read_entry(dataset: str, name: str) -> Entry:
+    """The manifest's entry for checkpoint ``name``.
+
+    Raises:
+        CheckpointError: if there is none.
+    """
+    entries = read_manifest(dataset)
+    if name not in entries:
+        raise CheckpointError(f"no checkpoint {name!r} for {dataset}; make it: {_remedy(name)}.")
+    return entries[name]
+
+
+def read_weights(dataset: str, name: str) -> dict[str, Tensor]:
+    """The state dict of checkpoint ``name``, after checking it against the manifest.
+
+    Raises:
+        CheckpointError: if the file is absent, truncated or changed.
+    """
+    entry = read_entry(dataset, name)
+    path = weights_path(dataset, name, entry.format)
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path} is missing; rebuild it: {_remedy(name)}.") from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != entry.sha256:
+        raise CheckpointError(
+            f"{path} is damaged: {len(content)} bytes with SHA-256 {found[:12]}…, expected "
+            f"{entry.size_bytes} bytes with {entry.sha256[:12]}…; rebuild it: {_remedy(name)}."
+        )
+    return _from_bytes(content, entry.format)
+
+
+def write_checkpoint(
+    dataset: str,
+    name: str,
+    state: dict[str, Tensor],
+    facts: dict[str, object],
+    file_format: FileFormat = "safetensors",
+) -> Entry:
+    """Store weights and their manifest entry; each file is replaced whole or not at all.
+
+    Args:
+        dataset: the data set's name.
+        name: the checkpoint's name.
+        state: the model's state dict.
+        facts: the fields of :class:`Entry` besides ``sha256``, ``size_bytes`` and ``format``.
+        file_format: ``"lkc"`` takes fewer bytes where most weights are zero; both are exact.
+
+    Raises:
+        CheckpointError: if the manifest is damaged; nothing is written then.
+        OSError: if the disk is full.
+    """
+    content = _to_bytes(state, file_format)
+    digest = hashlib.sha256(content).hexdigest()
+    entry = Entry(digest, len(content), format=file_format, **facts)  # type: ignore[arg-type]
+    entries = {key: asdict(value) for key, value in read_manifest(dataset).items()}
+    entries[name] = asdict(entry)
+    write_atomically(weights_path(dataset, name, file_format), content)
+    text = json.dumps(dict(sorted(entries.items())), indent=1, ensure_ascii=False)
+    write_atomically(manifest_path(dataset), f"{text}\n".encode())
+    return entry
+
+
+def _to_bytes(state: dict[str, Tensor], file_format: FileFormat) -> bytes:
+    tensors = {key: value.detach().cpu().contiguous() for key, value in state.items()}
+    if file_format == "safetensors":
+        return save(tensors)
+    return encode({key: value.numpy() for key, value in tensors.items()})
+
+
+def _from_bytes(content: bytes, file_format: FileFormat) -> dict[str, Tensor]:
+    if file_format == "safetensors":
+        return load(content)
+    return {key: torch.from_numpy(np.array(array)) for key, array in decode(content).items()}
+
+
+def _remedy(name: str) -> str:
+    return f"`labkit train {name}`"

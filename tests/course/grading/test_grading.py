@@ -1,0 +1,475 @@
+"""Grading a class: points, tables, pages, resuming, clusters; the labs' own solutions and wrong answers."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from datetime import datetime
+
+import hostile
+import nbformat
+import pytest
+from bs4 import BeautifulSoup
+
+from labkit import settings
+from labkit.cli import main
+from labkit.course.grading import class_run, feedback, gradebook
+from labkit.course.grading import job as jobs
+from labkit.course.grading.class_run import Options, grade
+from labkit.course.grading.execution import SandboxConfig, Trial
+from labkit.course.grading.gradebook import with_manual, write_tables
+from labkit.course.grading.job import Job, fingerprint, grade_job
+from labkit.course.grading.late_penalty import UNKNOWN, late_rule, submitted_at, with_lateness
+from labkit.course.grading.sandbox.box import UNPROTECTED, Limits, choose
+from labkit.course.notebook import structure
+from labkit.course.release.strip import strip
+from labkit.files import zip_bytes
+
+pytestmark = pytest.mark.heavy
+
+LABS = sorted((settings.home() / "labs").glob("[0-9][0-9]_*.ipynb"))
+WRONG = settings.home() / "tests" / "checks" / "wrong_answers"
+LAB = hostile.small_class_lab()
+
+
+@pytest.fixture
+def course(tmp_path):
+    """A workbook's labs and three submissions: right, partly right, not started."""
+    (tmp_path / "labs").mkdir()
+    (tmp_path / "submissions").mkdir()
+    nbformat.write(LAB, tmp_path / "labs" / hostile.NAME)
+    good = hostile.solved(LAB)
+    partly = hostile.solved(LAB, {**hostile.SOLUTIONS, "99.3": "def mean(values):\n    return values[0]"})
+    for name, notebook in {"ada": good, "bob": partly, "=cy": hostile.solved_nothing(good)}.items():
+        hostile.as_folder(notebook)(tmp_path / "submissions" / name)
+    return tmp_path
+
+
+def graded(course, **options):
+    return grade(
+        course / "submissions", [course / "labs" / hostile.NAME], Options(course / "out", **options)
+    )
+
+
+def points(results):
+    return {result["student"]: gradebook.total(result) for result in results}
+
+
+def grade_lab(path, sources):
+    """The result of a submission with these sources by cell id."""
+    notebook = strip(structure.parse(path))
+    for cell in notebook.cells:
+        cell.source = sources.get(cell.id, cell.source)
+    content = nbformat.writes(notebook).encode()
+    return grade_job(Job("student", path.stem, content, path.read_bytes(), grader=fingerprint()))
+
+
+def solutions(path):
+    """The todo cells of a lab by id, as a student would have written them."""
+    cells = [cell for cell in structure.parse(path).cells if structure.labels(cell)["role"] == "todo"]
+    mark = re.compile(r"^[ \t]*### (?:BEGIN|END) SOLUTION\n?", re.MULTILINE)
+    return {cell.id: mark.sub("", cell.source) for cell in cells}
+
+
+@pytest.mark.parametrize("path", LABS, ids=lambda path: path.stem[:2])
+def test_a_labs_solutions_earn_everything_and_its_release_nothing(path):
+    result = grade_lab(path, solutions(path))
+    assert result["oddities"] == []
+    coded = [mark for mark in result["marks"] if mark["status"] not in ("to mark", "not started")]
+    assert [mark for mark in coded if mark["earned"] != mark["max"]] == []
+    assert {mark["question"] for mark in coded} == {
+        name for name, cells in structure.exercises(structure.parse(path)).items() if "todo" in cells
+    }
+    assert sum(mark["max"] for mark in result["marks"]) == 100
+    assert gradebook.total(grade_lab(path, {})) == 0
+
+
+def _batches(exercises):
+    """The wrong answers of a lab, dealt out to students: each has one in every other exercise.
+
+    An exercise may use another's function, so that neighbours are not wrong together.
+    """
+    dealt = [sorted((WRONG / name).glob("*.py")) for name in exercises]
+    for number in range(max(map(len, dealt))):
+        for part in (dealt[::2], dealt[1::2]):
+            wrong = [files[number] for files in part if number < len(files)]
+            if wrong:
+                yield wrong
+
+
+# The wrong answers of every lab go through its cells in test_labs.py; one lab goes through the grader too.
+GRADED_LABS = [
+    pytest.param(path, marks=() if path.stem[:2] == "01" else pytest.mark.slow, id=path.stem[:2])
+    for path in LABS
+]
+
+
+@pytest.mark.parametrize("path", GRADED_LABS)
+def test_each_wrong_answer_loses_exactly_its_questions_points(path):
+    lab = structure.parse(path)
+    todos = {name: each["todo"].id for name, each in structure.exercises(lab).items() if "todo" in each}
+    right, unexpected = solutions(path), {}
+    with Trial(lab, SandboxConfig(choose("auto"))) as trial:
+        for wrong in _batches(todos):
+            answers = {todos[file.parent.name]: file.read_text(encoding="utf-8") for file in wrong}
+            outcomes = trial.outcomes(right | answers)
+            lost = {name for name, outcome in outcomes.items() if outcome.status != "right"}
+            if lost != {file.parent.name for file in wrong}:
+                unexpected[tuple(f"{file.parent.name}/{file.stem}" for file in wrong)] = sorted(lost)
+    assert unexpected == {}
+
+
+@pytest.mark.parametrize("wait", ["while time.process_time() < end: pass", "time.sleep(2.5)"])
+@pytest.mark.parametrize(
+    ("own", "outcome"),
+    [({}, ("timeout", "not finished within 1 s")), ({"timeout": 60}, ("right", ""))],
+    ids=["default", "own"],
+)
+def test_a_cells_timeout_raises_its_limits_of_time_and_of_processor_time(wait, own, outcome):
+    lab = hostile.small_class_lab()
+    for name in ("99-3-check", "99-3-hidden"):
+        hostile.cell_of(lab, name).metadata["labkit"].update(own)
+    lines = ("import time", "end = time.process_time() + 2.5", wait, "return sum(values) / len(values)")
+    slow = "\n    ".join(("def mean(values):", *lines))
+    with Trial(lab, SandboxConfig(choose("auto"), Limits(cpu_s=1, wall_s=1))) as trial:
+        found = trial.outcomes({"99-3-todo": slow})
+    assert found == {"99.3": outcome}
+
+
+def test_points_come_only_whole_and_every_loss_has_its_reason(course):
+    results = graded(course)
+    assert points(results) == {"ada": 30, "bob": 20, "=cy": 0}
+    bob = next(result for result in results if result["student"] == "bob")
+    mark = next(mark for mark in bob["marks"] if mark["question"] == "99.3")
+    assert (mark["earned"], mark["status"]) == (0, "error")
+    assert "expected 2.0, got 1" in mark["reason"]
+
+
+def test_an_answer_that_passes_the_visible_check_only_earns_nothing_and_hears_no_value(course):
+    sneaky = "def mean(values):\n    return 2.0 if values == [1, 3] else -77.5"
+    notebook = hostile.solved(LAB, {**hostile.SOLUTIONS, "99.3": sneaky})
+    hostile.as_folder(notebook)(course / "submissions" / "dan")
+    result = next(result for result in graded(course) if result["student"] == "dan")
+    mark = next(mark for mark in result["marks"] if mark["question"] == "99.3")
+    assert (mark["earned"], mark["status"]) == (0, "wrong")
+    assert "passes the visible check" in mark["reason"]
+    assert not re.search(r"\d", mark["reason"])
+
+
+def test_a_second_run_repeats_nothing_and_a_changed_submission_only_itself(course, monkeypatch):
+    first = graded(course)
+    ran = []
+    monkeypatch.setattr(class_run, "grade_job", lambda job: ran.append(job.student) or grade_job(job))
+    assert graded(course) == first
+    assert ran == []
+    hostile.as_folder(hostile.solved(LAB))(course / "submissions" / "eve")
+    (course / "submissions" / "bob" / hostile.NAME).write_text("{}")
+    assert points(graded(course)) == {"ada": 30, "bob": 0, "=cy": 0, "eve": 30}
+    assert sorted(ran) == ["bob", "eve"]
+
+
+def test_a_damaged_result_is_made_again(course):
+    first = graded(course)
+    stored = next((course / "out" / "results").glob("*/ada*.json"))
+    stored.write_bytes(stored.read_bytes()[:40])
+    assert points(graded(course)) == points(first)
+
+
+def test_killed_midway_it_goes_on_where_it_stopped(course):
+    for number in range(6):
+        hostile.as_folder(hostile.solved(LAB))(course / "submissions" / f"student{number}")
+    code = (
+        "import sys; from pathlib import Path; from labkit.course.grading.class_run import *\n"
+        f"grade(Path({str(course / 'submissions')!r}), [Path({str(course / 'labs' / hostile.NAME)!r})], "
+        f"Options(Path({str(course / 'out')!r})))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+    results = course / "out" / "results"
+    end = time.monotonic() + 300
+    while len(list(results.glob("*/*.json"))) < 3 and time.monotonic() < end:
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    finished = {path: path.stat().st_mtime_ns for path in results.glob("*/*.json")}
+    assert 3 <= len(finished) < 9
+    assert len(graded(course)) == 9
+    assert {path: path.stat().st_mtime_ns for path in finished} == finished
+
+
+def test_processes_give_the_same_results(course):
+    alone = points(graded(course))
+    assert points(grade(course / "submissions", [course / "labs" / hostile.NAME], Options(course / "two", 2))) == alone  # fmt: skip
+
+
+def test_a_grader_that_fails_gives_a_row_without_points_and_tries_again(course, monkeypatch):
+    def broken(*_):
+        raise OSError("no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(jobs, "attempt", broken)
+        results = graded(course)
+    reasons = {
+        mark["reason"] for result in results for mark in result["marks"] if mark["question"] == "99.1"
+    }
+    assert reasons == {"the grader failed: OSError: no space left"}
+    assert points(graded(course)) == {"ada": 30, "bob": 20, "=cy": 0}
+
+
+@pytest.fixture
+def cluster():
+    """A Dask cluster of two worker processes."""
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+    ) as made:
+        yield made
+
+
+@pytest.mark.filterwarnings("default")  # of Dask's own
+def test_a_cluster_gives_the_same_results_though_a_worker_is_killed(course, cluster):
+    for number in range(6):
+        hostile.as_folder(hostile.solved(LAB))(course / "submissions" / f"student{number}")
+    victim = next(iter(cluster.workers.values())).pid
+    killer = subprocess.Popen(
+        [sys.executable, "-c", f"import os, time; time.sleep(1.5); os.kill({victim}, 9)"]
+    )
+    results = graded(course, scheduler=cluster.scheduler_address)
+    assert killer.wait() == 0, "the worker was gone before it was killed"
+    assert points(results) == {"ada": 30, "bob": 20, "=cy": 0} | {f"student{k}": 30 for k in range(6)}
+
+
+def test_the_tables_have_a_row_for_every_question_and_no_formula(course):
+    results = graded(course)
+    write_tables(course / "out", results)
+    with (course / "out" / "grades.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 3 * 4
+    assert list(rows[0]) == ["student", "lab", "question", "earned", "max", "status", "reason"]
+    assert {row["student"] for row in rows} == {"ada", "bob", "'=cy"}
+    with (course / "out" / "summary.csv").open(newline="") as file:
+        summary = {row["student"]: row for row in csv.DictReader(file)}
+    assert (summary["bob"]["earned"], summary["bob"]["max"], summary["bob"]["percent"]) == (
+        "20.0",
+        "35",
+        "57.1",
+    )
+
+
+def test_manual_marks_are_merged_and_bad_ones_refused_by_line(course):
+    results = graded(course)
+    table = course / "marks.csv"
+    table.write_text("student,lab,question,points,reason\nada,99,99.4,4.5,nearly\n")
+    assert points(with_manual(results, table))["ada"] == 34.5
+    for line, words in {
+        "zoe,99,99.4,1": "no result of 'zoe'",
+        "ada,98,99.4,1": "lab '98'",
+        "ada,99,99.9,1": "no question '99.9'",
+        "ada,99,99.4,6": "no number from 0 to 5",
+        "ada,99,99.4,nan": "no number from 0 to 5",
+        "ada,99,99.4,": "no number from 0 to 5",
+    }.items():
+        table.write_text(f"student,lab,question,points\n{line}\n")
+        with pytest.raises(ValueError, match=rf"marks.csv, line 2: .*{re.escape(words)}"):
+            with_manual(results, table)
+    table.write_text("name,points\nada,3\n")
+    with pytest.raises(ValueError, match="no column student, lab, question"):
+        with_manual(results, table)
+
+
+@pytest.mark.parametrize(
+    ("rule", "when", "left"),
+    [
+        ("2026-12-01T12:00 10/day", "2026-12-01T12:00", 30),
+        ("2026-12-01T12:00 10/day", "2026-12-01T12:01", 27),
+        ("2026-12-01T12:00 10/day", "2026-12-02T12:01", 24),
+        ("2026-12-01T12:00 10/day max 15", "2027-01-01T00:00", 25.5),
+        ("99=2026-12-01T12:00 100/day", "2026-12-03T12:00", 0),
+        ("98=2026-12-01T12:00 100/day", "2026-12-03T12:00", 30),
+    ],
+)
+def test_lateness_takes_points_off_by_days_begun(course, rule, when, left):
+    times = {"ada": datetime.fromisoformat(when)}
+    assert points(with_lateness(graded(course), [late_rule(rule)], times))["ada"] == left
+
+
+DAYS = [datetime(2026, 12, day, 12) for day in (1, 2, 3)]
+
+
+def test_a_zips_own_time_counts_and_of_a_folder_its_newest_notebook_that_carries_one(tmp_path):
+    (tmp_path / "ada.zip").write_bytes(zip_bytes({f"labs/{hostile.NAME}": b"{}"}))
+    os.utime(tmp_path / "ada.zip", (0, DAYS[1].timestamp()))
+    assert submitted_at(tmp_path / "ada.zip") == DAYS[1]
+    with zipfile.ZipFile(tmp_path / "ada.zip") as archive:
+        archive.extractall(tmp_path / "bob")
+        stored = datetime(*archive.infolist()[0].date_time)
+    unpacked = tmp_path / "bob" / "labs" / hostile.NAME
+    os.utime(unpacked, (0, stored.timestamp()))  # as unzip does, unlike extractall
+    assert submitted_at(tmp_path / "bob") is None
+    for name, when in (("01_a.ipynb", DAYS[0]), ("notes.txt", DAYS[2]), (".labkit/01_a.ipynb", DAYS[2])):
+        path = tmp_path / "bob" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("")
+        os.utime(path, (0, when.timestamp()))
+    assert submitted_at(tmp_path / "bob") == DAYS[0]
+
+
+def test_an_unknown_time_is_told_once_where_a_rule_would_need_it(course):
+    results = with_lateness(graded(course), [late_rule("2026-12-01T12:00 10/day")], {"bob": DAYS[0]})
+    assert {each["student"] for each in results if UNKNOWN in each["oddities"]} == {"ada"}
+    assert points(results) == {"ada": 30, "bob": 20, "=cy": 0}
+    assert UNKNOWN in gradebook.flags(next(each for each in results if each["student"] == "ada"))
+    assert with_lateness(graded(course), [late_rule("98=2026-12-01T12:00 10/day")], {}) == graded(course)
+
+
+def test_of_no_points_lateness_takes_none_and_says_nothing(course):
+    (course / "submissions" / "dan").mkdir()  # handed in nothing
+    times = dict.fromkeys(("ada", "=cy", "dan"), datetime(2026, 12, 3))
+    results = with_lateness(graded(course), [late_rule("2026-12-01T12:00 10/day")], times)
+    late = [each["student"] for each in results for mark in each["marks"] if mark["question"] == "late"]
+    assert late == ["ada"]
+
+
+@pytest.mark.parametrize("rule", ["tomorrow", "2026-13-01T00:00 10/day", "2026-12-01 10/day", "10/day"])
+def test_a_late_rule_that_is_none_is_refused_with_an_example(rule):
+    with pytest.raises(ValueError, match="10/day max 50"):
+        late_rule(rule)
+
+
+def test_an_lms_gets_the_columns_it_wants(course):
+    columns = course / "columns.csv"
+    columns.write_text('column,value\nUsername,student\n"Lab, first [35]",99\nQ3,99.3\nSum,total\n')
+    write_tables(course / "out", graded(course), columns)
+    lines = (course / "out" / "lms.csv").read_text().splitlines()
+    assert lines[0] == 'Username,"Lab, first [35]",Q3,Sum'
+    assert "bob,20.0,0,20.0" in lines
+    columns.write_text("column,value\nGrade,letter\n")
+    with pytest.raises(ValueError, match="asks for letter"):
+        write_tables(course / "out", [], columns)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"students": ["zoe"]}, "no submission of zoe"),
+        ({"jobs": 0}, "at least 1"),
+        ({"sandbox": "docker"}, "none of auto, bwrap, none"),
+    ],
+)
+def test_wrong_options_are_refused_before_anything_is_written(course, change, words):
+    with pytest.raises(ValueError, match=words):
+        graded(course, **change)
+    assert not (course / "out").exists()
+
+
+def test_results_are_not_written_among_the_submissions(course):
+    with pytest.raises(ValueError, match="lie in one another"):
+        grade(course / "submissions", [], Options(course / "submissions" / "out"))
+
+
+def test_a_lab_that_was_not_recorded_is_refused(course):
+    lab = hostile.small_class_lab()
+    hostile.cell_of(lab, "99-2-hidden").outputs = []
+    nbformat.write(lab, course / "labs" / hostile.NAME)
+    with pytest.raises(ValueError, match=r"exercise 99\.2 is not recorded"):
+        graded(course)
+
+
+def test_git_ignores_the_folders_that_the_guide_puts_personal_data_in():
+    guide = (settings.home() / "docs" / "instructor.md").read_text(encoding="utf-8")
+    folders = {f"/{name}/" for name in re.findall(r"(submissions|grades|marks)/\d\d", guide)}
+    assert folders == {"/submissions/", "/grades/", "/marks/"}
+    assert folders <= set((settings.home() / ".gitignore").read_text(encoding="utf-8").splitlines())
+
+
+def test_only_one_student_is_graded_again_and_the_others_stay(course):
+    graded(course)
+    assert points(graded(course, students=["bob"])) == {"ada": 30, "bob": 20, "=cy": 0}
+
+
+def test_feedback_shows_marks_and_answers_but_no_hidden_cell_and_no_solution(course):
+    results = graded(course)
+    feedback.write_pages(course / "out", [course / "labs" / hostile.NAME], results)
+    page = next((course / "out" / "feedback").glob("bob*/*.html")).read_text()
+    text = BeautifulSoup(page, "html.parser").get_text()
+    assert "99.3: 0 of 10 points" in text
+    assert "expected 2.0, got 1" in text
+    assert "return values[0]" in text
+    for secret in ("0.125", "triple(k)", "[0.5, 4]", "2.25", "len(values)", "Because."):
+        assert secret not in text
+    assert not re.search(r'(?:src|href)="(?:https?:)?//', page)
+
+
+def test_what_a_student_wrote_cannot_run_in_a_page(course):
+    notebook = hostile.solved(
+        LAB, {**hostile.SOLUTIONS, "99.3": "raise ValueError('<script>alert(1)</script>')"}
+    )
+    hostile.cell_of(notebook, "99-why").source = "<img src=x onerror=alert(2)><script>alert(3)</script>"
+    hostile.as_folder(notebook)(course / "submissions" / "<script>alert(4)<script>")
+    page = feedback.write_pages(course / "out", [course / "labs" / hostile.NAME], graded(course))
+    for path in [page, *(course / "out" / "feedback").rglob("*.html")]:
+        soup = BeautifulSoup(path.read_text(), "html.parser")
+        assert all("alert" not in script.text for script in soup.find_all("script"))
+        assert all(not name.startswith("on") for tag in soup.find_all(True) for name in tag.attrs)
+
+
+def test_the_class_page_lists_everyone_and_links_to_pages_that_are_there(course):
+    page = feedback.write_pages(course / "out", [course / "labs" / hostile.NAME], graded(course))
+    soup = BeautifulSoup(page.read_text(), "html.parser")
+    table = soup.find(id="students")
+    assert [row.th.text for row in table.tbody.find_all("tr")] == ["=cy", "ada", "bob"]
+    links = [link["href"] for link in table.find_all("a")]
+    assert len(links) == 3
+    assert all((course / "out" / link).is_file() for link in links)
+    hardest = soup.find_all("table")[1].tbody.find_all("th")
+    assert [cell.text for cell in hardest] == ["99.3", "99.4", "99.1", "99.2"] or hardest[0].text == "99.4"
+
+
+def test_the_class_page_shows_every_lab_of_the_out_folder_whichever_was_named(course, monkeypatch, capsys):
+    monkeypatch.setenv("LABKIT_HOME", str(course))
+    nbformat.write(LAB, course / "labs" / "98_other.ipynb")
+    (course / "labs" / "97_draft.ipynb").write_text("not read: nobody was graded in it")
+    (course / "submissions" / "ada" / "98_other.ipynb").write_bytes(
+        (course / "submissions" / "ada" / hostile.NAME).read_bytes()
+    )
+    command = ["grade", str(course / "submissions"), "--out", str(course / "out")]
+    assert main([*command, "--lab", "98"]) == 0
+    hostile.as_folder(hostile.solved(LAB))(course / "submissions" / "zoe")
+    assert main([*command, "--lab", "99"]) == 0
+    capsys.readouterr()
+    table = BeautifulSoup((course / "out" / "index.html").read_text(), "html.parser").find(id="students")
+    rows = {row.th.text: [cell.text for cell in row.find_all("td")] for row in table.tbody.find_all("tr")}
+    assert rows["ada"][:4] == ["30.0", "30.0", "60.0", "85.7"]
+    assert rows["zoe"][:4] == ["–", "30.0", "30.0", "42.9"]
+    for row in rows.values():
+        assert float(row[2]) == sum(float(cell) for cell in row[:2] if cell != "–")
+    assert all((course / "out" / link["href"]).is_file() for link in table.find_all("a"))
+    assert len(table.find_all("a")) == 7
+
+
+def test_without_bubblewrap_the_command_says_loudly_what_is_not_protected(course, monkeypatch, capsys):
+    monkeypatch.setenv("LABKIT_HOME", str(course))
+    status = main(["grade", str(course / "submissions"), "--out", str(course / "out"), "--sandbox", "none"])
+    shown = capsys.readouterr()
+    assert status == 0
+    assert "NOT PROTECTED" in shown.err
+    assert UNPROTECTED in shown.err
+    assert UNPROTECTED in (course / "out" / "index.html").read_text()
+    assert "3 results, 1 to look at" in shown.out
+
+
+def test_the_command_grades_merges_and_writes_everything(course, monkeypatch, capsys):
+    monkeypatch.setenv("LABKIT_HOME", str(course))
+    os.utime(course / "submissions" / "ada" / hostile.NAME, (0, 0))
+    (course / "marks.csv").write_text("student,lab,question,points\nada,99,99.4,5\n")
+    arguments = ["--manual", str(course / "marks.csv"), "--late", "2020-01-01T00:00 50/day max 50"]
+    assert main(["grade", str(course / "submissions"), "--out", str(course / "out"), *arguments]) == 0
+    capsys.readouterr()
+    with (course / "out" / "summary.csv").open(newline="") as file:
+        earned = {row["student"]: float(row["earned"]) for row in csv.DictReader(file)}
+    assert earned == {"ada": 35, "bob": 10, "'=cy": 0}

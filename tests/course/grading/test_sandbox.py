@@ -1,0 +1,151 @@
+"""A box ends what runs in it, limits it, and, with bubblewrap, shows it nothing of the grader's."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import psutil
+import pytest
+
+from labkit.course.grading.sandbox import box as sandbox
+from labkit.course.grading.sandbox import bubblewrap
+from labkit.course.grading.sandbox.box import Box, Limits, Overrun, choose
+from labkit.course.grading.sandbox.bubblewrap import why_no_bubblewrap
+
+pytestmark = pytest.mark.heavy
+
+CLOSED = pytest.mark.skipif(
+    why_no_bubblewrap() is not None, reason=f"needs bubblewrap: {why_no_bubblewrap()}"
+)
+KINDS = [pytest.param("bwrap", marks=CLOSED), "none"]
+RUNNER = [sys.executable, "-I", "-m", "labkit.course.grading.sandbox.runner"]
+LIMITS = Limits(cpu_s=3, wall_s=20, memory_bytes=1_500_000_000, file_bytes=1_000_000, processes=20)
+
+
+def request(*sources, **limits):
+    """A request to run cells named 0, 1, …"""
+    allowed = {"cpu_s": 3, "wall_s": 20, "memory_bytes": 10**9, "file_bytes": 10**6, "output_chars": 1000}
+    cells = [[str(number), source] for number, source in enumerate(sources)]
+    return {"cells": cells, "last": cells[-1][0], "limits": allowed | limits}
+
+
+@pytest.fixture(params=KINDS)
+def box(request):
+    with Box(RUNNER, kind=request.param, limits=LIMITS) as made:
+        assert made.ask({"setup": [["setup", "import os"]]}, 300) == {"ready": True, "error": None}
+        yield made
+
+
+def test_prints_of_the_cell_are_told_from_those_of_the_functions_it_calls(box):
+    reply = box.ask(request("def f(x):\n    print('noise')\n    return 2 * x", "print(f(3))\n[f(1)]"), 100)
+    assert reply["ended"] is None
+    assert reply["cells"][-1]["text"] == "noise\n6\nnoise\n[2]\n"
+    assert reply["cells"][-1]["own"] == "6\n[2]\n"
+
+
+def test_a_request_leaves_nothing_behind_for_the_next(box):
+    box.ask(request("import builtins\nbuiltins.len = None\nleft = 1\nos._exit(3)"), 100)
+    reply = box.ask(request("print(len([1]), 'left' in globals())"), 100)
+    assert reply["cells"][0]["text"] == "1 False\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [
+        ("x = bytearray(2 * 10**9)", "MemoryError"),
+        ("print('x' * 2000)", "OutputLimit"),
+        ("open('x', 'wb').write(bytes(2 * 10**6))", "OSError"),
+        ("class Odd(Exception):\n    def __str__(self): 1 / 0\nraise Odd", "Exception"),
+    ],
+)
+def test_a_limit_is_an_error_of_the_cell(box, source, kind):
+    assert box.ask(request(source), 100)["cells"][0]["error"]["kind"] == kind
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        ("os._exit(0)", "died"),
+        ("os.kill(os.getpid(), 11)", "died"),
+        ("import time\ntime.sleep(99)", "late"),
+    ],
+)
+def test_how_a_cell_ended_is_told(box, source, why):
+    reply = box.ask(request("pass", source, wall_s=4), 100)
+    assert reply["ended"] == {"why": why, "cell": "1"}
+    assert box.ask(request("print(1)"), 100)["cells"][0]["text"] == "1\n"
+
+
+def test_a_box_whose_program_is_killed_says_so(box):
+    with pytest.raises(Overrun, match="ended its own process"):
+        box.ask(request("os.kill(os.getppid(), 9)\nimport time\ntime.sleep(99)"), 100)
+
+
+def test_a_box_that_gets_too_many_processes_is_noticed_and_they_end_with_it(box):
+    source = (
+        "import time\nfor _ in range(40):\n    if os.fork() == 0:\n        time.sleep(500)\ntime.sleep(500)"
+    )
+    with pytest.raises(Overrun, match="processes"):
+        box.ask(request(source, wall_s=100), 100)
+    family = psutil.Process(box.process.pid).children(recursive=True)
+    assert len(family) > LIMITS.processes
+    box.close()
+    _, alive = psutil.wait_procs(family, timeout=20)
+    assert alive == []
+    assert not box.folder.exists()
+
+
+def test_a_process_that_left_its_session_ends_with_the_box(box):
+    box.ask(request("if os.fork() == 0:\n    os.setsid()\n    import time\n    time.sleep(500)"), 100)
+    strays = list(box._tagged()) or psutil.Process(box.process.pid).children(recursive=True)
+    box.close()
+    _, alive = psutil.wait_procs(strays, timeout=20)
+    assert alive == []
+
+
+@CLOSED
+def test_a_closed_box_shows_neither_the_workbook_nor_the_callers_files_nor_its_environment(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "secret").write_text("x")
+    monkeypatch.setenv("LABKIT_TEST_TOKEN", "x")
+    source = f"""
+from pathlib import Path
+import labkit
+home = Path(labkit.__file__).parents[1]
+print(sorted(path.name for path in home.iterdir() if path.name in ("labs", "tests", "checkpoints")))
+print(Path({str(tmp_path)!r}).exists(), "LABKIT_TEST_TOKEN" in os.environ)
+try:
+    (home / "labkit" / "new.py").write_text("x")
+except OSError as error:
+    print(error.errno)
+"""
+    with Box(RUNNER, kind="bwrap", limits=LIMITS) as box:
+        box.ask({"setup": [["setup", "import os"]]}, 300)
+        assert box.ask(request(source), 100)["cells"][0]["text"] == "[]\nFalse False\n30\n"
+
+
+@CLOSED
+def test_a_folder_that_must_not_be_seen_is_empty_even_inside_a_visible_one():
+    place = next(path for path in bubblewrap._visible() if (path / "course").is_dir())
+    with Box(RUNNER, kind="bwrap", limits=LIMITS, hidden=[place / "plots"]) as box:
+        box.ask({"setup": [["setup", "import os"]]}, 300)
+        reply = box.ask(request(f"print(os.listdir({str(place / 'plots')!r}))"), 100)
+    assert reply["cells"][0]["text"] == "[]\n"
+
+
+def test_unknown_kinds_and_a_missing_bubblewrap_are_refused_in_words(monkeypatch):
+    with pytest.raises(ValueError, match="none of auto, bwrap, none"):
+        choose("docker")
+    monkeypatch.setattr(sandbox, "why_no_bubblewrap", lambda: "it is not installed")
+    assert choose("auto") == "none"
+    with pytest.raises(ValueError, match="it is not installed"):
+        choose("bwrap")
+
+
+def test_the_whole_labs_time_is_limited():
+    start = time.monotonic()
+    with Box(RUNNER, kind="none", limits=Limits(lab_s=3.0)) as box, pytest.raises(Overrun, match="time"):
+        box.ask({"setup": [["setup", "import time\ntime.sleep(300)"]]}, 300)
+    assert time.monotonic() - start < 100

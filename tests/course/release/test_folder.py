@@ -1,0 +1,183 @@
+import base64
+import json
+
+import nbformat
+import pytest
+from small_labs import cell_of, code, markdown, small_lab, write
+
+from labkit.course.notebook import structure
+from labkit.course.release import folder as handout
+from labkit.course.release import proof
+from labkit.course.release.strip import strip
+
+pytestmark = pytest.mark.heavy
+
+SECRET = "    return np.linalg.norm(x) + 2"
+
+
+def _lab():
+    lab = small_lab()
+    cell_of(lab, "99-1-todo").source = cell_of(lab, "99-1-todo").source.replace("    return 2 * x", SECRET)
+    cell_of(lab, "99-answer").source = "**Why?**\n\nBecause the norm is doubled here."
+    return lab
+
+
+@pytest.fixture
+def workbook(tmp_path):
+    """A workbook of one lab and one checkpoint."""
+    home = tmp_path / "workbook"
+    for folder in ("labs", "checkpoints/d", "tests/checks/wrong_answers", "docs"):
+        (home / folder).mkdir(parents=True)
+    write(home / "labs/99_lab.ipynb", _lab())
+    (home / "pyproject.toml").write_text("x")
+    (home / "environment.yml").write_text("      - -e .[dev]\n")
+    (home / "docs/decisions.md").write_text("x")
+    (home / "checkpoints/d/a.safetensors").write_bytes(b"1")
+    (home / "checkpoints/d/unrecorded.safetensors").write_bytes(b"1")
+    (home / "checkpoints/d/b.lkc").write_bytes(b"2")
+    entries = {
+        "a": {"sha256": handout.digest(b"1")},
+        "b": {"sha256": handout.digest(b"2"), "format": "lkc"},
+    }
+    (home / "checkpoints/d/manifest.json").write_text(json.dumps(entries))
+    return home
+
+
+def _hand_out(workbook, **options):
+    out = workbook.parent / "out" / "student"
+    labs = [workbook / "labs/99_lab.ipynb"]
+    return out, handout.write_release(workbook, out, labs, quick=True, **options)
+
+
+def test_a_release_holds_what_a_student_needs_and_nothing_else(workbook):
+    out, done = _hand_out(workbook)
+    names = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+    assert {"README.md", "Makefile", "pyproject.toml", "labkit/settings.py", "labs/99_lab.ipynb"} <= names
+    assert {"checkpoints/d/a.safetensors", "checkpoints/d/b.lkc", "checkpoints/d/manifest.json"} <= names
+    assert "labkit/course/release/student_files/README.md" in names
+    assert not [
+        name for name in names if name.startswith(("tests", "docs/dec", ".git")) or "pycache" in name
+    ]
+    assert "checkpoints/d/unrecorded.safetensors" not in names
+    assert (out / "environment.yml").read_text() == "      - -e .\n"
+    assert set(handout.released_files(out)) == names
+    assert (out / handout.PRISTINE / "99_lab.ipynb").read_bytes() == (
+        out / "labs/99_lab.ipynb"
+    ).read_bytes()
+    assert "1 labs" in done[0]
+
+
+def test_the_same_workbook_gives_the_same_zip(workbook):
+    out, first = _hand_out(workbook, zipped=True)
+    content = (out.parent / "student.zip").read_bytes()
+    _, second = _hand_out(workbook, zipped=True, force=True)
+    assert first == second
+    assert (out.parent / "student.zip").read_bytes() == content
+
+
+def test_an_existing_folder_is_replaced_only_if_nothing_is_lost(workbook):
+    out, _ = _hand_out(workbook)
+    with pytest.raises(ValueError, match="exists; remove it"):
+        _hand_out(workbook)
+    _hand_out(workbook, force=True)
+    (out / "labs/99_lab.ipynb").write_text("answers")
+    with pytest.raises(ValueError, match=r"has been worked in \(labs/99_lab.ipynb\)"):
+        _hand_out(workbook, force=True)
+    (out / handout.MANIFEST).unlink()
+    with pytest.raises(ValueError, match="is no release and is not replaced"):
+        _hand_out(workbook, force=True)
+    assert (out / "labs/99_lab.ipynb").read_text() == "answers"
+
+
+@pytest.mark.parametrize("damage", ["checkpoint", "leak", "disk"])
+def test_nothing_is_left_behind_when_it_fails(workbook, damage, monkeypatch):
+    if damage == "checkpoint":
+        (workbook / "checkpoints/d/a.safetensors").write_bytes(b"2")
+    elif damage == "leak":
+        lab = _lab()
+        lab.cells.append(code("99-shown", SECRET.strip().removeprefix("return ")))
+        lab.cells.append(code("99-told", f"def f(x):\n{SECRET}"))
+        write(workbook / "labs/99_lab.ipynb", lab)
+    else:
+        monkeypatch.setattr(handout, "write_atomically", _full_disk)
+    with pytest.raises((ValueError, OSError), match=r"labkit train a|cell 99-told shows|No space"):
+        _hand_out(workbook)
+    parent = workbook.parent / "out"
+    assert not parent.exists() or list(parent.iterdir()) == []
+
+
+def _full_disk(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    raise OSError(28, f"No space left on device, {len(content)} bytes")
+
+
+def test_a_stripped_lab_gives_nothing_away():
+    assert proof.leaks(_lab(), strip(_lab())) == []
+
+
+@pytest.mark.parametrize("place", ["source", "output", "json", "attachment", "metadata", "wrapped"])
+@pytest.mark.parametrize(
+    "secret", [SECRET, "Because the norm is doubled here.", "[double(0.1), double(5)]"]
+)
+def test_a_secret_is_found_wherever_it_stands(place, secret):
+    released = strip(_lab())
+    cell = cell_of(released, "99-table")
+    if place == "source":
+        cell.source += f"\nif x:\n    {secret}  # so"
+    elif place == "output":
+        cell.outputs = [nbformat.v4.new_output("stream", text=f"a\n{secret}\n")]
+    elif place == "json":
+        cell.outputs = [nbformat.v4.new_output("display_data", {"application/json": {"a": [secret]}})]
+    elif place == "attachment":
+        cell = cell_of(released, "99-task")
+        cell["attachments"] = {"a.txt": {"text/plain": base64.b64encode(secret.encode()).decode()}}
+    elif place == "metadata":
+        cell.metadata["note"] = secret
+    else:
+        cell.source += "\n" + secret.strip().replace(" ", "\n   ")
+    found = proof.leaks(_lab(), released)
+    assert len(found) == 1
+    assert found[0].startswith(f"cell {cell.id} shows")
+
+
+def test_delimiters_hidden_cells_and_verdicts_are_found():
+    lab = _lab()
+    verdict = '    ### BEGIN SOLUTION\n    return {\n        "a_is_b": True,\n    }\n    ### END SOLUTION'
+    cell_of(lab, "99-1-todo").source = f"def f():\n{verdict}"
+    released = strip(lab)
+    assert proof.leaks(lab, released) == []
+    released.cells.append(markdown("99-told", 'It is {"a_is_b": True, "b": 1}.'))
+    assert len(proof.leaks(lab, released)) == 1
+    assert "is a hidden cell" in proof.leaks(lab, lab)[0]
+    assert any("delimiter" in leak for leak in proof.leaks(lab, lab))
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["return result", "for a, b in zip(c, d):", "import numpy as np, os", "x = 1", "return x  # a b c d e"],
+)
+def test_a_line_that_could_stand_anywhere_is_no_secret(line):
+    assert not proof._tells(proof.COMMENT.sub("", line).strip())
+
+
+def test_the_gate_scores_solutions_full_and_stubs_nothing():
+    lab = small_lab()
+    for count, cell in enumerate(structure.code_cells(lab), 1):
+        cell.execution_count = count
+    cell_of(lab, "99-1-check").outputs = [nbformat.v4.new_output("stream", text="99.1 ok (3 cases)\n")]
+    data = {"text/plain": "[0.2, 10]"}
+    cell_of(lab, "99-1-hidden").outputs = [
+        nbformat.v4.new_output("execute_result", data, execution_count=4)
+    ]
+    lax = nbformat.from_dict(lab)
+    cell_of(lax, "99-1-check").source = 'print("99.1 ok (3 cases)")'
+    wrong = nbformat.from_dict(lab)
+    cell_of(wrong, "99-1-hidden").outputs[0].data["text/plain"] = "[0.3, 10]"
+    found = proof.faults({"98_right": lab, "97_lax": lax, "96_wrong": wrong})
+    assert not [fault for fault in found if "98_right" in fault]
+    assert [
+        fault for fault in found if "97_lax: the untouched release earns 30 in cell 99-1-check" in fault
+    ]
+    assert [fault for fault in found if "97_lax: the stub of 99.1 does not raise" in fault]
+    assert [fault for fault in found if "96_wrong: the solution earns nothing in cell 99-1-hidden" in fault]
+    assert len(found) == 3

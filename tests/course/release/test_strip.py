@@ -1,0 +1,153 @@
+import copy
+import json
+import re
+
+import nbformat
+import pytest
+from small_labs import cell_of, code, small_lab
+
+from labkit import settings
+from labkit.course.notebook import structure
+from labkit.course.notebook.normal_form import to_bytes
+from labkit.course.release.strip import strip, stub
+
+LABS = sorted((settings.home() / "labs").glob("[0-9][0-9]_*.ipynb"))
+
+
+def _executed_lab():
+    """The small lab with a prediction and recorded outputs, one of them telling."""
+    lab = small_lab()
+    lab.cells.insert(2, code("99-guess", "guess = (1,\n  2)  # two numbers\n", role="predict"))
+    for count, cell in enumerate(structure.code_cells(lab), 1):
+        cell.execution_count = count
+        cell.outputs = [nbformat.v4.new_output("stream", text="secret\n")]
+    cell_of(lab, "99-1-check").outputs = [
+        nbformat.v4.new_output("stream", text="99.1 ok (3 cases)\n"),
+        nbformat.v4.new_output("display_data", {"text/plain": "secret"}),
+    ]
+    cell_of(lab, "99-answer").source = "**Why?**\n\nIt doubles."
+    return lab
+
+
+def test_a_solution_becomes_a_stub_that_names_its_exercise():
+    released = strip(small_lab())
+    namespace = {}
+    exec(cell_of(released, "99-1-todo").source, namespace)
+    with pytest.raises(NotImplementedError, match=r"^Exercise 99\.1$"):
+        namespace["double"](1)
+    assert namespace["double"].__doc__ == "Twice ``x``."
+
+
+def test_every_solution_of_a_cell_is_replaced_at_its_own_indentation():
+    source = (
+        "class A:\n    def f(self):\n        ### BEGIN SOLUTION\n        return 1\n        ### END SOLUTION\n"
+        "### BEGIN SOLUTION\nb = 2\n### END SOLUTION"
+    )
+    assert stub(source, "1.2") == (
+        "class A:\n    def f(self):\n        # TODO 1.2: replace the next line\n"
+        '        raise NotImplementedError("Exercise 1.2")\n'
+        '# TODO 1.2: replace the next line\nraise NotImplementedError("Exercise 1.2")'
+    )
+
+
+def test_a_released_check_carries_the_points_of_the_whole_exercise_and_the_source_stays():
+    lab = small_lab()
+    released = strip(lab)
+    assert cell_of(released, "99-1-check").metadata.labkit.points == 80
+    assert sum(structure.labels(cell).get("points", 0) for cell in released.cells) == 100
+    assert cell_of(lab, "99-1-check").metadata.labkit.points == 30
+
+
+def test_hidden_cells_outputs_and_counts_go_and_only_a_verdict_stays():
+    released = strip(_executed_lab())
+    assert "99-1-hidden" not in [cell.id for cell in released.cells]
+    outputs = {
+        cell.id: cell.outputs for cell in released.cells if cell.cell_type == "code" and cell.outputs
+    }
+    assert list(outputs) == ["99-1-check"]
+    assert [output.text for output in outputs["99-1-check"]] == ["99.1 ok (3 cases)\n"]
+    assert "secret" not in json.dumps(released)
+    assert all(cell.execution_count is None for cell in released.cells if cell.cell_type == "code")
+    nbformat.validate(released)
+
+
+@pytest.mark.parametrize(
+    "text", ["99.1 ok (3 cases) answer 7\n", "99.2 ok (3 cases)\n", "answer 7\n99.1 ok (3 cases)\n"]
+)
+def test_a_check_output_that_is_more_than_a_verdict_is_cleared(text):
+    lab = _executed_lab()
+    cell_of(lab, "99-1-check").outputs = [nbformat.v4.new_output("stream", text=text)]
+    assert cell_of(strip(lab), "99-1-check").outputs == []
+
+
+@pytest.mark.parametrize(
+    ("source", "left"),
+    [
+        ("guess = (1,\n  2)  # two", "guess = None  # two"),
+        ("# σ = 1\nσ = 'é'  # é\nb: float = 2.0", "# σ = 1\nσ = None  # é\nb: float = None"),
+        ("a = b = [\n 1\n]", "a = b = None"),
+        ("a = 1; b = 2", "a = None; b = None"),
+        ("", ""),
+    ],
+)
+def test_a_prediction_keeps_its_name_and_comment(source, left):
+    lab = small_lab()
+    lab.cells.insert(2, code("99-guess", source, role="predict"))
+    assert cell_of(strip(lab), "99-guess").source == left
+
+
+def test_a_prediction_that_is_no_code_is_named():
+    lab = small_lab()
+    lab.cells.insert(2, code("99-guess", "guess = = 1", role="predict"))
+    with pytest.raises(ValueError, match="cell 99-guess is no Python code"):
+        strip(lab)
+
+
+@pytest.mark.parametrize(
+    ("source", "left"),
+    [
+        ("It doubles.", "*Write your answer here.*"),
+        ("**Why?**\n\nBecause **x**.", "**Why?**\n\n*Write your answer here.*"),
+        ("## Why?\n\nBecause.", "## Why?\n\n*Write your answer here.*"),
+        ("**True**, because it is.\n\nMore.", "*Write your answer here.*"),
+    ],
+)
+def test_a_written_answer_keeps_its_question_only(source, left):
+    lab = small_lab()
+    question = cell_of(lab, "99-answer")
+    question.source, question["attachments"] = source, {"answer.png": {"image/png": "AAAA"}}
+    answer = cell_of(strip(lab), "99-answer")
+    assert answer.source == left
+    assert "attachments" not in answer
+
+
+def test_checks_and_setup_are_locked_and_answers_cannot_be_deleted():
+    released = strip(small_lab())
+    locks = {
+        cell.id: (cell.metadata.get("editable"), cell.metadata.get("deletable")) for cell in released.cells
+    }
+    assert locks["99-1-check"] == locks["99-setup"] == (False, False)
+    assert locks["99-1-todo"] == locks["99-answer"] == (None, False)
+    assert locks["99-table"] == (None, None)
+    assert cell_of(released, "99-1-check").metadata.nbgrader.locked is True
+
+
+def test_stripping_changes_nothing_in_its_input_and_twice_is_once():
+    lab = _executed_lab()
+    before = copy.deepcopy(lab)
+    released = strip(lab)
+    assert lab == before
+    again = strip(released)
+    for cell in (*released.cells, *again.cells):
+        cell.pop("outputs", None)
+    assert [cell.source for cell in again.cells] == [cell.source for cell in released.cells]
+
+
+@pytest.mark.parametrize("path", LABS, ids=lambda path: path.stem)
+def test_a_released_lab_is_a_valid_notebook_without_solutions(path):
+    released = strip(structure.parse(path))
+    nbformat.validate(released)
+    content = to_bytes(released).decode()
+    assert "SOLUTION" not in content
+    stubs = re.findall(r"raise NotImplementedError", content)
+    assert len(stubs) == to_bytes(structure.parse(path)).decode().count("BEGIN SOLUTION") > 0

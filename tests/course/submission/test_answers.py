@@ -1,0 +1,109 @@
+"""Answers are found in whatever was handed in; nothing but answers is taken from it."""
+
+from __future__ import annotations
+
+import json
+
+import hostile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from labkit.course.submission.answers import collect, rebuild
+from labkit.course.submission.cells import read_cells
+
+LAB = hostile.small_class_lab()
+TODOS = {f"{name.replace('.', '-')}-todo": source for name, source in hostile.SOLUTIONS.items()}
+
+
+def as_bytes(notebook):
+    return json.dumps(notebook).encode()
+
+
+def answers_of(notebook):
+    return {name: collect(as_bytes(notebook), LAB).sources.get(name) for name in TODOS}
+
+
+def test_a_whole_notebook_gives_every_answer_and_no_oddity():
+    found = collect(as_bytes(hostile.solved(LAB)), LAB)
+    assert {name: found.sources[name] for name in TODOS} == TODOS
+    assert found.oddities == []
+
+
+def test_the_rebuilt_notebook_has_the_labs_own_checks_and_no_hidden_cell_or_output():
+    notebook = hostile.solved(LAB)
+    for cell in notebook.cells:
+        if cell.id not in TODOS:
+            cell.source = "tampered"
+    rebuilt = rebuild(LAB, collect(as_bytes(notebook), LAB))
+    roles = [cell.metadata["labkit"]["role"] for cell in rebuilt.cells]
+    assert "hidden" not in roles
+    assert hostile.cell_of(rebuilt, "99-1-todo").source == TODOS["99-1-todo"]
+    tampered = [cell.id for cell in rebuilt.cells if cell.source == "tampered"]
+    assert tampered == ["99-why"]  # a written answer is the student's
+
+
+def test_of_two_cells_with_one_id_the_changed_one_counts():
+    notebook = hostile.solved(LAB)
+    stub = hostile.cell_of(hostile.solved_nothing(notebook), "99-1-todo")
+    for cells in ([stub, *notebook.cells], [*notebook.cells, stub]):
+        assert answers_of({**notebook, "cells": cells}) == TODOS
+
+
+def test_of_two_changed_cells_with_one_id_the_last_counts():
+    notebook = hostile.solved(LAB)
+    again = {**hostile.cell_of(notebook, "99-1-todo"), "source": "def double(x):\n    return x + x"}
+    answers = answers_of({**notebook, "cells": [*notebook.cells, again]})
+    assert answers == {**TODOS, "99-1-todo": again["source"]}
+
+
+def test_an_answer_without_any_sign_is_found_by_its_position():
+    notebook = hostile.solved(LAB)
+    cell = hostile.cell_of(notebook, "99-2-todo")
+    cell.id, cell.metadata, cell.source = "x", {}, "threefold = lambda x: 3 * x"
+    found = collect(as_bytes(notebook), LAB)
+    assert found.sources["99-2-todo"] == cell.source
+    assert any("found by what it holds" in oddity for oddity in found.oddities)
+
+
+def test_a_source_may_be_a_list_of_lines():
+    notebook = json.loads(as_bytes(hostile.solved(LAB)))
+    for cell in notebook["cells"]:
+        cell["source"] = cell["source"].splitlines(keepends=True)
+    assert answers_of(notebook) == TODOS
+
+
+def test_only_pictures_are_taken_of_attachments():
+    notebook = hostile.solved(LAB)
+    cell = hostile.cell_of(notebook, "99-why")
+    cell.attachments = {"a.png": {"image/png": "QQ==", "text/html": "<script>"}, "b": 3}
+    found = collect(as_bytes(notebook), LAB)
+    assert found.attachments["99-why"] == {"a.png": {"image/png": "QQ=="}}
+
+
+@given(st.binary(max_size=400))
+@settings(deadline=None, derandomize=True, max_examples=150)
+def test_any_bytes_give_oddities_in_words_or_no_answer(content):
+    found = collect(content, LAB)
+    assert found.sources == {}
+    assert found.oddities
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=9), lambda inner: st.lists(inner, max_size=4)
+    | st.dictionaries(st.sampled_from(["id", "source", "metadata", "labkit", "role", "attachments"]), inner)
+)  # fmt: skip
+
+
+@given(st.lists(JSON, max_size=6))
+@settings(deadline=None, derandomize=True, max_examples=150)
+def test_any_cells_can_be_read(cells):
+    oddities: list[str] = []
+    for cell in read_cells(json.dumps({"cells": cells}).encode(), oddities):
+        assert isinstance(cell.source, str)
+    assert isinstance(collect(json.dumps({"cells": cells}).encode(), LAB).oddities, list)
+
+
+def test_a_notebook_of_very_many_cells_is_read_in_part_and_said():
+    cells = [{"cell_type": "code", "source": f"x = {number}", "id": str(number)} for number in range(3000)]
+    found = collect(json.dumps({"cells": cells}).encode(), LAB)
+    assert any("3000 cells" in oddity for oddity in found.oddities)

@@ -1,0 +1,191 @@
+import json
+import zipfile
+
+import nbformat
+import pytest
+from small_labs import cell_of, code, small_lab, write
+
+from labkit.course.release import folder as handout
+from labkit.course.release.strip import strip
+from labkit.course.self_check import Row, run_checks, table
+from labkit.course.submission.pack import STAMP, pack
+from labkit.course.submission.read import read_submission
+
+pytestmark = pytest.mark.heavy
+
+ANSWER = "def double(x):\n    return x + x"
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A released folder, nothing answered."""
+    for folder in ("labs", handout.PRISTINE, "checkpoints/d"):
+        (tmp_path / folder).mkdir(parents=True)
+    for folder in ("labs", handout.PRISTINE):
+        write(tmp_path / folder / "99_lab.ipynb", strip(small_lab()))
+    (tmp_path / "checkpoints/d/manifest.json").write_text("{}")
+    (tmp_path / "checkpoints/d/a.safetensors").write_text("weights")
+    monkeypatch.setattr("labkit.course.submission.pack.environment_stamp", lambda: {"python": "3"})
+    return tmp_path
+
+
+def _work(home, change):
+    lab = strip(small_lab())
+    change(lab)
+    return write(home / "labs/99_lab.ipynb", lab)
+
+
+def test_a_pack_holds_notebooks_manifests_and_a_stamp(home):
+    report = pack(home, home / "out.zip")
+    assert report == ([], [], ["99.1", "99.2 (written answer)"])
+    with zipfile.ZipFile(home / "out.zip") as archive:
+        assert archive.namelist() == ["checkpoints/d/manifest.json", STAMP, "labs/99_lab.ipynb"]
+        assert json.loads(archive.read(STAMP))["environment"] == {"python": "3"}
+    assert read_submission(home / "out.zip").oddities == []
+    first = (home / "out.zip").read_bytes()
+    pack(home, home / "out.zip")
+    assert (home / "out.zip").read_bytes() == first
+
+
+def test_what_is_answered_is_not_listed(home):
+    def answer(lab):
+        cell_of(lab, "99-1-todo").source = ANSWER
+        cell_of(lab, "99-answer").source = "It doubles."
+
+    _work(home, answer)
+    assert pack(home, home / "out.zip").unanswered == []
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ("not json", "99_lab.ipynb: not JSON"),
+        ("deleted", "cell 99-1-todo of exercise 99.1 is missing"),
+        ("retyped", "cell 99-1-todo of exercise 99.1 was turned into a raw cell"),
+        ("absent", "99_lab.ipynb is missing"),
+    ],
+)
+def test_what_cannot_be_graded_is_refused_and_named(home, damage, message):
+    path = home / "labs/99_lab.ipynb"
+    if damage == "not json":
+        path.write_text("{")
+    elif damage == "absent":
+        path.rename(home / "labs/98_lab.ipynb")
+    else:
+        lab = strip(small_lab())
+        place = [cell.id for cell in lab.cells].index("99-1-todo")
+        lab.cells[place : place + 1] = (
+            [] if damage == "deleted" else [nbformat.v4.new_raw_cell("x", id="99-1-todo")]
+        )
+        write(path, lab)
+    with pytest.raises(ValueError, match=message):
+        pack(home, home / "out.zip")
+    assert not (home / "out.zip").exists()
+    assert message in pack(home, home / "out.zip", force=True).faults[0]
+
+
+def test_what_is_odd_is_reported(home):
+    def tamper(lab):
+        cell_of(lab, "99-1-check").source = "print('99.1 ok (3 cases)')"
+        lab.cells.insert(0, lab.cells.pop())
+        lab.cells.insert(0, lab.cells.pop())
+
+    _work(home, tamper)
+    oddities = pack(home, home / "out.zip").oddities
+    assert oddities == [
+        "99_lab: cell 99-1-check was edited; the original is used for grading",
+        "99_lab: exercises stand in another order than in the release",
+    ]
+
+
+def test_a_folder_without_labs_is_refused(home):
+    (home / "labs/99_lab.ipynb").unlink()
+    with pytest.raises(ValueError, match="there are no labs in"):
+        pack(home, home / "out.zip")
+
+
+def test_checks_run_and_each_failure_is_one_line(tmp_path):
+    def exercise(number, body):
+        todo = code(f"e{number}-todo", f"def f{number}():\n    {body}", role="todo", id=f"9.{number}")
+        source = f"assert f{number}() == 1, 'wrong\\nmore'"
+        return [todo, code(f"e{number}-check", source, role="check", id=f"9.{number}", points=number)]
+
+    bodies = [
+        "return 1",
+        "return 2",
+        'raise NotImplementedError("Exercise 9.3")',
+        "return (",
+        "while True: pass",
+    ]
+    bodies += ["import os; os._exit(1)", "return 1"]
+    cells = [cell for number, body in enumerate(bodies, 1) for cell in exercise(number, body)]
+    lab = nbformat.v4.new_notebook(cells=[code("setup", "import os", role="setup"), *cells])
+    rows = run_checks(write(tmp_path / "09_lab.ipynb", lab), limit_s=3)
+    assert rows[:3] == [
+        Row("9.1", 1, "ok"),
+        Row("9.2", 2, "AssertionError: wrong"),
+        Row("9.3", 3, "not answered yet"),
+    ]
+    assert rows[3].verdict.startswith("SyntaxError: ")
+    assert rows[4].verdict == "not finished within 3 s"
+    assert rows[5].verdict == "the kernel died while running it"
+    assert rows[6].verdict == "not run: the kernel died in an earlier cell"
+    shown = table(rows)
+    assert "1 visible checks are ok. Hidden checks, on other inputs, run at grading" in shown
+    assert "all" not in shown.split("\n", 1)[1]
+
+
+@pytest.mark.parametrize("lab", [small_lab(), strip(small_lab())], ids=["with solutions", "released"])
+def test_the_points_of_an_exercise_are_those_it_earns_or_loses_whole(tmp_path, lab):
+    rows = run_checks(write(tmp_path / "99_lab.ipynb", lab))
+    assert [(row.exercise, row.points) for row in rows] == [("99.1", 80), ("99.2", 20)]
+    assert "an exercise earns its points if both are right, else none" in " ".join(table(rows).split())
+
+
+HINT = "use every value once, " * 20
+
+
+@pytest.mark.parametrize(
+    ("returned", "start"),
+    [
+        ("1 / 0", "got: ZeroDivisionError: division by zero; hint: use every value once, use"),
+        ("[1, 2, 3]", "got: shape (3,) instead of shape (2,); hint: use every value once, use"),
+        ("None", "got: NoneType None; hint: use every value once, use"),
+        ("[1, 3]", "hint: use every value once, use"),
+    ],
+)
+def test_the_most_telling_part_of_a_failed_check_comes_first(tmp_path, returned, start):
+    setup = "from labkit.checks.expect import Expect\nexpect = Expect('9.1')"
+    source = (
+        f"got = expect.call(f, given='x', hint={HINT!r})\n"
+        f"expect.close(got, [1, 2], given='x', hint={HINT!r})"
+    )
+    cells = [
+        code("setup", setup, role="setup"),
+        code("todo", f"def f():\n    return {returned}", role="todo", id="9.1"),
+        code("check", source, role="check", id="9.1", points=5),
+    ]
+    rows = run_checks(write(tmp_path / "09_lab.ipynb", nbformat.v4.new_notebook(cells=cells)))
+    assert rows[0].verdict.startswith(start)
+    assert rows[0].verdict.endswith(" …")
+    assert len(rows[0].verdict) <= 240
+    shown = table(rows).splitlines()
+    assert max(map(len, shown)) <= 100
+    assert shown[2].startswith(" " * 18)
+    assert shown[-1].endswith("the cell itself shows input, expected and got.")
+
+
+@pytest.mark.parametrize(
+    ("cells", "error", "message"),
+    [
+        ([code("a", "1")], ValueError, "has no check cells"),
+        (
+            [code("a", "1 / 0", role="setup"), code("b", "1", role="check", id="9.1")],
+            RuntimeError,
+            "the setup cell fails, so that nothing can be checked: ZeroDivisionError",
+        ),
+    ],
+)
+def test_a_notebook_that_cannot_be_checked_is_refused(tmp_path, cells, error, message):
+    with pytest.raises(error, match=message):
+        run_checks(write(tmp_path / "09_lab.ipynb", nbformat.v4.new_notebook(cells=cells)))

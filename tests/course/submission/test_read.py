@@ -1,0 +1,247 @@
+import io
+import os
+import stat
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from labkit.course.submission import read
+from labkit.course.submission.read import read_submission
+
+LAB = "01_sparse.ipynb"
+
+
+def _zip(path: Path, entries) -> Path:
+    """A zip of ``(name or ZipInfo, content)``."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in entries:
+            archive.writestr(name, content)
+    return path
+
+
+def _info(name, mode=stat.S_IFREG | 0o644):
+    info = zipfile.ZipInfo(name)
+    info.external_attr = mode << 16
+    return info
+
+
+def _renamed(path: Path, old: bytes, new: bytes) -> Path:
+    """The zip with every ``old`` in it, directory included, replaced by as many bytes ``new``."""
+    assert len(old) == len(new)
+    path.write_bytes(path.read_bytes().replace(old, new))
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A student's folder as it is after some work."""
+    root = tmp_path / "alice"
+    for name, content in {
+        f"labs/{LAB}": b"one",
+        "labs/02_pruning.ipynb": b"two",
+        "labs/.ipynb_checkpoints/01_sparse-checkpoint.ipynb": b"autosave",
+        ".labkit/release/labs/01_sparse.ipynb": b"pristine",
+        "labkit/settings.py": b"code",
+    }.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(content)
+    return root
+
+
+def test_a_folder_gives_its_notebooks_by_name(folder):
+    found = read_submission(folder)
+    assert found.name == "alice"
+    assert found.notebooks == {LAB: b"one", "02_pruning.ipynb": b"two"}
+    assert found.oddities == []
+
+
+def test_a_zip_gives_the_same_as_the_folder(folder, tmp_path):
+    files = [
+        (str(path.relative_to(folder)), path.read_bytes()) for path in folder.rglob("*") if path.is_file()
+    ]
+    found = read_submission(_zip(tmp_path / "alice.zip", files))
+    assert found == read_submission(folder)
+
+
+def test_one_notebook_is_a_submission(folder):
+    assert read_submission(folder / "labs" / LAB).notebooks == {LAB: b"one"}
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [("nothing", "not there"), ("text.zip", "not a zip that can be read"), ("empty.zip", "not a zip")],
+)
+def test_what_is_no_submission_is_refused(tmp_path, path, message):
+    (tmp_path / "text.zip").write_text("hello")
+    (tmp_path / "empty.zip").write_bytes(b"")
+    with pytest.raises(ValueError, match=message):
+        read_submission(tmp_path / path)
+
+
+def test_a_truncated_zip_is_refused(tmp_path):
+    path = _zip(tmp_path / "a.zip", [(LAB, os.urandom(1000))])
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(ValueError, match=r"a\.zip: not a zip"):
+        read_submission(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        (f"../{LAB}", "'..'"),
+        (f"a/../../{LAB}", "'..'"),
+        (f"..\\{LAB}", "'..'"),
+        (f"/etc/{LAB}", "absolute"),
+        (f"\\etc\\{LAB}", "absolute"),
+        (f"C:/{LAB}", "absolute"),
+    ],
+)
+def test_a_path_that_leads_outside_is_refused_and_the_others_are_read(tmp_path, name, problem):
+    found = read_submission(_zip(tmp_path / "a.zip", [(name, b"evil"), ("labs/02_pruning.ipynb", b"two")]))
+    assert found.notebooks == {"02_pruning.ipynb": b"two"}
+    assert len(found.oddities) == 1
+    assert problem in found.oddities[0]
+    assert list(tmp_path.iterdir()) == [tmp_path / "a.zip"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "problem"), [(stat.S_IFLNK, "a link"), (stat.S_IFIFO, "not a regular file")]
+)
+def test_a_link_or_pipe_in_a_zip_is_refused(tmp_path, kind, problem):
+    found = read_submission(_zip(tmp_path / "a.zip", [(_info(LAB, kind | 0o777), b"/etc/passwd")]))
+    assert found.notebooks == {}
+    assert found.oddities == [f"{LAB}: {problem}; not read"]
+
+
+def test_links_and_pipes_in_a_folder_are_refused(folder, tmp_path):
+    (tmp_path / "02_outside.ipynb").write_text("outside")
+    (folder / "labs" / "03_link.ipynb").symlink_to(tmp_path / "02_outside.ipynb")
+    os.mkfifo(folder / "labs" / "04_pipe.ipynb")
+    (folder / "more").symlink_to(tmp_path)
+    found = read_submission(folder)
+    assert sorted(found.notebooks) == [LAB, "02_pruning.ipynb"]
+    assert sorted(found.oddities) == [
+        "labs/03_link.ipynb: a link; not read",
+        "labs/04_pipe.ipynb: not a regular file; not read",
+        "more: a link; not read",
+    ]
+
+
+def test_a_submission_that_is_a_link_is_refused(folder, tmp_path):
+    (tmp_path / "bob").symlink_to(folder)
+    with pytest.raises(ValueError, match="a link"):
+        read_submission(tmp_path / "bob")
+
+
+def test_a_bomb_is_refused_and_the_others_are_read(tmp_path):
+    path = _zip(tmp_path / "a.zip", [(LAB, bytes(15_000_000)), ("02_pruning.ipynb", b"two")])
+    assert path.stat().st_size < 30_000
+    found = read_submission(path)
+    assert found.notebooks == {"02_pruning.ipynb": b"two"}
+    assert found.oddities == [f"{LAB}: compressed more than 200 times; not read"]
+
+
+def test_a_bomb_that_is_no_notebook_is_never_opened(tmp_path, monkeypatch):
+    path = _zip(tmp_path / "a.zip", [("big.bin", bytes(15_000_000)), (LAB, b"one")])
+    opened = []
+    monkeypatch.setattr(read, "_content", lambda file, _: opened.append(file.name) or b"one")
+    assert read_submission(path).notebooks == {LAB: b"one"}
+    assert opened == [LAB]
+
+
+def test_a_bomb_that_lies_about_its_size_is_refused(tmp_path):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(LAB, bytes(5_000_000))
+    raw = content.getvalue().replace((5_000_000).to_bytes(4, "little"), (1000).to_bytes(4, "little"))
+    (tmp_path / "a.zip").write_bytes(raw)
+    found = read_submission(tmp_path / "a.zip")
+    assert found.notebooks == {}
+    assert "Bad CRC" in found.oddities[0]
+
+
+def test_limits_on_size_and_number_hold(folder, tmp_path, monkeypatch):
+    archive = _zip(tmp_path / "a.zip", [(f"{n:02}_lab.ipynb", bytes([n])) for n in range(20)])
+    assert len(read_submission(archive).notebooks) == 20
+    monkeypatch.setattr(read, "MAX_TOTAL_BYTES", 10)
+    with pytest.raises(ValueError, match="of notebooks"):
+        read_submission(archive)
+    monkeypatch.setattr(read, "MAX_FILES", 10)
+    with pytest.raises(ValueError, match="more than 10 files"):
+        read_submission(archive)
+    monkeypatch.setattr(read, "MAX_FILES", 4)
+    with pytest.raises(ValueError, match="more than 4 files"):
+        read_submission(folder)
+    monkeypatch.setattr(read, "MAX_ARCHIVE_BYTES", 100)
+    with pytest.raises(ValueError, match="pack only the notebooks"):
+        read_submission(archive)
+
+
+def test_a_notebook_over_the_limit_is_refused(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(read, "MAX_NOTEBOOK_BYTES", 2)
+    expected = [f"labs/{LAB}: over 0 MB; not read", "labs/02_pruning.ipynb: over 0 MB; not read"]
+    assert sorted(read_submission(folder).oddities) == sorted(expected)
+    assert read_submission(_zip(tmp_path / "a.zip", [(LAB, b"one")])).notebooks == {}
+
+
+def test_an_encrypted_entry_and_an_unusual_compression_are_refused(tmp_path):
+    path = _zip(tmp_path / "a.zip", [(LAB, b"one")])
+    raw = bytearray(path.read_bytes())
+    place = raw.index(b"PK\x01\x02") + 8
+    raw[place] |= 1
+    path.write_bytes(raw)
+    assert read_submission(path).oddities == [f"{LAB}: encrypted; not read"]
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr(LAB, b"one")
+    assert "compressed by method 14" in read_submission(path).oddities[0]
+
+
+def test_names_that_are_not_utf_8(tmp_path):
+    # As a zip tool of old writes them: bytes of another code page, without the UTF-8 flag.
+    path = _renamed(_zip(tmp_path / "a.zip", [("xx/01_lab.ipynb", b"one")]), b"xx/", b"\xfc\xe4/")
+    assert read_submission(path).notebooks == {"01_lab.ipynb": b"one"}, "a folder's name does no harm"
+    path = _renamed(_zip(tmp_path / "b.zip", [("01_lxx.ipynb", b"one")]), b"lxx", b"l\xfc\xe4")
+    assert read_submission(path).oddities[0].endswith("a name that is not UTF-8; not read")
+    # Flagged as UTF-8, but it is not.
+    path = _renamed(_zip(tmp_path / "c.zip", [("01_lé.ipynb", b"one")]), "é".encode(), b"\xff\xfe")
+    with pytest.raises(ValueError, match="a file name is not UTF-8; pack it with `labkit pack`"):
+        read_submission(path)
+
+
+def test_a_name_that_is_not_utf_8_in_a_folder(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / os.fsdecode(b"01_\xff.ipynb")).write_text("one")
+    found = read_submission(tmp_path / "a")
+    assert found.oddities == ["01_\\xff.ipynb: a name that is not UTF-8; not read"]
+
+
+@pytest.mark.parametrize("name", ["01_sparse (1).ipynb", "01_sparse(2).ipynb", "01_sparse-Copy1.ipynb"])
+def test_a_second_copy_counts_where_it_is_the_only_one(tmp_path, name):
+    found = read_submission(_zip(tmp_path / "a.zip", [(name, b"copy")]))
+    assert found.notebooks == {LAB: b"copy"}
+    assert found.oddities == [f"{name}: read as {LAB}"]
+    found = read_submission(_zip(tmp_path / "b.zip", [(name, b"copy"), (f"labs/{LAB}", b"one")]))
+    assert found.notebooks == {LAB: b"one"}
+    assert found.oddities == [f"{name}: a second file for 01_sparse; not read"]
+
+
+def test_of_two_files_for_a_lab_the_nearest_to_the_top_counts(tmp_path):
+    entries = [(f"old/backup/{LAB}", b"old"), (f"alice/labs/{LAB}", b"new"), ("Untitled.ipynb", b"")]
+    found = read_submission(_zip(tmp_path / "a.zip", entries))
+    assert found.notebooks == {LAB: b"new"}
+    assert len(found.oddities) == 2
+
+
+def test_names_are_shown_without_control_characters(tmp_path):
+    found = read_submission(_zip(tmp_path / "a.zip", [("a\x1b[31m\n.ipynb", b"")]))
+    assert found.oddities == [
+        "a\\x1b[31m\\n.ipynb: not a lab's file name (such as 01_slug.ipynb); not read"
+    ]
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_name_that_occurs_twice_is_reported(tmp_path):
+    found = read_submission(_zip(tmp_path / "a.zip", [(LAB, b"one"), (LAB, b"two")]))
+    assert found.notebooks == {LAB: b"one"}
+    assert found.oddities == [f"{LAB}: a second file for 01_sparse; not read"]

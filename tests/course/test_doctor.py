@@ -1,0 +1,103 @@
+import json
+import socket
+import time
+
+import pytest
+
+from labkit.course import doctor
+from labkit.course.release import folder as handout
+
+pytestmark = pytest.mark.heavy
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("LABKIT_HOME", str(tmp_path))
+    return tmp_path
+
+
+def _states(look):
+    return [finding.state for finding in look()]
+
+
+def test_versions_are_compared_with_the_constraints(home, monkeypatch):
+    monkeypatch.setattr(doctor, "_installed", {"numpy": "2.0", "torch": "2.6+cpu"}.get)
+    monkeypatch.setattr(doctor, "NEEDED", ("numpy", "torch"))
+    (home / "constraints.txt").write_text("# pins\nnumpy==2.0\ntorch==2.6\nabsent==1.0\n")
+    assert _states(doctor._versions) == ["ok", "ok"]
+    (home / "constraints.txt").write_text("numpy==2.1\n")
+    other = list(doctor._versions())[1]
+    assert other.state == "warn"
+    assert "numpy 2.0 (recorded with 2.1)" in other.what
+    monkeypatch.setattr(doctor, "NEEDED", ("numpy", "scipy"))
+    missing = list(doctor._versions())[1]
+    assert (missing.state, missing.what) == ("fail", "packages missing: scipy")
+
+
+def test_checkpoints_are_checked_against_their_manifest(home):
+    assert _states(doctor._checkpoints) == ["warn"]
+    folder = home / "checkpoints" / "d"
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text(json.dumps({"a": {"sha256": handout.digest(b"1")}}))
+    assert _states(doctor._checkpoints) == ["fail"]
+    (folder / "a.safetensors").write_bytes(b"1")
+    assert _states(doctor._checkpoints) == ["ok"]
+    (folder / "a.safetensors").write_bytes(b"2")
+    assert "a.safetensors" in next(doctor._checkpoints()).what
+    (folder / "manifest.json").write_text("{")
+    assert _states(doctor._checkpoints) == ["fail"]
+
+
+@pytest.mark.parametrize(("found", "state"), [(10**7, "fail"), (10**9, "warn"), (10**10, "ok")])
+def test_an_amount_is_judged(found, state):
+    finding = doctor._amount("disk free", found, 10**8, 10**9 + 1, "free some")
+    assert finding.state == state
+    assert bool(finding.remedy) == (state != "ok")
+
+
+def test_energy_domains_that_cannot_be_read_are_explained(tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor, "POWERCAP", tmp_path / "none")
+    assert "is not there" in next(doctor._energy()).what
+    monkeypatch.setattr(doctor, "POWERCAP", tmp_path)
+    assert "has no energy domains" in next(doctor._energy()).what
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "energy_uj").write_text("1")
+    assert _states(doctor._energy) == ["ok"]
+    monkeypatch.setattr(doctor.os, "access", lambda *_: False)
+    assert "readable by root only" in next(doctor._energy()).what
+
+
+def test_being_offline_is_fine_and_takes_at_most_the_limit(monkeypatch):
+    def refuse(*_, **__):
+        raise OSError("Network is unreachable")
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    finding = next(doctor._network())
+    assert (finding.state, "Network is unreachable" in finding.what) == ("ok", True)
+    monkeypatch.setattr(doctor, "TIMEOUT_S", 0.1)
+
+    def refuse_late(*_, **__):
+        time.sleep(1)
+        raise OSError("timed out")
+
+    monkeypatch.setattr(socket, "create_connection", refuse_late)
+    finding = next(doctor._network())
+    assert (finding.state, "no answer" in finding.what) == ("ok", True)
+
+
+def test_a_look_that_breaks_is_a_warning_and_the_next_is_made(monkeypatch):
+    def _broken():
+        raise KeyError("odd")
+        yield
+
+    def _fine():
+        yield doctor.Finding("ok", "fine")
+
+    monkeypatch.setattr(doctor, "LOOKS", (_broken, _fine))
+    found = list(doctor.examine())
+    assert [finding.state for finding in found] == ["warn", "ok"]
+    assert str(found[1]) == "ok   fine"
+
+
+def test_a_kernel_starts_and_computes():
+    assert _states(doctor._kernel) == ["ok"]

@@ -1,0 +1,464 @@
+"""What a network costs: each quantity against a closed form, a fake clock or a fake machine."""
+
+import builtins
+import warnings
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from labkit import profiling
+from labkit.models import VGG16, ResNet20, total_sparsity
+from labkit.models.vgg import VGG16_CHANNELS
+from labkit.profiling import memory as memory_module
+from labkit.profiling.latency import Latency
+from labkit.profiling.memory import Memory, allocation_curve
+
+QUICK = profiling.Timing(warmup=1, batches=2, energy_seconds=0.0)
+
+
+def small_network() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(64, 5)
+    )
+
+
+# --- size ---------------------------------------------------------------------------------------
+
+
+def test_parameters_count_biases_and_batch_norm_but_no_buffers():
+    model = small_network()
+    assert profiling.count_parameters(model)[0] == 4 * 27 + 4 + 2 * 4 + 64 * 5 + 5
+
+
+def test_zeros_of_weights_and_biases_are_not_among_the_nonzero():
+    model = nn.Linear(4, 3)
+    with torch.no_grad():
+        model.weight.fill_(1.0)[0, :2] = 0.0
+        model.bias.copy_(torch.tensor([0.0, 1.0, -2.0]))
+    assert profiling.count_parameters(model) == (15, 12)
+
+
+def test_a_sparse_parameter_counts_as_its_dense_one_and_is_stored_as_indices_and_values():
+    dense = torch.zeros(40, 50)
+    dense[3, 4], dense[5, 6] = 1.5, -2.0
+    model = nn.Module()
+    model.weight = nn.Parameter(dense.to_sparse())
+    assert profiling.count_parameters(model) == (2000, 2)
+    assert total_sparsity(model) == pytest.approx(0.999)
+    assert 2 * (2 * 8 + 4) < profiling.serialized_bytes(model) < 300
+
+
+def test_serialized_bytes_are_the_tensors_and_a_short_header():
+    model = small_network()
+    tensors = sum(tensor.nbytes for tensor in model.state_dict().values())
+    assert tensors < profiling.serialized_bytes(model) < tensors + 1500
+    assert profiling.serialized_bytes(model.half()) < tensors / 2 + 1500
+
+
+def test_tied_weights_can_be_serialized():
+    model = nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 8))
+    model[1].weight = model[0].weight
+    assert profiling.serialized_bytes(model) > 4 * (2 * 64 + 16)
+
+
+# --- multiply-accumulates -----------------------------------------------------------------------
+
+
+def vgg_macs(channels: tuple[int, ...], classes: int) -> int:
+    """The thirteen convolutions on maps of 32, 16, 8, 4 and 2 pixels a side, then 512, 512, classes."""
+    sides = (32, 32, 16, 16, 8, 8, 8, 4, 4, 4, 2, 2, 2)
+    pairs = zip(sides, (3, *channels), channels, strict=False)
+    convolutions = sum(side**2 * inputs * 9 * outputs for side, inputs, outputs in pairs)
+    return convolutions + channels[-1] * 512 + 512 * 512 + 512 * classes
+
+
+@pytest.mark.parametrize("classes", [10, 100])
+def test_macs_of_vgg16_are_the_closed_form(classes):
+    assert profiling.count_macs(VGG16(classes), torch.zeros(1, 3, 32, 32)) == vgg_macs(
+        VGG16_CHANNELS, classes
+    )
+
+
+def test_macs_of_vgg16_with_ten_classes_are_314_million():
+    assert vgg_macs(VGG16_CHANNELS, 10) == 313_725_952
+
+
+def test_macs_after_channels_were_removed_are_the_closed_form():
+    channels = tuple(max(1, count // 3 + 1) for count in VGG16_CHANNELS)
+    model = VGG16(10, channels=channels)
+    assert profiling.count_macs(model, torch.zeros(2, 3, 32, 32)) == vgg_macs(channels, 10)
+
+
+def test_macs_know_groups_strides_and_a_layer_that_is_used_twice():
+    class Twice(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.grouped = nn.Conv2d(4, 8, 3, stride=2, groups=2)
+            self.square = nn.Linear(8, 8)
+
+        def forward(self, x):
+            x = self.grouped(x).mean((2, 3))
+            return self.square(self.square(x))
+
+    found = profiling.closed_form_macs(Twice(), torch.zeros(3, 4, 9, 7))
+    assert found == {"grouped": 8 * 4 * 3 * 2 * 9, "square": 2 * 64}
+    assert profiling.count_macs(Twice(), torch.zeros(3, 4, 9, 7)) == sum(found.values())
+
+
+def test_macs_of_resnet20_agree_and_the_mode_is_kept():
+    model = ResNet20().train()
+    assert profiling.count_macs(model, torch.zeros(2, 3, 32, 32)) == 40_551_040
+    assert model.training
+
+
+def test_a_product_outside_conv_and_linear_layers_is_not_left_out_in_silence():
+    class Own(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(5, 4))
+
+    class ByLinear(Own):
+        def forward(self, x):
+            return functional.linear(x, self.weight)
+
+    class ByMatmul(Own):
+        def forward(self, x):
+            return x @ self.weight.T
+
+    class BySparse(Own):
+        def forward(self, x):
+            return torch.sparse.mm(self.weight.to_sparse(), x.T).T
+
+    for kind in (ByLinear, ByMatmul, BySparse):
+        with pytest.raises(ValueError, match="macs=…"):
+            profiling.count_macs(kind(), torch.ones(1, 4))
+
+
+# --- latency ------------------------------------------------------------------------------------
+
+
+class FakeClock:
+    """Advances only where the work says so."""
+
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_median_and_interquartile_range_leave_out_the_warm_up():
+    clock = FakeClock()
+    durations = iter([9.0, 9.0, 0.010, 0.020, 0.030, 0.040, 1.0])
+
+    def run():
+        clock.now += next(durations)
+
+    found = profiling.measure_latency(run, warmup=2, batches=5, clock=clock)
+    assert found.median_ms == pytest.approx(30.0)
+    assert found.iqr_ms == pytest.approx(20.0)
+    assert next(durations, None) is None
+
+
+def test_a_cuda_device_is_synchronized_before_the_clock_is_read(monkeypatch):
+    clock, log = FakeClock(), []
+    pending = 0.0
+
+    def launch():
+        nonlocal pending
+        pending += 0.008  # the call returns at once
+
+    def wait(device):
+        nonlocal pending
+        log.append(torch.device(device))
+        clock.now += pending
+        pending = 0.0
+
+    monkeypatch.setattr(torch.cuda, "synchronize", wait)
+    found = profiling.measure_latency(launch, device="cuda:0", warmup=4, batches=3, clock=clock)
+    assert found == (pytest.approx(8.0), pytest.approx(0.0))
+    assert log == [torch.device("cuda:0")] * 6
+
+
+def test_the_cpu_is_not_synchronized(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda *_: pytest.fail("no GPU was used"))
+    profiling.measure_latency(lambda: None, batches=2)
+
+
+@pytest.mark.parametrize("options", [{"batches": 0}, {"warmup": -1}])
+def test_timing_nothing_is_refused(options):
+    with pytest.raises(ValueError, match="batches ≥ 1 and warmup ≥ 0"):
+        profiling.measure_latency(lambda: None, **options)
+
+
+def test_layer_times_are_medians_of_a_pass_in_the_order_of_calls():
+    clock = FakeClock()
+
+    class Slow(nn.Module):
+        def __init__(self, *seconds):
+            super().__init__()
+            self.seconds = iter(seconds)
+
+        def forward(self, x):
+            clock.now += next(self.seconds)
+            return x
+
+    model = nn.ModuleDict({"b": Slow(9, 0.1, 0.2, 0.6), "twice": Slow(9, 9, *[0.01] * 6)})
+    model.forward = lambda x: model["twice"](model["b"](model["twice"](x)))
+    times = profiling.layer_times_ms(model, torch.zeros(1), warmup=1, batches=3, clock=clock)
+    assert times == {"twice": pytest.approx(20.0), "b": pytest.approx(200.0)}
+    assert list(times) == ["twice", "b"]
+    model["b"].seconds = model["twice"].seconds = iter([1.0] * 3)
+    model(torch.zeros(1))
+    assert clock() > 0  # no hook is left to count
+
+
+# --- memory -------------------------------------------------------------------------------------
+
+
+def test_memory_sees_a_known_allocation_and_its_end():
+    def run():
+        large = torch.empty(250_000)
+        del large
+        torch.empty(1000)
+
+    peak, average = allocation_curve(run)
+    assert peak == 1_000_000
+    assert 0 < average < peak
+
+
+def test_the_average_is_weighted_by_time():
+    events = [(0, 100), (10, 300), (30, -300), (40, -100)]
+    assert memory_module._peak_and_average(events) == (400, (100 * 10 + 400 * 20 + 100 * 10) / 40)
+    assert memory_module._peak_and_average([]) == (0, 0.0)
+
+
+def test_memory_of_a_network_is_its_tensors_and_its_largest_pair_of_activations():
+    model = nn.Sequential(nn.Linear(10, 1000), nn.ReLU(), nn.Linear(1000, 1))
+    found = profiling.measure_memory(model.train(), torch.zeros(50, 10))
+    assert found.resident == 4 * (10 * 1000 + 1000 + 1000 + 1 + 50 * 10)
+    assert found.peak == 4 * 2 * 50 * 1000
+    assert 0 < found.average <= found.peak
+    assert model.training
+
+
+def test_a_larger_batch_takes_more_memory():
+    model = nn.Sequential(nn.Linear(10, 100), nn.ReLU())
+    small, large = (profiling.measure_memory(model, torch.zeros(n, 10)) for n in (4, 40))
+    assert large.peak == 10 * small.peak
+
+
+# --- energy: a fake RAPL tree and a fake NVML ---------------------------------------------------
+
+BOTH = ("package", "core", "dram")
+
+
+@pytest.fixture
+def rapl(tmp_path, monkeypatch):
+    """A powercap tree whose counters advance by what ``spend`` says."""
+    root = tmp_path / "intel-rapl"
+    monkeypatch.setattr("pyJoules.device.rapl_device.RAPL_API_DIR", str(root))
+
+    class Tree:
+        def add(self, socket, *names):
+            package = root / f"intel-rapl:{socket}"
+            for folder, name in [(package, f"package-{socket}")] + [
+                (package / f"intel-rapl:{socket}:{place}", name) for place, name in enumerate(names)
+            ]:
+                folder.mkdir(parents=True)
+                (folder / "name").write_text(f"{name}\n", encoding="ascii")
+                (folder / "energy_uj").write_text("5000000\n", encoding="ascii")
+
+        def spend(self, microjoules):
+            for counter in root.rglob("energy_uj"):
+                counter.write_text(f"{int(counter.read_text()) + microjoules}\n", encoding="ascii")
+
+        def counter(self, socket):
+            return root / f"intel-rapl:{socket}" / "energy_uj"
+
+    return Tree()
+
+
+@pytest.fixture
+def nvml(monkeypatch):
+    """One fake board; ``energy`` is its counter in millijoules."""
+    import pynvml
+
+    class Board:
+        energy, count, error = 1000, 1, None
+
+        def read(self, handle):
+            assert handle == "board 0"
+            if self.error:
+                raise self.error
+            return self.energy
+
+    board = Board()
+    monkeypatch.setattr(pynvml, "nvmlInit", lambda: None)
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetCount", lambda: board.count)
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetHandleByIndex", lambda index: f"board {index}")
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetTotalEnergyConsumption", board.read)
+    return board
+
+
+@pytest.fixture
+def no_nvml(monkeypatch):
+    import pynvml
+
+    def fail():
+        raise pynvml.NVMLError(pynvml.NVML_ERROR_LIBRARY_NOT_FOUND)
+
+    monkeypatch.setattr(pynvml, "nvmlInit", fail)
+
+
+@pytest.mark.usefixtures("no_nvml")
+def test_every_rapl_domain_of_every_socket_is_read_in_millijoules_a_batch(rapl):
+    rapl.add(0, "core", "dram")
+    rapl.add(1, "uncore")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = profiling.measure_energy(lambda: rapl.spend(3000), batches=4, seconds=0.0)
+    assert {name: value for name, value in found.items() if isinstance(value, float)} == {
+        name: pytest.approx(3.0) for name in ("package_0", "package_1", "dram_0", "core_0", "uncore_1")
+    }
+    assert "NVML" in found["nvidia_gpu"]
+
+
+def test_an_nvidia_board_is_read_in_millijoules_a_batch(rapl, nvml):
+    def run():
+        nvml.energy += 70
+
+    found = profiling.measure_energy(run, batches=5, seconds=0.0)
+    assert found["nvidia_gpu_0"] == pytest.approx(70.0)
+    for name in BOTH:
+        assert found[name].startswith("not measurable: no powercap tree (")
+    del rapl
+
+
+@pytest.mark.usefixtures("rapl", "no_nvml")
+def test_without_counters_nothing_runs_and_every_reason_is_told():
+    found = profiling.measure_energy(lambda: pytest.fail("nothing to measure"))
+    assert set(found) == {*BOTH, "nvidia_gpu"}
+    assert all(value.startswith("not measurable: ") for value in found.values())
+    assert "NVML Shared Library Not Found" in found["nvidia_gpu"]
+
+
+@pytest.mark.usefixtures("no_nvml")
+def test_a_counter_that_may_not_be_read_is_told(rapl, monkeypatch):
+    rapl.add(0, "core")
+    plain = builtins.open
+
+    def guarded(file, *arguments, **options):
+        if str(file) == str(rapl.counter(0)):
+            raise PermissionError(13, "Permission denied", str(file))
+        return plain(file, *arguments, **options)
+
+    monkeypatch.setattr(builtins, "open", guarded)  # root may read anything
+    found = profiling.measure_energy(lambda: rapl.spend(1000), batches=2, seconds=0.0)
+    assert found["package_0"] == f"not measurable: no permission to read {rapl.counter(0)}"
+    assert found["core_0"] == pytest.approx(1.0)
+    assert found["dram"] == "not measurable: the machine's RAPL has no such domain"
+
+
+def test_a_board_without_an_energy_counter_is_told(rapl, nvml):
+    import pynvml
+
+    nvml.error = pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
+    found = profiling.measure_energy(lambda: None)
+    assert found["nvidia_gpu_0"] == "not measurable: Not Supported"
+    nvml.count = 0
+    assert profiling.measure_energy(lambda: None)["nvidia_gpu"] == "not measurable: NVML finds no GPU"
+    del rapl
+
+
+@pytest.mark.usefixtures("no_nvml")
+def test_a_counter_that_overflows_gives_no_number(rapl):
+    rapl.add(0)
+    found = profiling.measure_energy(lambda: rapl.spend(-4000), batches=1, seconds=0.0)
+    assert found["package_0"] == "not measurable: the counter overflowed meanwhile, measure again"
+
+
+@pytest.mark.usefixtures("no_nvml")
+def test_energy_is_measured_for_at_least_the_seconds_asked_for(rapl):
+    rapl.add(0)
+    clock = FakeClock()
+
+    def run():
+        clock.now += 0.25
+        rapl.spend(2000)
+
+    found = profiling.measure_energy(run, batches=1, seconds=1.0, clock=clock)
+    assert clock.now == 101.0
+    assert found["package_0"] == pytest.approx(2.0)
+
+
+# --- the row and the tables ---------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("rapl", "no_nvml")
+def test_a_profile_holds_every_quantity_and_keeps_the_mode():
+    model = small_network().train()
+    with torch.no_grad():
+        model[4].weight[:, ::2] = 0.0
+    accuracy = {"test top-1 (%)": 91.5}
+    found = profiling.profile(model, torch.zeros(7, 3, 4, 4), accuracy=accuracy, timing=QUICK)
+    assert (found.parameters, found.nonzero) == (445, 445 - 160 - 4)  # β of batch norm is 0
+    assert found.sparsity == pytest.approx(160 / (108 + 320))
+    assert found.size_bytes == profiling.serialized_bytes(model)
+    assert found.macs == 16 * 27 * 4 + 320
+    assert found.accuracy == accuracy
+    assert found.latency.median_ms > 0
+    assert found.images_per_second == pytest.approx(7000 / found.latency.median_ms)
+    assert found.peak_memory_mb >= found.average_memory_mb > found.memory.resident / 1e6 > 0
+    assert (found.batch_size, found.device, model.training) == (7, "cpu", True)
+    assert found.energy["package"].startswith("not measurable")
+
+
+@pytest.mark.usefixtures("rapl", "no_nvml")
+def test_size_and_macs_of_the_caller_stand_and_nothing_is_counted(monkeypatch):
+    monkeypatch.setattr("labkit.profiling.profile.count_macs", lambda *_: pytest.fail("was given"))
+    found = profiling.profile(
+        small_network(), torch.zeros(1, 3, 4, 4), size_bytes=123, macs=45, timing=QUICK
+    )
+    assert (found.size_bytes, found.size_mb, found.macs) == (123, 123e-6, 45)
+
+
+def test_an_empty_batch_is_refused():
+    with pytest.raises(ValueError, match="empty batch"):
+        profiling.profile(small_network(), torch.zeros(0, 3, 4, 4))
+
+
+def _made(**changes):
+    values = {
+        "parameters": 10,
+        "nonzero": 4,
+        "sparsity": 0.6,
+        "size_bytes": 2_500_000,
+        "macs": 3_000_000,
+        "accuracy": {"top-1 (%)": 90.0},
+        "latency": Latency(20.0, 1.5),
+        "memory": Memory(1_000_000, 3_000_000, 500_000.0),
+        "energy": {"package_0": 12.5, "nvidia_gpu": "not measurable: no NVML"},
+        "batch_size": 32,
+    }
+    return profiling.Profile(**{**values, **changes})
+
+
+def test_tables_part_what_is_the_same_everywhere_from_what_is_not():
+    profiles = {"dense": _made(), "pruned": _made(accuracy={"top-5 (%)": 99.0}, energy={})}
+    columns, rows = profiling.network_table(profiles)
+    assert columns[-4:] == ["size (MB)", "MACs (M)", "top-1 (%)", "top-5 (%)"]
+    assert rows == [
+        ["dense", 10, 4, 60.0, 2.5, 3.0, 90.0, None],
+        ["pruned", 10, 4, 60.0, 2.5, 3.0, None, 99.0],
+    ]
+    columns, rows = profiling.machine_table(profiles)
+    assert rows[0] == ["dense", "cpu", 32, 20.0, 1.5, 1600.0, 4.0, 1.5]
+    assert len(columns) == len(rows[0])
+    assert profiling.energy_table(profiles) == (
+        ["domain", "dense (mJ)", "pruned (mJ)", "note"],
+        [["package_0", 12.5, None, "measured"], ["nvidia_gpu", None, None, "not measurable: no NVML"]],
+    )

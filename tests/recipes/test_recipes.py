@@ -1,0 +1,461 @@
+from collections import OrderedDict
+from dataclasses import replace
+from functools import partial
+
+import pytest
+import torch
+from tiny import same_state, tiny_dataset, tiny_network
+
+from labkit.files import write_atomically
+from labkit.models import prunable_weights
+from labkit.pruning.callbacks import linear_ramp
+from labkit.pruning.magnitude import total_sparsity
+from labkit.quantization.layers import quantize_layers, quantized_layers
+from labkit.recipes import (
+    RECIPES,
+    Distillation,
+    Pruning,
+    Quantization,
+    Recipe,
+    Sharing,
+    build,
+    fit_or_load,
+    recorded,
+    train,
+)
+from labkit.recipes import make as recipes
+from labkit.storage import checkpoints
+from labkit.storage.checkpoints import CheckpointError
+from labkit.training import TrainConfig, evaluate
+from labkit.training import loop as training_loop
+
+CONFIG = TrainConfig(epochs=3, batch_size=32, peak_lr=0.3)
+RETRAINING = TrainConfig(epochs=4, batch_size=32, peak_lr=0.1)
+TINY = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe("dense", "a tiny dense network", CONFIG),
+        Recipe("half", "half of it pruned", RETRAINING, "dense", Pruning("layer", (0.5,))),
+        Recipe("ramp", "pruned step by step", RETRAINING, "dense", Pruning("global", (0.2, 0.4, 0.6))),
+        Recipe(
+            "coarse",
+            "3 bits, zeros kept",
+            RETRAINING,
+            "half",
+            Pruning("global", ()),
+            Quantization(3, "asymmetric"),
+        ),
+        Recipe(
+            "taught", "taught by another", RETRAINING, "half", distillation=Distillation("ramp", 0.5, 2.0)
+        ),
+        Recipe("shared", "3 values a layer", RETRAINING, "half", sharing=Sharing(3)),
+    )
+}
+
+
+@pytest.fixture
+def workshop(monkeypatch, tmp_path):
+    """An empty home with tiny recipes and tiny data; gives the folder of its checkpoints."""
+    monkeypatch.setenv("LABKIT_HOME", str(tmp_path))
+    monkeypatch.setenv("LABKIT_DEVICE", "cpu")
+    monkeypatch.delenv("LABKIT_MODE", raising=False)
+    monkeypatch.setattr(recipes, "RECIPES", dict(TINY))
+    monkeypatch.setattr(build, "_random", lambda _, dataset: tiny_network(len(dataset.classes)))
+    monkeypatch.setattr(recipes, "load_dataset", lambda _: tiny_dataset())
+    monkeypatch.setattr(build, "quantize_residual_blocks", partial(quantize_layers, names=["0"]))
+    return tmp_path / "checkpoints" / "tiny"
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    """The recipes trained since, as a growing list of their epochs' number."""
+    trained = []
+    original = recipes.fit
+
+    def counting(model, dataset, config, **options):
+        trained.append(config.epochs)
+        return original(model, dataset, config, **options)
+
+    monkeypatch.setattr(recipes, "fit", counting)
+    return trained
+
+
+def change(monkeypatch, name, **options):
+    """Replace hyperparameters of one recipe, as an edit of the source would."""
+    recipe = TINY[name]
+    edited = replace(recipe, config=replace(recipe.config, **options))
+    monkeypatch.setitem(recipes.RECIPES, name, edited)
+
+
+def flip_a_bit(path):
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+# auto
+
+
+@pytest.mark.usefixtures("workshop")
+def test_auto_trains_what_is_absent_and_loads_it_the_next_time(runs):
+    first = fit_or_load("dense", tiny_dataset())
+    assert runs == [3]
+    second = fit_or_load("dense", tiny_dataset())
+    assert runs == [3]
+    assert same_state(first, second)
+    assert not first.training
+
+
+@pytest.mark.usefixtures("workshop")
+def test_the_manifest_records_what_the_weights_reach():
+    dataset = tiny_dataset()
+    model = fit_or_load("dense", dataset)
+    entry = recorded("dense", dataset)
+    assert (entry.test_loss, entry.test_top1, entry.test_top5) == evaluate(model, dataset, dataset.test)
+    assert entry.validation_top1 == evaluate(model, dataset, dataset.validation).top1
+    assert entry.recipe["config"]["epochs"] == len(entry.epochs) == 3
+    assert entry.environment["torch"] == torch.__version__
+    assert len(entry.loss_prefix) == 4
+    assert entry.seconds == sum(record.seconds for record in entry.epochs)
+
+
+def test_a_recipe_makes_its_start_first_and_leaves_two_files_and_the_manifest(workshop, runs):
+    train(["half"])
+    assert runs == [3, 4]
+    assert {path.name for path in workshop.iterdir()} == {
+        "dense.safetensors",
+        "half.safetensors",
+        "manifest.json",
+    }
+
+
+@pytest.mark.usefixtures("workshop")
+def test_pruned_weights_stay_pruned_through_retraining_at_the_sparsity_asked_for():
+    dataset = tiny_dataset()
+    half, ramp = fit_or_load("half", dataset), fit_or_load("ramp", dataset)
+    for weight in prunable_weights(half).values():
+        assert int((weight == 0).sum()) == round(0.5 * weight.numel())
+    assert total_sparsity(ramp) == pytest.approx(0.6, abs=0.5 / 186)
+    sparsities = [record.sparsity for record in recorded("ramp", dataset).epochs]
+    assert sparsities == pytest.approx([0.2, 0.4, 0.6, 0.6], abs=0.5 / 186)
+
+
+@pytest.mark.usefixtures("workshop")
+def test_a_quantized_recipe_loads_as_the_network_that_computes_with_rounded_weights():
+    dataset = tiny_dataset()
+    model, half = fit_or_load("coarse", dataset), fit_or_load("half", dataset)
+    assert [layer.bits for layer in quantized_layers(model).values()] == [3]
+    for name, weight in prunable_weights(half).items():
+        assert (prunable_weights(model)[name][weight == 0] == 0).all()
+    assert evaluate(model, dataset, dataset.test).top1 == recorded("coarse", dataset).test_top1
+
+
+@pytest.mark.usefixtures("workshop")
+def test_a_shared_recipe_is_stored_as_ordinary_weights_of_few_values():
+    dataset = tiny_dataset()
+    model, half = fit_or_load("shared", dataset), fit_or_load("half", dataset)
+    assert model.state_dict().keys() == half.state_dict().keys()
+    for name, weight in prunable_weights(half).items():
+        assert len(prunable_weights(model)[name].unique()) <= 4
+        assert (prunable_weights(model)[name][weight == 0] == 0).all()
+    assert evaluate(model, dataset, dataset.test).top1 == recorded("shared", dataset).test_top1
+
+
+def test_a_recipe_makes_its_teacher_too_and_is_stale_when_the_teacher_changes(workshop, monkeypatch, runs):
+    train(["taught"])
+    assert {path.name for path in workshop.iterdir()} == {
+        "dense.safetensors",
+        "half.safetensors",
+        "ramp.lkc",
+        "taught.safetensors",
+        "manifest.json",
+    }
+    change(monkeypatch, "ramp", peak_lr=0.2)
+    del runs[:]
+    train(["taught"])
+    assert len(runs) == 2
+
+
+@pytest.mark.usefixtures("workshop")
+def test_a_teacher_changes_what_is_learned(monkeypatch):
+    taught = fit_or_load("taught", tiny_dataset())
+    monkeypatch.setitem(recipes.RECIPES, "taught", replace(TINY["taught"], distillation=None))
+    assert not same_state(fit_or_load("taught", tiny_dataset()), taught)
+
+
+def test_auto_refuses_a_damaged_checkpoint_with_the_command_that_rebuilds_it(workshop, runs):
+    first = fit_or_load("dense", tiny_dataset())
+    flip_a_bit(workshop / "dense.safetensors")
+    with pytest.raises(CheckpointError, match=r"dense\.safetensors is damaged.*`labkit train dense`"):
+        fit_or_load("dense", tiny_dataset())
+    assert runs == [3]
+    train(["dense"])
+    assert same_state(fit_or_load("dense", tiny_dataset()), first)
+
+
+@pytest.mark.parametrize("missing", ["half.safetensors", "dense.safetensors"])
+def test_the_command_named_for_a_missing_file_rebuilds_it(workshop, runs, missing):
+    train(["half"])
+    (workshop / missing).unlink()
+    name = missing.partition(".")[0]
+    with pytest.raises(CheckpointError, match=f"missing; rebuild it: `labkit train {name}`"):
+        fit_or_load(name, tiny_dataset())
+    train([name])
+    assert runs == [3, 4, TINY[name].config.epochs]
+    fit_or_load(name, tiny_dataset())
+
+
+@pytest.mark.usefixtures("workshop")
+def test_a_changed_recipe_is_trained_again_and_so_is_what_starts_from_it(monkeypatch, runs):
+    train(["half"])
+    change(monkeypatch, "dense", peak_lr=0.2)
+    train(["half"])
+    assert runs == [3, 4, 3, 4]
+    change(monkeypatch, "half", seed=1)
+    train(["dense", "half"])
+    assert runs == [3, 4, 3, 4, 4]
+
+
+@pytest.mark.usefixtures("workshop")
+def test_a_change_of_the_description_alone_trains_nothing(monkeypatch, runs):
+    train(["dense"])
+    monkeypatch.setitem(recipes.RECIPES, "dense", replace(TINY["dense"], description="other words"))
+    train(["dense"])
+    assert runs == [3]
+
+
+# full
+
+
+@pytest.mark.usefixtures("workshop")
+def test_full_retrains_and_gets_the_same_weights(monkeypatch, runs):
+    first = fit_or_load("dense", tiny_dataset())
+    monkeypatch.setenv("LABKIT_MODE", "full")
+    assert same_state(fit_or_load("dense", tiny_dataset()), first)
+    train(["dense"])
+    assert runs == [3, 3, 3]
+
+
+# train
+
+
+@pytest.mark.usefixtures("workshop")
+def test_train_skips_what_is_up_to_date(runs):
+    train(["dense", "half", "ramp"])
+    train(["ramp", "dense", "half"])
+    assert runs == [3, 4, 4]
+
+
+def test_train_refuses_an_unknown_recipe_before_it_trains_anything(workshop, runs):
+    with pytest.raises(ValueError, match="no recipe 'sparse'; there are dense, half, ramp, coarse"):
+        train(["dense", "sparse"])
+    assert runs == []
+    assert not workshop.exists()
+
+
+@pytest.mark.usefixtures("workshop")
+def test_an_unknown_recipe_or_mode_is_refused(monkeypatch):
+    with pytest.raises(ValueError, match="no recipe 'sparse'; there are dense, half, ramp, coarse"):
+        fit_or_load("sparse", tiny_dataset())
+    monkeypatch.setenv("LABKIT_MODE", "quick")
+    with pytest.raises(ValueError, match="LABKIT_MODE='quick'"):
+        fit_or_load("dense", tiny_dataset())
+
+
+# Interruption
+
+
+@pytest.mark.parametrize("name", ["dense", "half", "ramp", "coarse", "taught", "shared"])
+def test_ctrl_c_leaves_a_state_to_resume_from_and_no_checkpoint(workshop, monkeypatch, name):
+    train([name])
+    whole = checkpoints.read_weights("tiny", name)
+    for path in workshop.iterdir():
+        path.unlink()
+    train(build.needs(TINY[name]))
+    epochs = iter(range(99))
+
+    def interrupt_the_third(*arguments, **options):
+        if next(epochs) == 2:
+            raise KeyboardInterrupt
+        return evaluate(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training_loop, "evaluate", interrupt_the_third)
+        with pytest.raises(KeyboardInterrupt):
+            train([name])
+    assert name not in checkpoints.read_manifest("tiny")
+    assert not (workshop / f"{name}.safetensors").exists()
+    left = [path.name for path in workshop.iterdir() if path.name.startswith(".")]
+    assert len(left) == 1
+    assert left[0].startswith(f".{name}.")
+    assert left[0].endswith(".pt")
+
+    remaining = []
+    monkeypatch.setattr(training_loop, "evaluate", lambda *a, **k: remaining.append(1) or evaluate(*a, **k))
+    train([name])
+    assert len(remaining) == TINY[name].config.epochs - 2
+    resumed = checkpoints.read_weights("tiny", name)
+    assert all(torch.equal(resumed[key], whole[key]) for key in whole)
+    assert not [path for path in workshop.iterdir() if path.name.startswith(".")]
+
+
+def test_a_full_disk_at_the_end_keeps_the_state_so_that_nothing_is_trained_twice(workshop, monkeypatch):
+    original = write_atomically
+
+    def full(path, content):
+        if path.suffix == ".safetensors":
+            raise OSError(28, "No space left on device")
+        original(path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("labkit.storage.checkpoints.write_atomically", full)
+        with pytest.raises(OSError, match="No space left"):
+            train(["dense"])
+    assert [path.suffix for path in workshop.iterdir()] == [".pt"]
+    evaluations = []
+    monkeypatch.setattr(
+        training_loop, "evaluate", lambda *a, **k: evaluations.append(1) or evaluate(*a, **k)
+    )
+    train(["dense"])
+    assert evaluations == []
+    assert {path.name for path in workshop.iterdir()} == {"dense.safetensors", "manifest.json"}
+
+
+# smoke
+
+
+@pytest.mark.usefixtures("workshop")
+def test_smoke_loads_what_this_code_trains_without_training_it(monkeypatch, runs):
+    expected = [fit_or_load(name, tiny_dataset()) for name in TINY]
+    monkeypatch.setenv("LABKIT_MODE", "smoke")
+    loaded = [fit_or_load(name, tiny_dataset()) for name in TINY]
+    assert all(same_state(got, want) for got, want in zip(loaded, expected, strict=True))
+    assert runs == [3, 4, 4, 4, 4, 4]
+
+
+@pytest.mark.usefixtures("workshop")
+def test_smoke_refuses_a_checkpoint_that_was_never_made(monkeypatch, runs):
+    monkeypatch.setenv("LABKIT_MODE", "smoke")
+    with pytest.raises(
+        CheckpointError, match="no checkpoint 'dense' for tiny; make it: `labkit train dense`"
+    ):
+        fit_or_load("dense", tiny_dataset())
+    assert runs == []
+
+
+@pytest.mark.usefixtures("workshop")
+@pytest.mark.parametrize(
+    "options", [{"seed": 1}, {"peak_lr": 0.30001}, {"epochs": 4}, {"weight_decay": 0.0}]
+)
+def test_smoke_refuses_a_changed_recipe(monkeypatch, options):
+    fit_or_load("dense", tiny_dataset())
+    monkeypatch.setenv("LABKIT_MODE", "smoke")
+    change(monkeypatch, "dense", **options)
+    with pytest.raises(CheckpointError, match=r"dense was made by another recipe.*`labkit train dense`"):
+        fit_or_load("dense", tiny_dataset())
+
+
+@pytest.mark.usefixtures("workshop")
+def test_smoke_refuses_other_data(monkeypatch):
+    fit_or_load("dense", tiny_dataset())
+    monkeypatch.setenv("LABKIT_MODE", "smoke")
+    with pytest.raises(CheckpointError, match="made by another recipe or from other data"):
+        fit_or_load("dense", tiny_dataset(train=255))
+
+
+@pytest.mark.usefixtures("workshop")
+@pytest.mark.parametrize(
+    "change_code", ["seed", "momentum", "rate", "decay", "labels", "pruning", "amount"]
+)
+def test_the_loss_prefix_alone_tells_that_code_or_data_changed(monkeypatch, change_code):
+    """The recipe's hash is made to agree, so that only the losses can tell."""
+    monkeypatch.setattr(recipes, "_recipe_hash", lambda _recipe, _dataset: "the same")
+    name, dataset = ("ramp" if change_code in ("pruning", "amount") else "dense"), tiny_dataset()
+    fit_or_load(name, dataset)
+    if change_code == "seed":
+        change(monkeypatch, name, seed=1)
+    elif change_code == "rate":
+        change(monkeypatch, name, peak_lr=1.25 * CONFIG.peak_lr)
+    elif change_code == "momentum":
+        change(monkeypatch, name, momentum=0.85)
+    elif change_code == "decay":
+        change(monkeypatch, name, weight_decay=0.0)
+    elif change_code == "labels":
+        shifted = dataset.train._replace(labels=(dataset.train.labels + 1) % 4)
+        dataset = replace(dataset, train=shifted)
+    else:
+        other = (
+            Pruning("layer", (0.2, 0.4, 0.6)) if change_code == "pruning" else Pruning("global", (0.21,))
+        )
+        monkeypatch.setitem(recipes.RECIPES, name, replace(TINY[name], pruning=other))
+    monkeypatch.setenv("LABKIT_MODE", "smoke")
+    with pytest.raises(CheckpointError, match=rf"{name} is not what this code trains: loss .* recorded"):
+        fit_or_load(name, dataset)
+
+
+def test_smoke_refuses_a_damaged_file_even_though_its_losses_are_reproduced(workshop, monkeypatch):
+    fit_or_load("dense", tiny_dataset())
+    flip_a_bit(workshop / "dense.safetensors")
+    monkeypatch.setenv("LABKIT_MODE", "smoke")
+    with pytest.raises(CheckpointError, match="is damaged"):
+        fit_or_load("dense", tiny_dataset())
+
+
+# The catalogue
+
+
+def test_every_recipe_can_be_made_in_the_order_in_which_they_stand():
+    made = set()
+    for name, recipe in RECIPES.items():
+        assert recipe.name == name
+        assert recipe.start is None or recipe.start in made
+        assert recipe.pruning is None or len(recipe.pruning.amounts) <= recipe.config.epochs
+        made.add(name)
+
+
+def test_the_iterative_recipes_prune_8_per_cent_more_an_epoch_and_then_train_10_epochs_more():
+    for name in ("resnet20-iterative-80", "resnet20-global-80"):
+        assert RECIPES[name].pruning.amounts == tuple(linear_ramp(0.8, 10))
+        assert RECIPES[name].config.epochs == 20
+
+
+@pytest.fixture
+def two_sets(monkeypatch, workshop):  # noqa: ARG001
+    """Recipes for a tiny set of 4 and one of 100 classes, whose network has ``features``."""
+    sets = {10: tiny_dataset(), 100: replace(tiny_dataset(classes=100, train=300), name="tiny100")}
+    dense = Recipe("net", "on either set", CONFIG, class_counts=(10, 100))
+    short = replace(dense, config=replace(CONFIG, epochs=1), features="net")
+    monkeypatch.setattr(recipes, "RECIPES", {"net": replace(dense, hundred=short), **TINY})
+    monkeypatch.setattr(recipes, "load_dataset", sets.get)
+    monkeypatch.setattr(build, "load_dataset", sets.get)
+
+    def with_features(_, dataset):
+        *features, classifier = tiny_network(len(dataset.classes))
+        parts = {"features": torch.nn.Sequential(*features), "classifier": classifier}
+        return torch.nn.Sequential(OrderedDict(parts))
+
+    monkeypatch.setattr(build, "_random", with_features)
+    return sets
+
+
+def test_on_100_classes_a_recipe_may_differ_and_begin_with_the_convolutions_of_the_other_set(
+    two_sets, runs
+):
+    train(["net", "dense"], (100,))
+    assert runs == [3, 1]  # what it begins with is made first; "dense" is not for 100 classes
+    ten = checkpoints.read_weights("tiny", "net")
+    model = build.starting_model(recipes._recipe("net", two_sets[100]), two_sets[100])
+    assert torch.equal(model.features[0].weight, ten["features.0.weight"])
+    assert model.classifier.weight.shape == (100, 6)
+    train(["net"])
+    assert runs == [3, 1]
+
+
+@pytest.mark.usefixtures("two_sets")
+def test_another_recipe_of_the_10_class_set_outdates_what_began_with_its_convolutions(monkeypatch, runs):
+    train(["net"])
+    base = recipes.RECIPES["net"]
+    changed = replace(base, config=replace(base.config, peak_lr=0.2))
+    monkeypatch.setitem(recipes.RECIPES, "net", changed)
+    train(["net"])
+    assert runs == [3, 1, 3, 1]

@@ -1,0 +1,106 @@
+"""The checkpoints that the repository ships: complete, undamaged, and what this code makes.
+
+`make test` reads, replays and evaluates some of each kind; `make verify` all.
+"""
+
+import pytest
+
+from labkit.data import load_dataset
+from labkit.models import total_sparsity
+from labkit.recipes import RECIPES, fit_or_load, recorded, verify_prefix
+from labkit.recipes.make import _recipe as recipe_for
+from labkit.storage import checkpoints
+from labkit.training import evaluate
+
+pytestmark = pytest.mark.heavy
+
+SHIPPED = [(name, count) for name, recipe in RECIPES.items() for count in recipe.class_counts]
+# One of each kind of step, start and network. The two that scan or cut VGG16 before their first step
+# take minutes to replay, and a full VGG16 15 s to evaluate: `make verify` does those.
+REPLAYED = {
+    "resnet20",
+    "resnet20-deviation-0.5",
+    "resnet20-magnitude-75",
+    "resnet20-global-80",
+    "resnet20-quantized-2",
+    "resnet20-global-80-quantized-2",
+    "resnet20-distilled-90-seed1",
+    "resnet20-shared-90-seed1",
+    "vgg16-narrow",
+    "vgg16-narrow-grasp-70",
+    "vgg16-grasp-80-tuned",
+}
+EVALUATED = {
+    "resnet20",
+    "resnet20-global-80",
+    "resnet20-quantized-2",
+    "resnet20-shared-90-seed0",
+    "vgg16-narrow",
+}
+
+
+def shipped(always):
+    """Every checkpoint, those not named in ``always`` and all of the 100-class set marked slow."""
+    return [
+        pytest.param(
+            name,
+            count,
+            marks=() if name in always and count == 10 else pytest.mark.slow,
+            id=f"{name}-{count}",
+        )
+        for name, count in SHIPPED
+    ]
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch):
+    """The repository's own checkpoints and data, on the CPU."""
+    for name in ("LABKIT_HOME", "LABKIT_MODE", "LABKIT_DATASET"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LABKIT_DEVICE", "cpu")
+
+
+@pytest.mark.parametrize("count", [10, 100])
+def test_every_recipe_is_in_the_manifest_and_every_file_in_a_recipe(count):
+    dataset = load_dataset(count)
+    names = {name for name, recipe in RECIPES.items() if count in recipe.class_counts}
+    entries = checkpoints.read_manifest(dataset.name)
+    assert set(entries) == names
+    folder = checkpoints.manifest_path(dataset.name).parent
+    files = {path.name for path in folder.iterdir() if path.suffix in (".safetensors", ".lkc")}
+    assert files == {f"{name}.{entry.format}" for name, entry in entries.items()}
+
+
+def test_all_shipped_weights_together_take_at_most_130_megabytes():
+    sizes = [
+        e.size_bytes for n in (10, 100) for e in checkpoints.read_manifest(load_dataset(n).name).values()
+    ]
+    assert sum(sizes) <= 130e6
+
+
+@pytest.mark.parametrize(("name", "count"), shipped(EVALUATED | REPLAYED))
+def test_every_shipped_checkpoint_is_undamaged_and_has_its_recorded_sparsity(name, count):
+    dataset = load_dataset(count)
+    model = fit_or_load(name, dataset)
+    # Rounded to half precision, the smallest weights of VGG16 are zero.
+    tolerance = 1e-9 if RECIPES[name].network is None else 1e-4
+    recorded_sparsity = recorded(name, dataset).epochs[-1].sparsity
+    assert total_sparsity(model) == pytest.approx(recorded_sparsity, abs=tolerance)
+
+
+@pytest.mark.replay
+@pytest.mark.parametrize(("name", "count"), shipped(REPLAYED))
+def test_replay_gives_the_recorded_losses(name, count, record_property):
+    dataset = load_dataset(count)
+    assert len(recorded(name, dataset).loss_prefix) == 4
+    record_property("tolerance_used", round(verify_prefix(recipe_for(name, dataset), dataset), 6))
+
+
+@pytest.mark.parametrize(("name", "count"), shipped(EVALUATED))
+def test_every_shipped_checkpoint_reaches_its_recorded_accuracy(name, count):
+    dataset = load_dataset(count)
+    model, entry = fit_or_load(name, dataset), recorded(name, dataset)
+    validation = evaluate(model, dataset, dataset.validation)
+    assert validation.top1 == pytest.approx(entry.validation_top1, abs=0.5)
+    if RECIPES[name].network is None:  # VGG16's takes 15 s each
+        assert evaluate(model, dataset, dataset.test).top1 == pytest.approx(entry.test_top1, abs=0.5)

@@ -1,0 +1,157 @@
+import subprocess
+import sys
+
+import pytest
+from small_labs import small_lab, write
+
+from labkit import cli, recipes
+from labkit.course.notebook import execution
+from labkit.course.reports import site
+
+pytestmark = pytest.mark.heavy
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A workbook of two labs that were never executed."""
+    (tmp_path / "labs").mkdir()
+    for name in ("01_first", "02_second"):
+        write(tmp_path / "labs" / f"{name}.ipynb", small_lab())
+    monkeypatch.setenv("LABKIT_HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def recorded(home, monkeypatch):  # noqa: ARG001
+    """The names of the labs that `labkit record` would have executed; each breaks one limit."""
+    names = []
+    monkeypatch.setattr(execution, "record", lambda path: names.append(path.name) or ["too long"])
+    monkeypatch.setattr(
+        site, "write_results", lambda labs, target: names.append(f"{labs.name} {target.name}")
+    )
+    return names
+
+
+@pytest.mark.parametrize("name", ["01", "01_first", "01_fi", "01_first.ipynb", "labs/01_first.ipynb"])
+def test_a_lab_is_found_by_number_slug_or_path(home, recorded, monkeypatch, capsys, name):
+    monkeypatch.chdir(home)
+    assert cli.main(["record", name, "01"]) == 1
+    assert recorded[0] == "01_first.ipynb"
+    assert capsys.readouterr().out.startswith("01_first.ipynb: too long\n")
+
+
+def test_recording_a_lab_renews_the_results_once(recorded):
+    cli.main(["record", "--all"])
+    assert recorded == ["01_first.ipynb", "02_second.ipynb", "labs results.md"]
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "07"], "there is no lab that begins with '07'; there are 01_first, 02_second."),
+        (["run", "0"], "several labs begin with '0'; there are 01_first, 02_second."),
+        (["lint", "labs/none.ipynb"], "there is no lab that begins with 'labs/none.ipynb'"),
+        (["record"], "say which labs to record, or --all; there are 01_first, 02_second."),
+        (["run", "--jobs", "0"], "jobs must be at least 1, got 0."),
+        (["report"], "run `labkit run` first."),
+        (["train"], "`labkit train --list` shows them."),
+        (["train", "resnet9000"], "resnet9000"),
+    ],
+)
+def test_wrong_input_is_one_line_on_stderr_and_status_2(capsys, arguments, message):
+    assert cli.main(arguments) == 2
+    errors = capsys.readouterr().err
+    assert errors.startswith("labkit: ")
+    assert message in errors
+    assert errors.count("\n") == 1
+
+
+def test_a_workbook_without_labs_says_so(home, capsys):
+    for lab in (home / "labs").iterdir():
+        lab.unlink()
+    assert cli.main(["run"]) == 2
+    assert "there are no labs in" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("cell x failed"),
+        OSError(28, "No space left on device"),
+        FloatingPointError("loss is nan at epoch 0, step 3; lower peak_lr or add warm-up."),
+    ],
+)
+def test_an_error_of_a_verb_has_no_traceback(monkeypatch, capsys, error):
+    def fail(_):
+        raise error
+
+    monkeypatch.setattr(execution, "record", fail)
+    assert cli.main(["record", "01"]) == 2
+    assert capsys.readouterr().err == f"labkit: {error}\n"
+
+
+@pytest.mark.usefixtures("home")
+def test_ctrl_c_is_quiet_and_status_130(monkeypatch, capsys):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(execution, "record", interrupt)
+    assert cli.main(["record", "01"]) == 130
+    assert capsys.readouterr().err == ""
+
+
+def test_running_all_labs_puts_them_in_the_folder_the_report_reads(home, monkeypatch, capsys):
+    calls = []
+
+    def run_all(paths, *, jobs, out):
+        calls.append(([path.name for path in paths], jobs, out))
+        return [
+            execution.Result(path, 1.0, "cell x: oops" if "01" in path.name else None) for path in paths
+        ]
+
+    monkeypatch.setattr(execution, "run_all", run_all)
+    assert cli.main(["run", "--jobs", "3"]) == 1
+    assert calls == [(["01_first.ipynb", "02_second.ipynb"], 3, home / "reports" / "executed")]
+    assert capsys.readouterr().err == "labkit: 1 of 2 failed: 01_first.ipynb\n"
+
+    (home / "reports" / "executed").mkdir(parents=True)
+    monkeypatch.setattr(
+        site, "render_all", lambda *folders: calls.append(folders) or [folders[1] / "index.html"]
+    )
+    assert cli.main(["report"]) == 0
+    assert calls[1] == (home / "reports" / "executed", home / "reports")
+    assert capsys.readouterr().out == f"1 pages, see {home / 'reports' / 'index.html'}\n"
+
+
+def test_lint_lists_every_finding_of_every_lab(home, capsys):
+    assert cli.main(["lint"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "01_first.ipynb: cell 99-setup: not executed; run `labkit record`"
+    assert sum(line.startswith("02_second.ipynb: ") for line in lines) == 6
+    (home / "labs" / "01_first.ipynb").write_text("{", encoding="utf-8")
+    assert cli.main(["lint"]) == 1
+    assert capsys.readouterr().out.startswith("01_first.ipynb: not JSON")
+
+
+def test_checkpoints_are_listed_and_trained_by_name(monkeypatch, capsys):
+    assert cli.main(["train", "--list"]) == 0
+    listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert listed == list(recipes.RECIPES)
+    trained = []
+    monkeypatch.setattr(recipes, "train", lambda names, counts: trained.append((names, counts)))
+    assert cli.main(["train", listed[0]]) == 0
+    assert cli.main(["train", "--all", "--classes", "100"]) == 0
+    assert trained == [([listed[0]], (10, 100)), (listed, (100,))]
+
+
+def test_a_verb_is_required():
+    with pytest.raises(SystemExit, match="2"):
+        cli.main([])
+
+
+def test_the_command_line_starts_without_torch_or_matplotlib():
+    program = "import sys, labkit.cli; print({'torch', 'matplotlib', 'nbclient'} & set(sys.modules))"
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "set()"

@@ -1,0 +1,392 @@
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny import same_state, seeded_network, tiny_dataset
+from torch import nn
+
+from labkit.data import Split
+from labkit.training import Callback, EpochRecord, TrainConfig, evaluate, fit
+from labkit.training.distillation import Distiller
+from labkit.training.evaluate import top_k_hits
+from labkit.training.loop import learning_rate, loss_prefix
+
+CONFIG = TrainConfig(epochs=3, batch_size=32, peak_lr=0.1)
+
+
+@pytest.fixture(autouse=True)
+def _on_the_cpu(monkeypatch):
+    monkeypatch.setenv("LABKIT_DEVICE", "cpu")
+
+
+class Stop(Callback):
+    """Raises KeyboardInterrupt after ``steps`` steps, as Ctrl-C would."""
+
+    def __init__(self, steps):
+        self.left = steps
+
+    def after_step(self, model):  # noqa: ARG002
+        self.left -= 1
+        if self.left < 0:
+            raise KeyboardInterrupt
+
+
+class Recorder(Callback):
+    """Notes every call."""
+
+    def __init__(self):
+        self.calls = []
+
+    def before_epoch(self, model, epoch):  # noqa: ARG002
+        self.calls.append(epoch)
+
+    def after_step(self, model):
+        assert model.training
+        self.calls.append("step")
+
+
+def losses_of(records):
+    return [(record.epoch, record.train_loss, record.validation_loss) for record in records]
+
+
+# The loop
+
+
+def test_the_same_seed_gives_the_same_losses_and_the_same_weights():
+    first, second = seeded_network(), seeded_network()
+    records = [fit(model, tiny_dataset(), CONFIG, progress=False) for model in (first, second)]
+    assert losses_of(records[0]) == losses_of(records[1])
+    assert same_state(first, second)
+
+
+def test_the_result_does_not_depend_on_the_global_random_state():
+    first, second = seeded_network(), seeded_network()
+    fit(first, tiny_dataset(), CONFIG, progress=False)
+    torch.manual_seed(99)
+    np.random.seed(99)  # noqa: NPY002
+    fit(second, tiny_dataset(), CONFIG, progress=False)
+    assert same_state(first, second)
+
+
+def test_another_seed_gives_other_weights():
+    first, second = seeded_network(), seeded_network()
+    fit(first, tiny_dataset(), CONFIG, progress=False)
+    fit(second, tiny_dataset(), TrainConfig(epochs=3, batch_size=32, peak_lr=0.1, seed=1), progress=False)
+    assert not same_state(first, second)
+
+
+def test_training_learns_what_the_images_show():
+    model, dataset = seeded_network(), tiny_dataset()
+    before = evaluate(model, dataset, dataset.validation)
+    records = fit(model, dataset, TrainConfig(epochs=8, batch_size=32, peak_lr=0.2), progress=False)
+    assert records[-1].validation_top1 > before.top1 + 30
+    assert records[-1].train_loss < records[0].train_loss
+    after = evaluate(model, dataset, dataset.validation)
+    assert (after.loss, after.top1) == (records[-1].validation_loss, records[-1].validation_top1)
+
+
+def test_flips_change_the_training_where_labels_allow_them():
+    first, second = seeded_network(), seeded_network()
+    fit(first, tiny_dataset(), CONFIG, progress=False)
+    fit(second, tiny_dataset(flip=True), CONFIG, progress=False)
+    assert not same_state(first, second)
+
+
+def test_one_step_in_float32_is_sgd_with_nesterov_momentum_and_weight_decay(monkeypatch):
+    monkeypatch.setattr("labkit.training.loop.has_fast_bf16", lambda _: False)
+    config = TrainConfig(epochs=1, batch_size=64, peak_lr=0.3, warmup=0.0)
+    dataset = tiny_dataset(train=64)
+    model, captured = seeded_network(), {}
+
+    class Capture(Callback):
+        def after_step(self, model):
+            captured.update({name: value.grad.clone() for name, value in model.named_parameters()})
+
+    before = {name: value.detach().clone() for name, value in model.named_parameters()}
+    fit(model, dataset, config, callback=Capture(), progress=False)
+    for name, value in model.named_parameters():
+        gradient = captured[name] + 5e-4 * before[name]
+        torch.testing.assert_close(value.detach(), before[name] - 0.3 * (gradient + 0.9 * gradient))
+
+
+def test_callbacks_come_before_each_epoch_and_after_each_step():
+    recorder = Recorder()
+    fit(seeded_network().eval(), tiny_dataset(train=70), CONFIG, callback=recorder, progress=False)
+    assert recorder.calls == [
+        0,
+        "step",
+        "step",
+        "step",
+        1,
+        "step",
+        "step",
+        "step",
+        2,
+        "step",
+        "step",
+        "step",
+    ]
+
+
+def test_every_training_image_is_used_once_an_epoch_in_another_order_each():
+    dataset, seen = tiny_dataset(train=70), []
+    dataset.train.images[:] = torch.arange(70).view(-1, 1, 1, 1)  # a shift leaves the centre as it is
+
+    class Watch(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = seeded_network()
+
+        def forward(self, x):
+            if self.training:
+                grey = (x[:, 0, 16, 16] * dataset.std[0] + dataset.mean[0]) * 255
+                seen.append(grey.round().int().tolist())
+            return self.net(x)
+
+    fit(Watch(), dataset, TrainConfig(epochs=2, batch_size=32), progress=False)
+    assert [len(batch) for batch in seen] == [32, 32, 6, 32, 32, 6]
+    first, second = (list(itertools.chain(*seen[start : start + 3])) for start in (0, 3))
+    assert sorted(first) == sorted(second) == list(range(70))
+    assert first != second
+
+
+def test_records_tell_the_share_of_prunable_weights_at_zero():
+    class ZeroConvolution(Callback):
+        def after_step(self, model):
+            model[0].weight.data.zero_()
+
+    records = fit(
+        seeded_network(), tiny_dataset(train=40), CONFIG, callback=ZeroConvolution(), progress=False
+    )
+    assert [record.sparsity for record in records] == [162 / (162 + 24)] * 3
+    assert [record.epoch for record in records] == [0, 1, 2]
+    assert all(record.seconds > 0 for record in records)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_loss_that_is_not_finite_stops_training_and_says_where(bad):
+    class Poison(Callback):
+        def __init__(self):
+            self.step = 0
+
+        def after_step(self, model):
+            self.step += 1
+            if self.step == 10:
+                model[5].bias.data.fill_(bad)
+
+    with pytest.raises(FloatingPointError, match="at epoch 1, step 2; lower peak_lr"):
+        fit(seeded_network(), tiny_dataset(), CONFIG, callback=Poison(), progress=False)
+
+
+def test_the_loss_prefix_is_what_fit_sees_in_its_first_steps():
+    losses = loss_prefix(seeded_network(), tiny_dataset(), CONFIG, steps=8, images=32)
+    records = fit(seeded_network(), tiny_dataset(), CONFIG, progress=False)
+    assert sum(losses) / 8 == pytest.approx(records[0].train_loss, abs=1e-4)  # bf16 or float32 there
+
+
+def test_the_loss_prefix_is_in_float64_also_that_of_a_teacher():
+    model, teacher = seeded_network(), seeded_network(seed=1)
+    callback = Distiller(teacher, weight=0.5, temperature=2.0, inner=Callback())
+    losses = loss_prefix(model, tiny_dataset(), CONFIG, callback=callback)
+    assert len(losses) == 4
+    assert {p.dtype for network in (model, teacher) for p in network.parameters()} == {torch.float64}
+    assert losses != [float(np.float32(loss)) for loss in losses]
+
+
+def test_the_loss_prefix_ends_with_the_epoch_and_calls_back_as_training_does():
+    recorder = Recorder()
+    assert len(loss_prefix(seeded_network(), tiny_dataset(), CONFIG, callback=recorder, steps=20)) == 8
+    assert recorder.calls == [0, *["step"] * 8]
+    assert len(loss_prefix(seeded_network(), tiny_dataset(train=40), CONFIG, steps=20)) == 2
+
+
+# Interruption
+
+
+@pytest.mark.parametrize("steps", [8, 11, 15, 16])
+def test_a_resumed_run_ends_with_the_bits_of_an_uninterrupted_one(tmp_path, steps):
+    whole, state = seeded_network(), tmp_path / "state.pt"
+    expected = fit(whole, tiny_dataset(), CONFIG, progress=False)
+    with pytest.raises(KeyboardInterrupt):
+        fit(seeded_network(), tiny_dataset(), CONFIG, callback=Stop(steps), resume=state, progress=False)
+    assert state.is_file()
+    resumed = seeded_network(seed=5)
+    recorder = Recorder()
+    records = fit(resumed, tiny_dataset(), CONFIG, callback=recorder, resume=state, progress=False)
+    assert same_state(resumed, whole)
+    assert losses_of(records) == losses_of(expected)
+    assert recorder.calls[0] == steps // 8
+
+
+def test_an_interruption_in_the_first_epoch_leaves_nothing_to_resume(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        fit(
+            seeded_network(),
+            tiny_dataset(),
+            CONFIG,
+            callback=Stop(3),
+            resume=tmp_path / "state.pt",
+            progress=False,
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_finished_run_is_not_trained_further(tmp_path):
+    first, second = seeded_network(), seeded_network(seed=5)
+    records = fit(first, tiny_dataset(), CONFIG, resume=tmp_path / "state.pt", progress=False)
+    again = fit(second, tiny_dataset(), CONFIG, resume=tmp_path / "state.pt", progress=False)
+    assert again == records
+    assert same_state(first, second)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "foreign", "empty", "of another network"])
+def test_a_state_that_cannot_be_resumed_is_refused_with_the_remedy(tmp_path, damage):
+    state = tmp_path / "state.pt"
+    fit(seeded_network(classes=5), tiny_dataset(classes=5), CONFIG, resume=state, progress=False)
+    content = state.read_bytes()
+    wrong = {"truncated": content[:-500], "foreign": b"GIF89a" * 99, "empty": b""}
+    state.write_bytes(wrong.get(damage, content))
+    with pytest.raises(ValueError, match=r"state\.pt is no state of this training .*delete it"):
+        fit(seeded_network(), tiny_dataset(), CONFIG, resume=state, progress=False)
+
+
+# Configuration and learning rate
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"epochs": 0}, "epochs must be at least 1, got 0"),
+        ({"batch_size": 1}, "batch_size must be at least 2, got 1"),
+        ({"seed": -1}, "seed must be at least 0, got -1"),
+        ({"warmup": 1.0}, r"warmup must be in \[0, 1\).* got 1\.0"),
+        ({"warmup": -0.1}, r"warmup must be in \[0, 1\).* got -0\.1"),
+        ({"peak_lr": 0.0}, r"peak_lr positive, got 0\.25, 0\.0"),
+        ({"peak_lr": math.nan}, r"peak_lr positive, got 0\.25, nan"),
+    ],
+)
+def test_a_configuration_that_cannot_train_is_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        TrainConfig(**options)
+
+
+def test_a_configuration_cannot_be_changed_after_the_fact():
+    with pytest.raises(AttributeError):
+        TrainConfig().epochs = 5
+
+
+@settings(deadline=None, derandomize=True)
+@given(total=st.integers(2, 500), warmup=st.floats(0, 0.99), peak=st.floats(1e-4, 10))
+def test_the_rate_rises_linearly_to_its_peak_and_then_only_falls(total, warmup, peak):
+    config = TrainConfig(peak_lr=peak, warmup=warmup)
+    rates = [learning_rate(step, total, config) for step in range(total)]
+    top = max(1, round(warmup * total))
+    np.testing.assert_allclose(rates[:top], np.linspace(peak / top, peak, top))
+    cosine = peak * (1 + np.cos(np.pi * np.arange(total - top) / max(1, total - top))) / 2
+    np.testing.assert_allclose(rates[top:], cosine, atol=1e-12 * peak)
+    assert max(rates) == pytest.approx(peak)
+    assert min(rates) > 0
+    assert rates[top:] == sorted(rates[top:], reverse=True)
+
+
+def test_fit_sets_the_scheduled_rate_at_every_step(monkeypatch):
+    used = []
+    original = torch.optim.SGD.step
+
+    def step(self, *arguments):
+        used.append(self.param_groups[0]["lr"])
+        return original(self, *arguments)
+
+    monkeypatch.setattr(torch.optim.SGD, "step", step)
+    fit(seeded_network(), tiny_dataset(), CONFIG, progress=False)
+    assert used == [learning_rate(step, 24, CONFIG) for step in range(24)]
+
+
+# Evaluation
+
+
+class Fixed(nn.Module):
+    """Gives the same logits whatever the images, the rows in order."""
+
+    def __init__(self, logits):
+        super().__init__()
+        self.logits = nn.Parameter(logits)
+        self.next = 0
+
+    def forward(self, x):
+        rows = self.logits[self.next : self.next + len(x)]
+        self.next += len(x)
+        return rows
+
+
+def test_evaluation_agrees_with_numbers_worked_out_by_hand():
+    dataset = tiny_dataset(classes=6)
+    half = math.log(3.0)
+    logits = torch.tensor(
+        [[half, 0, 0, 0, 0, 0], [0, 0, half, 0, 0, 0], [5.0, 4, 3, 2, 1, 0], [5.0, 4, 3, 2, 1, 0]]
+    )
+    split = Split(torch.zeros(4, 3, 32, 32, dtype=torch.uint8), torch.tensor([0, 2, 4, 5]))
+    result = evaluate(Fixed(logits), dataset, split, batch_size=3)
+    geometric = math.log(sum(math.exp(k) for k in range(6)))
+    expected = (2 * math.log(8 / 3) + (geometric - 1) + geometric) / 4
+    assert result.loss == pytest.approx(expected, rel=1e-6)
+    assert result.top1 == 50.0
+    assert result.top5 == 75.0
+
+
+def test_evaluation_agrees_with_numpy_and_does_not_depend_on_the_batch_size():
+    model, dataset = seeded_network(), tiny_dataset(held=53)
+    results = [evaluate(model, dataset, dataset.test, batch_size=size) for size in (7, 53, 500)]
+    pixels = dataset.test.images.numpy() / 255.0
+    inputs = (pixels - np.reshape(dataset.mean, (1, 3, 1, 1))) / np.reshape(dataset.std, (1, 3, 1, 1))
+    with torch.no_grad():
+        logits = model.eval()(torch.tensor(inputs, dtype=torch.float32)).numpy().astype(np.float64)
+    labels = dataset.test.labels.numpy()
+    loss = np.mean(np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(53), labels])
+    for result in results:
+        assert result.loss == pytest.approx(loss, rel=1e-5)
+        assert result.top1 == pytest.approx(100 * np.mean(logits.argmax(axis=1) == labels))
+
+
+def test_top_5_of_fewer_than_5_classes_is_every_image():
+    dataset = tiny_dataset(classes=3)
+    assert evaluate(seeded_network(classes=3), dataset, dataset.test).top5 == 100.0
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_evaluation_leaves_the_model_as_it_was(training):
+    model, dataset = seeded_network().train(training), tiny_dataset()
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    evaluate(model, dataset, dataset.validation)
+    assert model.training is training
+    assert all(torch.equal(model.state_dict()[key], value) for key, value in before.items())
+
+
+@settings(deadline=None, derandomize=True, max_examples=50)
+@given(n=st.integers(1, 20), classes=st.integers(1, 8), k=st.integers(1, 8), seed=st.integers(0, 99))
+def test_top_k_hits_agree_with_a_ranking_in_numpy(n, classes, k, seed):
+    k = min(k, classes)
+    rng = np.random.default_rng(seed)
+    logits = rng.permuted(np.tile(np.arange(classes, dtype=np.float32), (n, 1)), axis=1)  # no ties
+    labels = rng.integers(classes, size=n)
+    expected = sum(label in np.argsort(-row)[:k] for row, label in zip(logits, labels, strict=True))
+    assert top_k_hits(torch.from_numpy(logits), torch.from_numpy(labels), k=k) == expected
+
+
+def test_evaluation_is_in_float32_whatever_the_machine_offers(monkeypatch):
+    monkeypatch.setattr("labkit.training.loop.has_fast_bf16", lambda _: True)
+    model, dataset = seeded_network(), tiny_dataset()
+    seen = []
+    model.register_forward_hook(lambda _module, _inputs, output: seen.append(output.dtype))
+    evaluate(model, dataset, dataset.test)
+    assert set(seen) == {torch.float32}
+
+
+def test_records_are_plain_data():
+    record = fit(seeded_network(), tiny_dataset(train=40), TrainConfig(epochs=1), progress=False)[0]
+    assert EpochRecord(**vars(record)) == record
+    assert all(isinstance(value, int | float) for value in vars(record).values())
