@@ -59,7 +59,7 @@ unit-all: $(READY)
 unit-quick: $(READY)
 	$(PYTEST) -m "not slow and not heavy"
 
-lint: $(READY) ## ruff, mypy, import-linter, notebook limits
+lint: $(READY) ## ruff, mypy, import-linter, complete notebooks
 	@status=0; for check in "ruff check ." "ruff format --check ." mypy lint-imports "labkit lint"; do \
 	  echo "$$check"; $(BIN)/$$check || status=1; done; exit $$status
 

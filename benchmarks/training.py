@@ -77,7 +77,7 @@ class ImagesAsCifar10(CIFAR10):
 def plain_loop(dataset: Dataset, steps: int, *, workers: int) -> float:
     """Images a second of the loop that most tutorials write."""
     torch.manual_seed(0)
-    device, clock = repro.choose_device(), StepClock(steps)
+    device, clock = settings.choose_device(), StepClock(steps)
     transform = transforms.Compose(
         [
             transforms.RandomCrop(32, padding=4),
@@ -106,8 +106,8 @@ def labkit_loop(dataset: Dataset, steps: int, *, bf16: bool) -> float:
     """Images a second of the step of :func:`labkit.training.fit`."""
     torch.manual_seed(0)
     clock, model = StepClock(steps), ResNet20(len(dataset.classes))
-    fast = bf16 and repro.has_fast_bf16(repro.choose_device())
-    with mock.patch.object(repro, "has_fast_bf16", return_value=fast), suppress(EnoughSteps):
+    fast = bf16 and has_fast_bf16(settings.choose_device())
+    with mock.patch("labkit.training.loop.has_fast_bf16", return_value=fast), suppress(EnoughSteps):
         fit(model, dataset, CONFIG, callback=clock, progress=False)
     return clock.images_per_second()
 

@@ -1,6 +1,6 @@
 """The verbs of the command line. Parsing and messages only: what a verb does stands in the package.
 
-Exit status: 0 done, 1 a notebook failed or breaks a limit, 2 wrong input, 130 interrupted.
+Exit status: 0 done, 1 a notebook failed or is not complete, 2 wrong input, 130 interrupted.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     portable.add_argument("--no-replays", action="store_true", help="leave the shipped recipes out")
     portable.add_argument("--only", metavar="TEXT", help="settings whose name contains TEXT, e.g. AVX2")
 
-    lint = add_verb(verbs, "lint", _lint, "check the labs' structure and limits")
+    lint = add_verb(verbs, "lint", _lint, "check that labs are well formed and complete")
     lint.add_argument("labs", nargs="*", metavar="LAB", help="01, 01_slug or a path; default: all")
 
 
@@ -77,13 +77,13 @@ def _portable(arguments: argparse.Namespace) -> int:
     from labkit.course.portability import SETTINGS, comparison_table, measure
     from labkit.tables import table_bundle
 
-    chosen = [s for s in SETTINGS if (arguments.only or "") in s.name]
-    if not chosen:
+    run = [s for s in SETTINGS if (arguments.only or "") in s.name]
+    if not run:
         raise ValueError(
             f"no setting contains {arguments.only!r}; there are {'; '.join(s.name for s in SETTINGS)}."
         )
     labs = chosen(arguments.labs)
-    measured = {s.name: measure(s, labs, replays=not arguments.no_replays) for s in chosen}
+    measured = {s.name: measure(s, labs, replays=not arguments.no_replays) for s in run}
     columns, rows, rest = comparison_table(measured)
     print(table_bundle("Share of its tolerance that each used", columns, rows)["text/plain"])
     print(rest)
@@ -92,7 +92,7 @@ def _portable(arguments: argparse.Namespace) -> int:
 
 
 def _lint(arguments: argparse.Namespace) -> int:
-    """List what breaks a limit."""
+    """List what is missing or wrong."""
     from labkit.course.notebook.lint import lint
     from labkit.course.notebook.structure import parse
 
@@ -103,4 +103,4 @@ def _lint(arguments: argparse.Namespace) -> int:
             findings += [f"{path.name}: {finding}" for finding in lint(parse(path))]
         except ValueError as error:  # names the file itself
             findings.append(str(error))
-    return tell(findings, f"{len(paths)} notebooks keep every limit")
+    return tell(findings, f"{len(paths)} notebooks are complete")

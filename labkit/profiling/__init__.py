@@ -14,7 +14,7 @@ from labkit.profiling.latency import (
 )
 from labkit.profiling.macs import closed_form_macs, count_macs, traced_macs
 from labkit.profiling.memory import Memory, allocation_curve, measure_memory
-from labkit.profiling.profile import Profile, Timing, profile, profile_networks
+from labkit.profiling.network_profile import Profile, Timing, profile, profile_networks
 from labkit.profiling.size import count_parameters, serialized_bytes
 from labkit.profiling.tables import energy_table, machine_table, network_table
 

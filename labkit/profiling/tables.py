@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from labkit.profiling.profile import Profile
+from labkit.profiling.network_profile import Profile
 
 __all__ = ["energy_table", "machine_table", "network_table"]
 

@@ -419,7 +419,7 @@ def test_a_profile_holds_every_quantity_and_keeps_the_mode():
 
 @pytest.mark.usefixtures("rapl", "no_nvml")
 def test_size_and_macs_of_the_caller_stand_and_nothing_is_counted(monkeypatch):
-    monkeypatch.setattr("labkit.profiling.profile.count_macs", lambda *_: pytest.fail("was given"))
+    monkeypatch.setattr("labkit.profiling.network_profile.count_macs", lambda *_: pytest.fail("was given"))
     found = profiling.profile(
         small_network(), torch.zeros(1, 3, 4, 4), size_bytes=123, macs=45, timing=QUICK
     )

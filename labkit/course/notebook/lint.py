@@ -1,9 +1,8 @@
-"""The limits a lab keeps so that it stays short, readable and complete.
+"""What a complete lab has: executed cells in order, claims that hold, alt text, points that sum to 100.
 
-Structure is checked where a lab is read (:mod:`labkit.course.notebook.structure`); here a lab that is well
-formed is judged, and everything found is listed, not only the first. Leaves out: whether prose is
-good, and its lower limit of 30 words: a reading sentence after a figure, a heading or a table may
-well be shorter.
+Structure is checked where a lab is read (:mod:`labkit.course.notebook.structure`); here a well-formed lab is
+judged, and every problem is listed, not only the first. No lines, words or cells are counted: whether a
+lab reads well is for a reviewer.
 """
 
 from __future__ import annotations
@@ -14,34 +13,21 @@ from collections.abc import Iterator
 from nbformat import NotebookNode
 
 from labkit.course.notebook.normal_form import to_bytes
-from labkit.course.notebook.structure import BEGIN_SOLUTION, END_SOLUTION, GRADED_ROLES, code_cells, labels
+from labkit.course.notebook.structure import GRADED_ROLES, code_cells, labels
 
 __all__ = ["lint"]
 
-MAX_CELLS = 60
 MAX_BYTES = 300_000
-MAX_CODE_LINES = 30
-MAX_SETUP_LINES = 10
-MAX_SOLUTION_LINES = 12
-MAX_CODE_CELLS_IN_A_ROW = 2
-MAX_WORDS = {"text": 80, "answer": 160}  # an answer holds the question and a model answer
 POINTS = 100
-# A display equation, a fenced block, a table row, a heading, a link's target: not prose.
-NOT_PROSE = re.compile(
-    r"(?s:\$\$.*?\$\$|```.*?```|<!--.*?-->)|^[ \t]*\|.*$|^#+ .*$|(?<=\])\([^)\s]*\)", re.MULTILINE
-)
 NBVAL_MARKER = re.compile(r"^\s*#\s*(NBVAL_\w+|PYTEST_VALIDATE_IGNORE_OUTPUT)", re.MULTILINE)
 
 
 def lint(notebook: NotebookNode) -> list[str]:
-    """Everything that breaks a limit, one sentence each; an empty list if nothing does.
+    """List every problem, one sentence each; an empty list if there is none.
 
-    Limits: at most 60 cells and 300 kB; a title first, then the setup cell of at most 10 lines;
-    code cells of at most 30 lines (blank lines and delimiters do not count), at most two in a row
-    besides claims; solutions of at most 12 lines; at most 80 words of prose a text
-    cell, 160 an answer (headings, tables, display equations, code and link targets do not count);
-    every code cell executed, in order, without error, stderr or a marker that switches the
-    comparison of its output off; alt text on every figure; points that sum to 100.
+    Looked at: a title first, then the setup cell; every code cell executed, in order, without error,
+    stderr or a marker that switches the comparison of its output off; claims that hold; alt text on
+    every figure; points that sum to 100; at most 300 kB, because figures are stored in the notebook.
 
     Args:
         notebook: a lab, as :func:`labkit.course.notebook.structure.parse` returns it.
@@ -55,9 +41,6 @@ def lint(notebook: NotebookNode) -> list[str]:
 def _shape(notebook: NotebookNode) -> Iterator[str]:
     """Size, order and points of the whole lab."""
     cells = notebook.cells
-    shown = sum(labels(cell).get("role") != "claim" for cell in cells)  # students do not see claims
-    if shown > MAX_CELLS:
-        yield f"{shown} cells, at most {MAX_CELLS}"
     size = len(to_bytes(notebook))
     if size > MAX_BYTES:
         yield f"{size // 1000} kB, at most {MAX_BYTES // 1000}"
@@ -70,13 +53,6 @@ def _shape(notebook: NotebookNode) -> Iterator[str]:
     )
     if points != POINTS:
         yield f"the points sum to {points:g}, not {POINTS}"
-    in_a_row = 0
-    for cell in cells:
-        if labels(cell).get("role") == "claim":
-            continue
-        in_a_row = in_a_row + 1 if cell.cell_type == "code" else 0
-        if in_a_row == MAX_CODE_CELLS_IN_A_ROW + 1:
-            yield f"cell {cell.id}: the third code cell in a row; put a sentence between"
 
 
 def _execution(notebook: NotebookNode) -> Iterator[str]:
@@ -94,23 +70,10 @@ def _cell_problems(cell: NotebookNode) -> Iterator[str]:
         yield from _code_problems(cell)
         for output in cell.outputs:
             yield from _output_problems(output)
-        return
-    words = len(NOT_PROSE.sub(" ", cell.source).split())
-    limit = MAX_WORDS.get(labels(cell).get("role", ""), MAX_WORDS["text"])
-    if words > limit:
-        yield f"{words} words of prose, at most {limit}"
 
 
 def _code_problems(cell: NotebookNode) -> Iterator[str]:
-    """Length and markers of one code cell."""
-    lines = _line_count(cell.source)
-    limit = MAX_SETUP_LINES if labels(cell).get("role") == "setup" else MAX_CODE_LINES
-    if lines > limit:
-        yield f"{lines} lines, at most {limit}"
-    for solution in cell.source.split(BEGIN_SOLUTION)[1:]:
-        length = _line_count(solution.partition(END_SOLUTION)[0])
-        if length > MAX_SOLUTION_LINES:
-            yield f"a solution of {length} lines, at most {MAX_SOLUTION_LINES}"
+    """Markers and claims of one code cell."""
     marker = NBVAL_MARKER.search(cell.source)
     if marker:
         yield f"the comment {marker[1]} has no effect in a lab; remove it"
@@ -137,9 +100,3 @@ def _output_problems(output: NotebookNode) -> Iterator[str]:
     for mime in output.get("data", {}):
         if mime.startswith("image/") and not output.metadata.get(mime, {}).get("alt", "").strip():
             yield f"its {mime} output has no alt text"
-
-
-def _line_count(source: str) -> int:
-    """Lines that are neither blank nor a solution's delimiter."""
-    lines = (line.strip() for line in source.splitlines())
-    return sum(1 for line in lines if line and line not in (BEGIN_SOLUTION, END_SOLUTION))
