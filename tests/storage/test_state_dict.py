@@ -141,7 +141,7 @@ def test_a_compact_file_is_read_and_evaluated_in_a_fresh_process(checkpoint, tra
     packed = tmp_path / "net.lkc"
     cli.main(["pack-model", str(checkpoint), str(packed), "--compact"])
     program = (
-        "import sys, pathlib; sys.path.insert(0, 'tests')\n"
+        "import sys, pathlib; sys.path.insert(0, 'tests/helpers')\n"
         "from tiny import seeded_network, tiny_dataset\n"
         "from labkit.storage.state_dict import unpack_state\n"
         "from labkit.training import evaluate\n"

@@ -188,7 +188,7 @@ def _files(home: Path) -> Iterator[tuple[str, bytes]]:
     package = Path(__file__).parents[2]
     for path in sorted(package.rglob("*")):
         parts = path.relative_to(package).parts
-        wanted = path.suffix == ".py" or "templates" in parts
+        wanted = path.suffix == ".py" or not {"templates", "student_files"}.isdisjoint(parts)
         if path.is_file() and wanted and not any(part.startswith((".", "__pycache__")) for part in parts):
             yield "/".join(("labkit", *parts)), path.read_bytes()
     for manifest in sorted((home / "checkpoints").glob("*/manifest.json")):
