@@ -146,4 +146,4 @@ def test_most_wrong_answers_are_already_explained_by_the_visible_check():
 def test_no_lab_is_missing_a_check_module():
     for lab in LABS:
         number = lab.name[:2]
-        assert (settings.home() / "labkit/course/checks" / f"lab{number}.py").is_file()
+        assert (settings.home() / "labkit/checks" / f"lab{number}.py").is_file()
