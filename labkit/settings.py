@@ -24,7 +24,7 @@ def home() -> Path:
 
     Raises:
         ValueError: if the variable holds a relative path: notebooks run in ``labs/``, the command
-            line elsewhere, so that it would name two folders.
+            line elsewhere, so it would name two folders.
     """
     chosen = os.environ.get("LABKIT_HOME")
     if not chosen:

@@ -6,7 +6,6 @@ Leaves out: mending anything.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -21,6 +20,7 @@ from threading import Thread
 from typing import NamedTuple
 
 from labkit import settings
+from labkit.files import digest
 
 __all__ = ["Finding", "examine"]
 
@@ -121,7 +121,7 @@ def _checkpoints() -> Iterator[Finding]:
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             yield Finding("fail", f"{manifest} is damaged ({error})", "unpack checkpoints/ again")
             continue
-        bad = [name for name, digest in wanted.items() if _digest(manifest.with_name(name)) != digest]
+        bad = [name for name, recorded in wanted.items() if _digest(manifest.with_name(name)) != recorded]
         if bad:
             remedy = "unpack checkpoints/ again, or `labkit train NAME`"
             yield Finding("fail", f"{manifest.parent.name}: missing or damaged: {', '.join(bad)}", remedy)
@@ -235,7 +235,7 @@ def _installed(name: str) -> str | None:
 
 def _digest(path: Path) -> str | None:
     """SHA-256 of a file; None if it is not there."""
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+    return digest(path.read_bytes()) if path.is_file() else None
 
 
 LOOKS: tuple[Callable[[], Iterator[Finding]], ...]

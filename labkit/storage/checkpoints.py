@@ -7,7 +7,6 @@ SHA-256 is refused. Leaves out: how weights are made.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,7 +19,7 @@ from torch import Tensor
 
 from labkit import settings
 from labkit.coding.container import decode, encode
-from labkit.files import write_atomically
+from labkit.files import digest, write_atomically
 from labkit.training.loop import EpochRecord
 
 __all__ = [
@@ -115,7 +114,7 @@ def read_weights(dataset: str, name: str) -> dict[str, Tensor]:
         content = path.read_bytes()
     except FileNotFoundError as error:
         raise CheckpointError(f"{path} is missing; rebuild it: {_remedy(name)}.") from error
-    found = hashlib.sha256(content).hexdigest()
+    found = digest(content)
     if found != entry.sha256:
         raise CheckpointError(
             f"{path} is damaged: {len(content)} bytes with SHA-256 {found[:12]}…, expected "
@@ -145,8 +144,7 @@ def write_checkpoint(
         OSError: if the disk is full.
     """
     content = _to_bytes(state, file_format)
-    digest = hashlib.sha256(content).hexdigest()
-    entry = Entry(digest, len(content), format=file_format, **facts)  # type: ignore[arg-type]
+    entry = Entry(digest(content), len(content), format=file_format, **facts)  # type: ignore[arg-type]
     entries = {key: asdict(value) for key, value in read_manifest(dataset).items()}
     entries[name] = asdict(entry)
     write_atomically(weights_path(dataset, name, file_format), content)

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from labkit.course import doctor
-from labkit.course.release import folder as handout
+from labkit.files import digest
 
 pytestmark = pytest.mark.heavy
 
@@ -38,7 +38,7 @@ def test_checkpoints_are_checked_against_their_manifest(home):
     assert _states(doctor._checkpoints) == ["warn"]
     folder = home / "checkpoints" / "d"
     folder.mkdir(parents=True)
-    (folder / "manifest.json").write_text(json.dumps({"a": {"sha256": handout.digest(b"1")}}))
+    (folder / "manifest.json").write_text(json.dumps({"a": {"sha256": digest(b"1")}}))
     assert _states(doctor._checkpoints) == ["fail"]
     (folder / "a.safetensors").write_bytes(b"1")
     assert _states(doctor._checkpoints) == ["ok"]

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from nbformat import NotebookNode
 
 from labkit.course.notebook.comparison import DEFAULT, Tolerance, differences
-from labkit.course.notebook.structure import exercises, labels
+from labkit.course.notebook.structure import exercises, labels, syntax_tree
 from labkit.course.release.strip import answer_prompt
 
 __all__ = ["Exercise", "Mark", "Outcome", "coded", "defined", "judge", "marks", "names", "written"]
@@ -212,7 +212,4 @@ def names(source: str) -> set[str]:
 
 
 def _tree(source: str) -> ast.Module:
-    try:
-        return ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ast.Module(body=[], type_ignores=[])
+    return syntax_tree(source) or ast.Module(body=[], type_ignores=[])

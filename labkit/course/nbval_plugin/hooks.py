@@ -1,7 +1,7 @@
 """The pytest plugin: ``pytest --nbval`` judges a lab by the labels of its cells.
 
-Loaded at every start of pytest, so that the work stands in :mod:`labkit.course.nbval_plugin.items`, imported
-when a lab is found. Notebooks without labels are left to nbval.
+pytest loads this module at every start, so it stays small; :mod:`labkit.course.nbval_plugin.items`, which does
+the work, is imported only when a lab is found. Notebooks without labels are left to nbval.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""A lab's notebook as data: its structure, normal form, limits, comparison and execution."""
+"""A lab's notebook as data: its structure, normal form, completeness, comparison and execution."""

@@ -76,7 +76,7 @@ def record(path: Path) -> list[str]:
     """Execute the lab ``path`` in its folder and store it, in normal form, with its outputs.
 
     Returns:
-        What breaks a limit of :func:`labkit.course.notebook.lint.lint`, one sentence each; it is stored all
+        What :func:`labkit.course.notebook.lint.lint` finds, one sentence each; it is stored all
         the same, since most of it only shows in the outputs.
 
     Raises:

@@ -2,11 +2,12 @@
 
 What a cell is for stands in ``cell.metadata.labkit``: its role, the exercise it belongs to, its
 points, and how its output is compared. Leaves out: the normal form a notebook is stored in
-(:mod:`labkit.course.notebook.normal_form`) and limits of style (:mod:`labkit.course.notebook.lint`).
+(:mod:`labkit.course.notebook.normal_form`) and completeness (:mod:`labkit.course.notebook.lint`).
 """
 
 from __future__ import annotations
 
+import ast
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -32,6 +33,7 @@ __all__ = [
     "read",
     "require_labels",
     "require_structure",
+    "syntax_tree",
 ]
 
 BEGIN_SOLUTION = "### BEGIN SOLUTION"
@@ -206,3 +208,15 @@ def _repeated(names: Iterator[str] | list[str]) -> list[str]:
 def _fault(name: str, problem: str, advice: str) -> ValueError:
     """The error that names the notebook, what is wrong and what to do."""
     return ValueError(f"{name}: {problem}; {advice}.")
+
+
+def syntax_tree(source: str) -> ast.Module | None:
+    """The syntax tree of a cell; None if it is not Python, for whichever reason this version gives.
+
+    >>> syntax_tree("x = 1") is None, syntax_tree("x =") is None
+    (False, True)
+    """
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None

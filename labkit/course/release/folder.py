@@ -22,7 +22,7 @@ from labkit.course.release.strip import strip
 from labkit.files import digest, write_atomically, zip_bytes
 from labkit.settings import checkpoint_file
 
-__all__ = ["MANIFEST", "PRISTINE", "contents", "digest", "write_release", "read_manifest", "released_files"]
+__all__ = ["MANIFEST", "PRISTINE", "contents", "write_release", "read_manifest", "released_files"]
 
 MANIFEST = ".labkit/release/manifest.json"
 PRISTINE = ".labkit/release/labs"

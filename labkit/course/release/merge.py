@@ -14,7 +14,7 @@ from typing import NamedTuple
 import nbformat
 from nbformat import NotebookNode
 
-from labkit.course.notebook.structure import labels
+from labkit.course.notebook.structure import labels, syntax_tree
 
 __all__ = ["ANSWERS", "Merged", "merge"]
 
@@ -175,14 +175,8 @@ def _what_changed(base: NotebookNode | None, new: NotebookNode) -> str:
 
 def _signatures(source: str) -> list[str]:
     """Name, arguments and return type of every function in ``source``; the text itself if it is no code."""
-    try:
-        tree = ast.parse(source)
-    except (
-        SyntaxError,
-        ValueError,
-        RecursionError,
-        MemoryError,
-    ):  # as in scoring: Python's versions differ
+    tree = syntax_tree(source)
+    if tree is None:
         return [source]
     functions = [
         node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)

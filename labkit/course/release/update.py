@@ -15,9 +15,9 @@ import nbformat
 
 from labkit.course.notebook import structure
 from labkit.course.notebook.normal_form import to_bytes
-from labkit.course.release.folder import MANIFEST, PRISTINE, digest, read_manifest
+from labkit.course.release.folder import MANIFEST, PRISTINE, read_manifest
 from labkit.course.release.merge import merge
-from labkit.files import write_atomically
+from labkit.files import digest, write_atomically
 from labkit.settings import checkpoint_file
 
 __all__ = ["update"]

@@ -9,6 +9,7 @@ from labkit.course.notebook import structure
 from labkit.course.release import folder as handout
 from labkit.course.release import proof
 from labkit.course.release.strip import strip
+from labkit.files import digest
 
 pytestmark = pytest.mark.heavy
 
@@ -36,8 +37,8 @@ def workbook(tmp_path):
     (home / "checkpoints/d/unrecorded.safetensors").write_bytes(b"1")
     (home / "checkpoints/d/b.lkc").write_bytes(b"2")
     entries = {
-        "a": {"sha256": handout.digest(b"1")},
-        "b": {"sha256": handout.digest(b"2"), "format": "lkc"},
+        "a": {"sha256": digest(b"1")},
+        "b": {"sha256": digest(b"2"), "format": "lkc"},
     }
     (home / "checkpoints/d/manifest.json").write_text(json.dumps(entries))
     return home

@@ -18,6 +18,7 @@ from labkit.course.release import folder as handout
 from labkit.course.release import update
 from labkit.course.release.merge import merge
 from labkit.course.release.strip import strip
+from labkit.files import digest
 
 pytestmark = pytest.mark.heavy
 
@@ -212,7 +213,7 @@ def _release(notebook, **others):
         handout.PRISTINE + "/99_lab.ipynb": to_bytes(notebook),
     }
     files |= {name.replace("__", "/"): content for name, content in others.items()}
-    hashes = {name: handout.digest(content) for name, content in files.items()}
+    hashes = {name: digest(content) for name, content in files.items()}
     manifest = {"format": 1, "release": "x", "files": hashes}
     return {**files, handout.MANIFEST: json.dumps(manifest).encode()}
 
@@ -371,7 +372,7 @@ def test_what_cannot_be_merged_is_refused_and_nothing_changes(folder, damage, me
 
 
 def _checkpoints(**weights):
-    entries = {name: {"sha256": handout.digest(content)} for name, content in weights.items()}
+    entries = {name: {"sha256": digest(content)} for name, content in weights.items()}
     files = {f"checkpoints__d__{name}.safetensors": content for name, content in weights.items()}
     return {**files, "checkpoints__d__manifest.json": json.dumps(entries).encode()}
 
@@ -389,5 +390,5 @@ def test_checkpoints_of_the_students_own_stay(tmp_path):
     assert found == {"a": b"2", "b": b"mine", "c": b"2", "d": b"mine"}
     entries = json.loads((tmp_path / "checkpoints/d/manifest.json").read_text())
     assert {name: entry["sha256"] for name, entry in entries.items()} == {
-        name: handout.digest(content) for name, content in found.items()
+        name: digest(content) for name, content in found.items()
     }

@@ -24,7 +24,8 @@ LABS = Path(__file__).parents[3] / "labs"
 PAGES = ["index", *(path.stem for path in sorted(LABS.glob("*.ipynb")))]
 # The slowest tests visit three pages, one of each kind: the overview, a lab of tables, a lab of figures.
 SOME_PAGES = [
-    pytest.param(page, marks=() if page[:2] in ("in", "01", "07") else pytest.mark.slow) for page in PAGES
+    pytest.param(page, marks=() if page.startswith(("index", "01", "07")) else pytest.mark.slow)
+    for page in PAGES
 ]
 VIEWS = [(360, "light"), (360, "dark"), (1400, "light"), (1400, "dark")]
 PATIENCE_MS = 120_000  # for a busy machine; a page takes about a second on an idle one
