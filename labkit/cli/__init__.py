@@ -1,4 +1,4 @@
-"""The verbs of the command line. Parsing and messages only: what a verb does stands in the package.
+"""The command line. Its modules parse arguments and print; the package does the work.
 
 Exit status: 0 done, 1 a notebook failed or is not complete, 2 wrong input, 130 interrupted.
 """
@@ -17,7 +17,7 @@ __all__ = ["main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one verb; ``argv`` without the program's name, by default what the shell gave.
+    """Run one subcommand; ``argv`` leaves out the program name and defaults to the shell's arguments.
 
     Returns:
         The exit status.
@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _never_fail_to_print()
     arguments = _parser().parse_args(argv)
     try:
-        return int(arguments.verb(arguments))
+        return int(arguments.action(arguments))
     except (ValueError, RuntimeError, OSError, FloatingPointError) as error:
         print(f"labkit: {error}", file=sys.stderr)
         return 2
@@ -41,13 +41,13 @@ def _never_fail_to_print() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    """The verbs and their options."""
+    """The parser with every subcommand and its options."""
     parser = argparse.ArgumentParser(
         prog="labkit",
         description="Run, record, check, release and render the labs; make and pack networks.",
     )
     parser.add_argument("--version", action="version", version=__version__)
-    verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
+    subcommands = parser.add_subparsers(title="subcommands", required=True, metavar="COMMAND")
     for group in (labs, networks, student, instructor, grading):
-        group.add_verbs(verbs)
+        group.add_subcommands(subcommands)
     return parser

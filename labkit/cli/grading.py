@@ -1,4 +1,4 @@
-"""Verbs for grading: grade."""
+"""Subcommands for grading: grade."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import argparse
 import sys
 from pathlib import Path
 
-from labkit.cli.verbs import add_verb, chosen
+from labkit.cli.common import add_subcommand, find_labs
 
-__all__ = ["add_verbs"]
+__all__ = ["add_subcommands"]
 
 
-def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declare the verbs of this module."""
-    grade = add_verb(verbs, "grade", _grade, "grade a class: tables, feedback pages, a page of the class")
+def add_subcommands(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the subcommands of this module."""
+    grade = add_subcommand(
+        subcommands, "grade", _grade, "grade a class: tables, feedback pages, a page of the class"
+    )
     grade.add_argument("submissions", type=Path, metavar="SUBMISSIONS", help="a folder or zip a student")
     grade.add_argument(
         "--out", type=Path, required=True, metavar="FOLDER", help="results; resumed if there"
@@ -46,7 +48,7 @@ def _grade(arguments: argparse.Namespace) -> int:
     warned = arguments.sandbox == "none" or (local_auto and why_no_bubblewrap() is not None)
     if warned:
         print(f"labkit: NOT PROTECTED: {UNPROTECTED}", file=sys.stderr)
-    labs = chosen(arguments.lab)
+    labs = find_labs(arguments.lab)
     options = Options(
         arguments.out, arguments.jobs, arguments.scheduler, arguments.sandbox, tuple(arguments.student)
     )

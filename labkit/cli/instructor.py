@@ -1,4 +1,4 @@
-"""Verbs for instructors: release."""
+"""Subcommands for instructors: release."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ import sys
 from pathlib import Path
 
 from labkit import settings
-from labkit.cli.verbs import add_verb, chosen
+from labkit.cli.common import add_subcommand, find_labs
 
-__all__ = ["add_verbs"]
+__all__ = ["add_subcommands"]
 
 
-def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declare the verbs of this module."""
-    release = add_verb(verbs, "release", _release, "write the folder that students get, and prove it")
+def add_subcommands(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the subcommands of this module."""
+    release = add_subcommand(
+        subcommands, "release", _release, "write the folder that students get, and prove it"
+    )
     release.add_argument("labs", nargs="*", metavar="LAB", help="01, 01_slug or a path; default: all")
     release.add_argument("--out", type=Path, metavar="FOLDER", help="default: dist/student")
     release.add_argument("--zip", action="store_true", help="also write it as one zip")
@@ -35,7 +37,7 @@ def _release(arguments: argparse.Namespace) -> int:
         files = (
             folder.released_files(home)
             if is_release
-            else folder.contents(home, chosen(arguments.labs), quick=arguments.quick)
+            else folder.contents(home, find_labs(arguments.labs), quick=arguments.quick)
         )
         print("\n".join(update.update(arguments.update, files)))
         return 0
@@ -43,7 +45,7 @@ def _release(arguments: argparse.Namespace) -> int:
     done = folder.write_release(
         home,
         out,
-        chosen(arguments.labs),
+        find_labs(arguments.labs),
         quick=arguments.quick,
         force=arguments.force,
         zipped=arguments.zip,

@@ -1,4 +1,4 @@
-"""Verbs for labs: run, record, report, lint, portable."""
+"""Subcommands for labs: run, record, report, lint, portable."""
 
 from __future__ import annotations
 
@@ -7,30 +7,34 @@ import sys
 from pathlib import Path
 
 from labkit import settings
-from labkit.cli.verbs import add_verb, chosen, listing, tell
+from labkit.cli.common import add_subcommand, find_labs, lab_names, print_findings
 
-__all__ = ["add_verbs"]
+__all__ = ["add_subcommands"]
 
 
-def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declare the verbs of this module."""
-    run = add_verb(verbs, "run", _run, "execute labs into reports/executed; the labs are not changed")
+def add_subcommands(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the subcommands of this module."""
+    run = add_subcommand(
+        subcommands, "run", _run, "execute labs into reports/executed; the labs are not changed"
+    )
     run.add_argument("labs", nargs="*", metavar="LAB", help="01, 01_slug or a path; default: all")
     run.add_argument("--jobs", type=int, metavar="N", help="how many at a time; default: as memory allows")
 
-    record = add_verb(verbs, "record", _record, "execute labs and store their outputs in them")
+    record = add_subcommand(subcommands, "record", _record, "execute labs and store their outputs in them")
     record.add_argument("labs", nargs="*", metavar="LAB", help="01, 01_slug or a path")
     record.add_argument("--all", action="store_true", help="every lab")
 
-    report = add_verb(verbs, "report", _report, "render the executed labs as web pages")
+    report = add_subcommand(subcommands, "report", _report, "render the executed labs as web pages")
     report.add_argument("--out", type=Path, metavar="FOLDER", help="default: reports")
 
-    portable = add_verb(verbs, "portable", _portable, "compare labs and recipes under other arithmetic")
+    portable = add_subcommand(
+        subcommands, "portable", _portable, "compare labs and recipes under other arithmetic"
+    )
     portable.add_argument("labs", nargs="*", metavar="LAB", help="01, 01_slug or a path; default: all")
     portable.add_argument("--no-replays", action="store_true", help="leave the shipped recipes out")
     portable.add_argument("--only", metavar="TEXT", help="settings whose name contains TEXT, e.g. AVX2")
 
-    lint = add_verb(verbs, "lint", _lint, "check that labs are well formed and complete")
+    lint = add_subcommand(subcommands, "lint", _lint, "check that labs are well formed and complete")
     lint.add_argument("labs", nargs="*", metavar="LAB", help="01, 01_slug or a path; default: all")
 
 
@@ -39,7 +43,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from labkit.course.notebook.execution import run_all
 
     out = settings.home() / "reports" / "executed"
-    results = run_all(chosen(arguments.labs), jobs=arguments.jobs, out=out)
+    results = run_all(find_labs(arguments.labs), jobs=arguments.jobs, out=out)
     failed = [result.path.name for result in results if result.error is not None]
     if failed:
         print(f"labkit: {len(failed)} of {len(results)} failed: {', '.join(failed)}", file=sys.stderr)
@@ -52,12 +56,12 @@ def _record(arguments: argparse.Namespace) -> int:
     from labkit.course.reports.site import write_results
 
     if not arguments.labs and not arguments.all:
-        raise ValueError(f"say which labs to record, or --all; there are {listing()}.")
-    paths = chosen([] if arguments.all else arguments.labs)
+        raise ValueError(f"say which labs to record, or --all; there are {lab_names()}.")
+    paths = find_labs([] if arguments.all else arguments.labs)
     findings = [f"{path.name}: {finding}" for path in paths for finding in record(path)]
     if any(path.parent.samefile(settings.home() / "labs") for path in paths):
         write_results(settings.home() / "labs", settings.home() / "docs" / "results.md")
-    return tell(findings, f"recorded {len(paths)} notebooks")
+    return print_findings(findings, f"recorded {len(paths)} notebooks")
 
 
 def _report(arguments: argparse.Namespace) -> int:
@@ -82,13 +86,13 @@ def _portable(arguments: argparse.Namespace) -> int:
         raise ValueError(
             f"no setting contains {arguments.only!r}; there are {'; '.join(s.name for s in SETTINGS)}."
         )
-    labs = chosen(arguments.labs)
+    labs = find_labs(arguments.labs)
     measured = {s.name: measure(s, labs, replays=not arguments.no_replays) for s in run}
     columns, rows, rest = comparison_table(measured)
     print(table_bundle("Share of its tolerance that each used", columns, rows)["text/plain"])
     print(rest)
     failed = sorted({item for shares in measured.values() for item, share in shares.items() if share > 1})
-    return tell([f"does not hold everywhere: {item}" for item in failed], "all within tolerance")
+    return print_findings([f"does not hold everywhere: {item}" for item in failed], "all within tolerance")
 
 
 def _lint(arguments: argparse.Namespace) -> int:
@@ -96,11 +100,11 @@ def _lint(arguments: argparse.Namespace) -> int:
     from labkit.course.notebook.lint import lint
     from labkit.course.notebook.structure import parse
 
-    paths = chosen(arguments.labs)
+    paths = find_labs(arguments.labs)
     findings = []
     for path in paths:
         try:
             findings += [f"{path.name}: {finding}" for finding in lint(parse(path))]
         except ValueError as error:  # names the file itself
             findings.append(str(error))
-    return tell(findings, f"{len(paths)} notebooks are complete")
+    return print_findings(findings, f"{len(paths)} notebooks are complete")

@@ -1,18 +1,18 @@
-"""Verbs for networks: train, pack-model, unpack-model, inspect."""
+"""Subcommands for networks: train, pack-model, unpack-model, inspect."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from labkit.cli.verbs import add_verb
+from labkit.cli.common import add_subcommand
 
-__all__ = ["add_verbs"]
+__all__ = ["add_subcommands"]
 
 
-def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declare the verbs of this module."""
-    train = add_verb(verbs, "train", _train, "make checkpoints that are missing or out of date")
+def add_subcommands(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the subcommands of this module."""
+    train = add_subcommand(subcommands, "train", _train, "make checkpoints that are missing or out of date")
     train.add_argument("names", nargs="*", metavar="NAME", help="a checkpoint; see --list")
     train.add_argument("--all", action="store_true", help="every checkpoint")
     train.add_argument(
@@ -24,16 +24,18 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )
     train.add_argument("--list", action="store_true", help="list the checkpoints there are")
 
-    pack = add_verb(verbs, "pack-model", _pack, "write a network's weights as one small file")
+    pack = add_subcommand(subcommands, "pack-model", _pack, "write a network's weights as one small file")
     pack.add_argument("source", type=Path, metavar="FILE.safetensors", help="a state dict")
     pack.add_argument("target", type=Path, metavar="FILE.lkc")
     pack.add_argument("--compact", action="store_true", help="fold batch norm, round floats to 16 bits")
 
-    unpack = add_verb(verbs, "unpack-model", _unpack, "turn such a file back into a state dict")
+    unpack = add_subcommand(subcommands, "unpack-model", _unpack, "turn such a file back into a state dict")
     unpack.add_argument("source", type=Path, metavar="FILE.lkc")
     unpack.add_argument("target", type=Path, metavar="FILE.safetensors")
 
-    inspect = add_verb(verbs, "inspect", _inspect, "say what takes how many bytes in such a file")
+    inspect = add_subcommand(
+        subcommands, "inspect", _inspect, "say what takes how many bytes in such a file"
+    )
     inspect.add_argument("source", type=Path, metavar="FILE.lkc")
 
 

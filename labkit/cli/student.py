@@ -1,4 +1,4 @@
-"""Verbs for students: check, pack, doctor."""
+"""Subcommands for students: check, pack, doctor."""
 
 from __future__ import annotations
 
@@ -6,22 +6,24 @@ import argparse
 from pathlib import Path
 
 from labkit import settings
-from labkit.cli.verbs import add_verb, chosen
+from labkit.cli.common import add_subcommand, find_labs
 
-__all__ = ["add_verbs"]
+__all__ = ["add_subcommands"]
 
 
-def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declare the verbs of this module."""
-    check = add_verb(verbs, "check", _check, "run the visible checks of labs and print a table")
+def add_subcommands(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the subcommands of this module."""
+    check = add_subcommand(subcommands, "check", _check, "run the visible checks of labs and print a table")
     check.add_argument("labs", nargs="+", metavar="LAB", help="01, 01_slug or a path")
     check.add_argument("--limit", type=float, metavar="SECONDS", help="for one cell; default: 120")
 
-    pack = add_verb(verbs, "pack", _pack, "put what you hand in into one zip")
+    pack = add_subcommand(subcommands, "pack", _pack, "put what you hand in into one zip")
     pack.add_argument("--out", type=Path, metavar="FILE", help="default: submission.zip")
     pack.add_argument("--force", action="store_true", help="although something cannot be graded")
 
-    add_verb(verbs, "doctor", _doctor, "look at versions, data, disk, kernel …, and say what to do")
+    add_subcommand(
+        subcommands, "doctor", _doctor, "look at versions, data, disk, kernel …, and say what to do"
+    )
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -31,7 +33,7 @@ def _check(arguments: argparse.Namespace) -> int:
     limit = CELL_SECONDS if arguments.limit is None else arguments.limit
     if not limit > 0:
         raise ValueError(f"--limit must be more than 0 seconds, got {limit:g}.")
-    for path in chosen(arguments.labs):
+    for path in find_labs(arguments.labs):
         print(f"{path.stem}\n{table(run_checks(path, limit_s=limit))}")
     return 0
 

@@ -59,14 +59,14 @@ def run_checks(path: Path, *, limit_s: float = CELL_SECONDS) -> list[Row]:
         RuntimeError: if the kernel does not start, or the setup cell fails.
     """
     notebook = structure.read(path)
-    cells = [cell for cell in notebook.cells if structure.labels(cell).get("role") in RUN_ROLES]
-    if not any(structure.labels(cell)["role"] == "check" for cell in cells):
+    cells = [cell for cell in notebook.cells if structure.cell_info(cell).get("role") in RUN_ROLES]
+    if not any(structure.cell_info(cell)["role"] == "check" for cell in cells):
         raise ValueError(f"{path.name} has no check cells; give one of the released labs.")
     with fresh_kernel(path.parent) as (manager, client):
         problems = _run_all(cells, manager, client, limit_s)
     # In a release the check has the points of both; with solutions the hidden cell is there too.
     points = Counter[str]()
-    for found in map(structure.labels, notebook.cells):
+    for found in map(structure.cell_info, notebook.cells):
         if found.get("role") in ("check", "hidden"):
             points[str(found.get("id"))] += found.get("points", 0)
     return [row for cell in notebook.cells for row in _rows(cell, problems, points)]
@@ -95,7 +95,7 @@ def _line(row: Row) -> str:
 
 def _rows(cell: NotebookNode, problems: Mapping[str, str], points: Mapping[str, float]) -> list[Row]:
     """The row of a check or answer cell; none for another."""
-    found = structure.labels(cell)
+    found = structure.cell_info(cell)
     exercise = str(found.get("id", cell.id))
     if found.get("role") == "check":
         return [Row(exercise, points.get(exercise, 0), problems.get(exercise) or "ok")]
@@ -111,7 +111,7 @@ def _run_all(
     """Run the cells; what is wrong, by exercise. The first thing that went wrong with one counts."""
     problems: dict[str, str] = {}
     for cell in cells:
-        found = structure.labels(cell)
+        found = structure.cell_info(cell)
         problem = _run(cell.source, manager, client, limit_s)
         if problem and found["role"] == "setup":
             raise RuntimeError(f"the setup cell fails, so that nothing can be checked: {problem}")

@@ -52,13 +52,13 @@ class Exercise:
 def _exercises(path: Path) -> list[Exercise]:
     lab = structure.parse(path)
     coded = {name: cells for name, cells in structure.exercises(lab).items() if "todo" in cells}
-    setup = [cell.source for cell in lab.cells if structure.labels(cell)["role"] == "setup"]
+    setup = [cell.source for cell in lab.cells if structure.cell_info(cell)["role"] == "setup"]
     found = []
     for name, cells in coded.items():
         others = [other["todo"].source for key, other in coded.items() if key != name]
         recorded = "".join(output.get("text", "") for output in cells["hidden"].outputs)
         sources = [cells[role].source for role in ("todo", "check", "hidden")]
-        labels = structure.labels(cells["hidden"])
+        labels = structure.cell_info(cells["hidden"])
         tolerance = Tolerance(labels.get("rtol", DEFAULT.rtol), labels.get("atol", DEFAULT.atol))
         found.append(Exercise(name, (*setup, *others), *sources, recorded, tolerance))
     return found

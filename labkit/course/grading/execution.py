@@ -19,7 +19,7 @@ from nbformat import NotebookNode
 
 from labkit.course.grading.sandbox.box import Box, Limits, Overrun
 from labkit.course.grading.scoring import RIGHT, Exercise, Outcome, coded, defined, judge, names
-from labkit.course.notebook.structure import labels
+from labkit.course.notebook.structure import cell_info
 from labkit.course.release.strip import stub
 
 __all__ = ["SandboxConfig", "Trial", "attempt"]
@@ -66,7 +66,7 @@ class Trial:
     def __init__(self, reference: NotebookNode, kind: SandboxConfig) -> None:
         self.lab, self.kind = coded(reference), kind
         self.setup = [
-            [cell.id, cell.source] for cell in reference.cells if labels(cell).get("role") == "setup"
+            [cell.id, cell.source] for cell in reference.cells if cell_info(cell).get("role") == "setup"
         ]
         self.sources: Mapping[str, str] = {}
         self.box: Box | None = None
@@ -136,7 +136,7 @@ class Trial:
 
     def _seconds(self, cell: NotebookNode) -> tuple[float, int]:
         """The time a check or hidden cell may take, and the processor time; its ``timeout`` is in both."""
-        limits, own = self.kind.limits, labels(cell).get("timeout")
+        limits, own = self.kind.limits, cell_info(cell).get("timeout")
         if own is None:
             return limits.wall_s, limits.cpu_s
         return float(own), max(limits.cpu_s, math.ceil(own))

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from nbformat import NotebookNode
 
 from labkit.course.notebook.comparison import DEFAULT, Tolerance, differences
-from labkit.course.notebook.structure import exercises, labels, syntax_tree
+from labkit.course.notebook.structure import cell_info, exercises, syntax_tree
 from labkit.course.release.strip import answer_prompt
 
 __all__ = ["Exercise", "Mark", "Outcome", "coded", "defined", "judge", "marks", "names", "written"]
@@ -60,7 +60,7 @@ class Exercise:
     @property
     def points(self) -> float:
         """Of check and hidden cell together."""
-        return sum(labels(cell).get("points", 0) for cell in (self.check, self.hidden))
+        return sum(cell_info(cell).get("points", 0) for cell in (self.check, self.hidden))
 
     def cell(self, phase: str) -> NotebookNode:
         """The ``check`` or the ``hidden`` cell."""
@@ -102,7 +102,7 @@ def marks(
         status, reason = ("missing", missing) if given is None else ("to mark", "")
         if given is not None and given.strip() in ("", answer_prompt(cell.source)):
             status = "not started"
-        found.append(Mark(name, 0, labels(cell).get("points", 0), status, reason))
+        found.append(Mark(name, 0, cell_info(cell).get("points", 0), status, reason))
     return sorted(found, key=lambda mark: mark.question)
 
 
@@ -166,7 +166,7 @@ def _check_text(exercise: Exercise, text: str) -> Outcome | None:
 
 def _hidden_text(exercise: Exercise, texts: list[str]) -> Outcome | None:
     """Whether the hidden cell printed what was recorded, with or without the answer's own prints."""
-    found = labels(exercise.hidden)
+    found = cell_info(exercise.hidden)
     tolerance = Tolerance(found.get("rtol", DEFAULT.rtol), found.get("atol", DEFAULT.atol))
     recorded = _recorded(exercise.hidden)
     if any(not differences(recorded, text, tolerance) for text in texts):

@@ -115,11 +115,11 @@ class LabFile(IPyNbFile):  # type: ignore[misc]  # nbval has no types
         """
         try:
             self.nb = structure.read(self.path)
-            structure.require_labels(self.nb, self.path.name)
+            structure.require_cell_info(self.nb, self.path.name)
         except ValueError as error:
             raise self.CollectError(str(error)) from error
         for number, cell in enumerate(structure.code_cells(self.nb)):
-            options = defaultdict(bool, check=structure.labels(cell).get("compare", True))
+            options = defaultdict(bool, check=structure.cell_info(cell).get("compare", True))
             yield LabCell.from_parent(self, name=cell.id, cell_num=number, cell=cell, options=options)
 
 
@@ -128,7 +128,7 @@ class LabCell(IPyNbCell):  # type: ignore[misc]  # nbval has no types
 
     def __init__(self, name: str, parent: LabFile, **options: Any) -> None:
         super().__init__(name, parent, **options)
-        found = structure.labels(self.cell)
+        found = structure.cell_info(self.cell)
         self.tolerance = (
             EXACT
             if found.get("role") == "claim"

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from nbformat import NotebookNode
 
 from labkit.course.notebook.normal_form import to_bytes
-from labkit.course.notebook.structure import GRADED_ROLES, code_cells, labels
+from labkit.course.notebook.structure import GRADED_ROLES, cell_info, code_cells
 
 __all__ = ["lint"]
 
@@ -46,10 +46,10 @@ def _shape(notebook: NotebookNode) -> Iterator[str]:
         yield f"{size // 1000} kB, at most {MAX_BYTES // 1000}"
     if not cells or cells[0].cell_type != "markdown" or not cells[0].source.startswith("# "):
         yield "the first cell is not a title ('# …')"
-    if len(cells) < 2 or labels(cells[1]).get("role") != "setup":
+    if len(cells) < 2 or cell_info(cells[1]).get("role") != "setup":
         yield "the second cell is not the setup cell"
     points = sum(
-        labels(cell).get("points", 0) for cell in cells if labels(cell).get("role") in GRADED_ROLES
+        cell_info(cell).get("points", 0) for cell in cells if cell_info(cell).get("role") in GRADED_ROLES
     )
     if points != POINTS:
         yield f"the points sum to {points:g}, not {POINTS}"
@@ -77,7 +77,7 @@ def _code_problems(cell: NotebookNode) -> Iterator[str]:
     marker = NBVAL_MARKER.search(cell.source)
     if marker:
         yield f"the comment {marker[1]} has no effect in a lab; remove it"
-    if labels(cell).get("role") == "claim":
+    if cell_info(cell).get("role") == "claim":
         yield from _claim_problems(cell)
 
 

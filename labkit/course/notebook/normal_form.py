@@ -11,7 +11,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from labkit.course.notebook.structure import EXERCISE_ROLES, GRADED_ROLES, LABELS, labels
+from labkit.course.notebook.structure import EXERCISE_ROLES, GRADED_ROLES, LABELS, cell_info
 from labkit.error_names import public_name, with_public_names
 
 __all__ = ["normalise", "to_bytes"]
@@ -44,7 +44,7 @@ def to_bytes(notebook: NotebookNode) -> bytes:
 def _normal_cell(cell: NotebookNode, count: int | None) -> dict[str, Any]:
     """One cell in normal form; ``count`` is None for a cell that was not executed."""
     normal = {"cell_type": cell.cell_type, "id": cell.id, "source": cell.source.strip("\n").rstrip()}
-    found = labels(cell)
+    found = cell_info(cell)
     metadata: dict[str, Any] = {}
     if found:
         metadata["labkit"] = {key: found[key] for key in LABELS if key in found}
@@ -63,7 +63,7 @@ def _normal_cell(cell: NotebookNode, count: int | None) -> dict[str, Any]:
 
 def _nbgrader_metadata(cell: NotebookNode) -> dict[str, Any] | None:
     """Schema 3 of nbgrader: answers are written, checks locked and graded, the setup read-only."""
-    role = labels(cell).get("role")
+    role = cell_info(cell).get("role")
     if role not in EXERCISE_ROLES and role != "setup":
         return None
     metadata = {
@@ -76,7 +76,7 @@ def _nbgrader_metadata(cell: NotebookNode) -> dict[str, Any] | None:
         "task": False,
     }
     if role in GRADED_ROLES:
-        metadata["points"] = labels(cell).get("points", 0)
+        metadata["points"] = cell_info(cell).get("points", 0)
     return metadata
 
 

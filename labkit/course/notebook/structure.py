@@ -28,10 +28,10 @@ __all__ = [
     "ROLES",
     "code_cells",
     "exercises",
-    "labels",
+    "cell_info",
     "parse",
     "read",
-    "require_labels",
+    "require_cell_info",
     "require_structure",
     "syntax_tree",
 ]
@@ -93,22 +93,22 @@ def require_structure(notebook: NotebookNode, name: str) -> None:
     this order (or is a written answer alone); solutions stand between balanced delimiters, in todo
     cells only.
     """
-    require_labels(notebook, name)
+    require_cell_info(notebook, name)
     for cell in notebook.cells:
         problem = _solution_problem(cell)
         if problem:
             raise _fault(name, f"cell {cell.id} {problem[0]}", problem[1])
     places: dict[str, list[str]] = {}
     for cell in notebook.cells:
-        if labels(cell)["role"] in EXERCISE_ROLES:
-            places.setdefault(labels(cell)["id"], []).append(labels(cell)["role"])
+        if cell_info(cell)["role"] in EXERCISE_ROLES:
+            places.setdefault(cell_info(cell)["id"], []).append(cell_info(cell)["role"])
     for exercise, roles in places.items():
         problem = _exercise_problem(roles)
         if problem:
             raise _fault(name, f"exercise {exercise} has {problem[0]}", problem[1])
 
 
-def require_labels(notebook: NotebookNode, name: str) -> None:
+def require_cell_info(notebook: NotebookNode, name: str) -> None:
     """Raise ValueError, naming ``name`` and the cell, unless every cell's labels are valid."""
     for cell in notebook.cells:
         problem = _label_problem(cell)
@@ -116,7 +116,7 @@ def require_labels(notebook: NotebookNode, name: str) -> None:
             raise _fault(name, f"cell {cell.id} {problem[0]}", problem[1])
 
 
-def labels(cell: NotebookNode) -> dict[str, Any]:
+def cell_info(cell: NotebookNode) -> dict[str, Any]:
     """What ``cell.metadata.labkit`` says: role, id, points, rtol, atol, timeout, compare; empty if nothing."""
     found = cell.metadata.get("labkit", {})
     return dict(found) if isinstance(found, Mapping) else {}
@@ -131,14 +131,14 @@ def exercises(notebook: NotebookNode) -> dict[str, dict[str, NotebookNode]]:
     """The cells of each exercise by role: ``{"02.3": {"todo": …, "check": …, "hidden": …}}``."""
     found: dict[str, dict[str, NotebookNode]] = {}
     for cell in notebook.cells:
-        if labels(cell).get("role") in EXERCISE_ROLES:
-            found.setdefault(labels(cell)["id"], {})[labels(cell)["role"]] = cell
+        if cell_info(cell).get("role") in EXERCISE_ROLES:
+            found.setdefault(cell_info(cell)["id"], {})[cell_info(cell)["role"]] = cell
     return found
 
 
 def _label_problem(cell: NotebookNode) -> tuple[str, str] | None:
     """What is wrong with a cell's labels, and what to do; None if nothing."""
-    found = labels(cell)
+    found = cell_info(cell)
     role = found.get("role")
     if role not in ROLES:
         return f"has the role {role!r}", f"set metadata.labkit.role to one of {', '.join(sorted(ROLES))}"
@@ -177,7 +177,7 @@ def _solution_problem(cell: NotebookNode) -> tuple[str, str] | None:
     """What is wrong with a cell's solution delimiters, and what to do; None if nothing."""
     lines = [line.strip() for line in cell.source.splitlines()]
     marks = [line for line in lines if line in (BEGIN_SOLUTION, END_SOLUTION)]
-    is_todo = labels(cell)["role"] == "todo"
+    is_todo = cell_info(cell)["role"] == "todo"
     if marks and not is_todo:
         return f"is no todo cell but holds {marks[0]!r}", "remove the line"
     if marks != [BEGIN_SOLUTION, END_SOLUTION] * (len(marks) // 2) or (is_todo and not marks):

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import nbformat
 from nbformat import NotebookNode
 
-from labkit.course.notebook.structure import labels, syntax_tree
+from labkit.course.notebook.structure import cell_info, syntax_tree
 
 __all__ = ["ANSWERS", "Merged", "merge"]
 
@@ -100,7 +100,7 @@ def _merged(
         notes.append(f"{new.id}: restored; your cell of another type is kept below it")
         return [new, _copy(mine)]
     changed = base is None or not _same(base, new)
-    if labels(new).get("role") in ANSWERS:
+    if cell_info(new).get("role") in ANSWERS:
         kept = _with_content(new, mine)
         if not changed:
             return [kept]
@@ -117,7 +117,7 @@ def _missing(base: NotebookNode | None, new: NotebookNode, notes: list[str]) -> 
     if base is None:
         notes.append(f"{new.id}: new")
         return [new]
-    if labels(new).get("role") in NEEDED or not _same(base, new):
+    if cell_info(new).get("role") in NEEDED or not _same(base, new):
         notes.append(f"{new.id}: put back")
         return [new]
     return []  # deleted by the student, and the same as ever
@@ -167,7 +167,7 @@ def _name(cell_id: str, kind: str, source: str) -> str:
 
 def _what_changed(base: NotebookNode | None, new: NotebookNode) -> str:
     """What the new release changed about an answered exercise, in words."""
-    exercise = labels(new).get("id", new.id)
+    exercise = cell_info(new).get("id", new.id)
     if base is not None and _signatures(base.source) != _signatures(new.source):
         return f"the signature of {exercise} has changed"
     return f"the wording of {exercise} has changed"

@@ -25,7 +25,7 @@ from nbformat import NotebookNode
 
 from labkit import settings
 from labkit.course.notebook.normal_form import to_bytes
-from labkit.course.notebook.structure import BEGIN_SOLUTION, END_SOLUTION, exercises, labels
+from labkit.course.notebook.structure import BEGIN_SOLUTION, END_SOLUTION, cell_info, exercises
 from labkit.course.release.strip import AUTHORS_ROLES, SOLUTION, answer_prompt, stub
 
 __all__ = ["Outcome", "faults", "gate", "leaks", "untouched"]
@@ -59,9 +59,9 @@ def leaks(source: NotebookNode, released: NotebookNode) -> list[str]:
     Of a hidden cell five words are needed; copying and seeding a model give nothing away.
     """
     found = [
-        f"cell {cell.id} is a {labels(cell)['role']} cell"
+        f"cell {cell.id} is a {cell_info(cell)['role']} cell"
         for cell in released.cells
-        if labels(cell).get("role") in AUTHORS_ROLES
+        if cell_info(cell).get("role") in AUTHORS_ROLES
     ]
     texts = {cell.id: [_squeezed(text) for text in _texts(cell)] for cell in released.cells}
     secrets = [(_squeezed(mark), "a solution's delimiter") for mark in (BEGIN_SOLUTION, END_SOLUTION)]
@@ -78,7 +78,7 @@ def untouched(source: NotebookNode) -> NotebookNode:
     a release nobody has worked on."""
     rebuilt = nbformat.from_dict(source)
     for cell in rebuilt.cells:
-        found = labels(cell)
+        found = cell_info(cell)
         if found.get("role") == "todo":
             cell.source = stub(cell.source, found["id"])
         elif found.get("role") == "answer":
@@ -145,7 +145,7 @@ def faults(sources: Mapping[str, NotebookNode]) -> list[str]:
 
 def _secret_lines(cell: NotebookNode) -> list[str]:
     """The telling lines of a source cell that a release must not show."""
-    role, lines = labels(cell).get("role"), []
+    role, lines = cell_info(cell).get("role"), []
     if role == "todo":
         blocks = [found[0] for found in SOLUTION.finditer(cell.source)]
         lines = [line for block in blocks for line in block.splitlines()[1:-1]]
@@ -197,7 +197,7 @@ def _squeezed(text: str) -> str:
 def _graded_part(notebook: NotebookNode) -> NotebookNode:
     """The cells that decide the score."""
     part = nbformat.from_dict(notebook)
-    part.cells = [cell for cell in part.cells if labels(cell).get("role") in RUN_ROLES]
+    part.cells = [cell for cell in part.cells if cell_info(cell).get("role") in RUN_ROLES]
     return part
 
 

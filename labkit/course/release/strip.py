@@ -13,7 +13,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from labkit.course.notebook.normal_form import normalise
-from labkit.course.notebook.structure import BEGIN_SOLUTION, END_SOLUTION, labels
+from labkit.course.notebook.structure import BEGIN_SOLUTION, END_SOLUTION, cell_info
 
 __all__ = ["AUTHORS_ROLES", "answer_prompt", "is_answered", "strip", "stub"]
 
@@ -50,14 +50,14 @@ def strip(notebook: NotebookNode) -> NotebookNode:
     """
     released = normalise(notebook)
     hidden_points = {
-        labels(cell)["id"]: labels(cell).get("points", 0)
+        cell_info(cell)["id"]: cell_info(cell).get("points", 0)
         for cell in released.cells
-        if labels(cell).get("role") == "hidden"
+        if cell_info(cell).get("role") == "hidden"
     }
-    kept = [cell for cell in released.cells if labels(cell).get("role") not in AUTHORS_ROLES]
+    kept = [cell for cell in released.cells if cell_info(cell).get("role") not in AUTHORS_ROLES]
     released.cells = [_stripped(cell) for cell in kept]
     for cell in released.cells:
-        found = labels(cell)
+        found = cell_info(cell)
         if found.get("role") == "check" and hidden_points.get(found["id"]):
             cell.metadata.labkit["points"] = found.get("points", 0) + hidden_points[found["id"]]
     return released
@@ -94,7 +94,7 @@ def answer_prompt(source: str) -> str:
 def _stripped(cell: NotebookNode) -> NotebookNode:
     """One cell as students get it."""
     released = nbformat.from_dict(cell)
-    found = labels(cell)
+    found = cell_info(cell)
     role = found.get("role", "")
     if cell.cell_type == "code":
         released.execution_count = None
@@ -143,7 +143,7 @@ def _without_values(cell: NotebookNode) -> str:
 
 def is_answered(cell: NotebookNode) -> bool:
     """Whether a todo or answer cell holds more than what was handed out."""
-    found = labels(cell)
+    found = cell_info(cell)
     if found.get("role") == "todo":
         return f'raise NotImplementedError("Exercise {found.get("id")}")' not in cell.source
     return cell.source.strip() not in ("", answer_prompt(cell.source).strip())

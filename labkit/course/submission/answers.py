@@ -16,7 +16,7 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from labkit.course.notebook.structure import labels
+from labkit.course.notebook.structure import cell_info
 from labkit.course.release.strip import strip
 from labkit.course.submission.cells import GivenCell, read_cells
 
@@ -48,7 +48,7 @@ def collect(content: bytes, reference: NotebookNode) -> Answers:
     found = Answers()
     cells = read_cells(content, found.oddities)
     released = strip(reference)
-    wanted = [cell for cell in released.cells if labels(cell).get("role") in ANSWER_ROLES]
+    wanted = [cell for cell in released.cells if cell_info(cell).get("role") in ANSWER_ROLES]
     matches = _matches(wanted, cells, {cell.id for cell in reference.cells})
     matches |= _by_position(released.cells, wanted, cells, matches)
     for cell in wanted:
@@ -97,7 +97,7 @@ def _matches(
 def _strength(cell: NotebookNode, given: GivenCell) -> float:
     """How strongly signs say that ``given`` answers ``cell``; 0 if none does."""
     names, given_names = _defined(cell.source), _defined(given.source)
-    label = (str(labels(cell)["role"]), str(labels(cell).get("id", "")))
+    label = (str(cell_info(cell)["role"]), str(cell_info(cell).get("id", "")))
     signs = (
         DEFINES * (cell.cell_type == "code" and bool(names) and names <= given_names)
         + SAME_ID * (given.name == cell.id)
@@ -180,7 +180,7 @@ def _oddities_of_all(
     edited = [
         cell.id
         for cell in lab
-        if labels(cell).get("role") in ("setup", "check")
+        if cell_info(cell).get("role") in ("setup", "check")
         and sources.get(cell.id, cell.source) != cell.source
     ]
     added = [

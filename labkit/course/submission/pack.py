@@ -12,7 +12,7 @@ from typing import NamedTuple
 from nbformat import NotebookNode
 
 from labkit.course.notebook import structure
-from labkit.course.notebook.structure import labels
+from labkit.course.notebook.structure import cell_info
 from labkit.course.release.folder import MANIFEST, PRISTINE
 from labkit.course.release.strip import is_answered
 from labkit.course.submission.read import MAX_NOTEBOOK_BYTES, read_submission
@@ -104,17 +104,17 @@ def _compare(name: str, notebook: NotebookNode, pristine: NotebookNode, report: 
     """Which graded cells are missing, retyped, moved or edited."""
     mine = {cell.id: cell for cell in notebook.cells}
     for cell in pristine.cells:
-        role, found = labels(cell).get("role"), mine.get(cell.id)
+        role, found = cell_info(cell).get("role"), mine.get(cell.id)
         if role in ("todo", "answer") and (found is None or found.cell_type != cell.cell_type):
             what = "is missing" if found is None else f"was turned into a {found.cell_type} cell"
             advice = f"undo that, or copy the cell from {PRISTINE}/{name}.ipynb"
             report.faults.append(
-                f"{name}: cell {cell.id} of exercise {labels(cell)['id']} {what}; {advice}"
+                f"{name}: cell {cell.id} of exercise {cell_info(cell)['id']} {what}; {advice}"
             )
         elif role in ("setup", "check") and (found is None or found.source.strip() != cell.source.strip()):
             what = "is missing" if found is None else "was edited"
             report.oddities.append(f"{name}: cell {cell.id} {what}; the original is used for grading")
-    order = [cell.id for cell in pristine.cells if labels(cell).get("role") in ("todo", "answer")]
+    order = [cell.id for cell in pristine.cells if cell_info(cell).get("role") in ("todo", "answer")]
     known = [cell.id for cell in notebook.cells if cell.id in order]
     if known != [cell_id for cell_id in order if cell_id in known]:
         report.oddities.append(f"{name}: exercises stand in another order than in the release")
@@ -123,9 +123,9 @@ def _compare(name: str, notebook: NotebookNode, pristine: NotebookNode, report: 
 def _list_unanswered(lab: str, notebook: NotebookNode, report: Report) -> None:
     """Which exercises are as they were handed out."""
     for cell in notebook.cells:
-        if labels(cell).get("role") in ("todo", "answer") and not is_answered(cell):
-            kind = "" if labels(cell)["role"] == "todo" else " (written answer)"
-            report.unanswered.append(f"{labels(cell).get('id', lab)}{kind}")
+        if cell_info(cell).get("role") in ("todo", "answer") and not is_answered(cell):
+            kind = "" if cell_info(cell)["role"] == "todo" else " (written answer)"
+            report.unanswered.append(f"{cell_info(cell).get('id', lab)}{kind}")
 
 
 def _labs(home: Path) -> list[Path]:

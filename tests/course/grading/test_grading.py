@@ -72,7 +72,7 @@ def grade_lab(path, sources):
 
 def solutions(path):
     """The todo cells of a lab by id, as a student would have written them."""
-    cells = [cell for cell in structure.parse(path).cells if structure.labels(cell)["role"] == "todo"]
+    cells = [cell for cell in structure.parse(path).cells if structure.cell_info(cell)["role"] == "todo"]
     mark = re.compile(r"^[ \t]*### (?:BEGIN|END) SOLUTION\n?", re.MULTILINE)
     return {cell.id: mark.sub("", cell.source) for cell in cells}
 

@@ -144,7 +144,8 @@ def test_a_cell_that_shows_results_need_not_be_compared(path, role, compare):
     notebook = small_lab()
     _with_labels("99-table", role=role, compare=compare)(notebook)
     assert (
-        structure.labels(cell_of(structure.parse(write(path, notebook)), "99-table"))["compare"] is compare
+        structure.cell_info(cell_of(structure.parse(write(path, notebook)), "99-table"))["compare"]
+        is compare
     )
 
 

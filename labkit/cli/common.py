@@ -1,7 +1,4 @@
-"""What the groups of verbs share: how a verb is declared, and how a lab is named.
-
-Leaves out: the verbs.
-"""
+"""What the subcommand modules share: declaring a subcommand, finding labs by name, printing findings."""
 
 from __future__ import annotations
 
@@ -11,28 +8,28 @@ from pathlib import Path
 
 from labkit import settings
 
-__all__ = ["add_verb", "chosen", "listing", "tell"]
+__all__ = ["add_subcommand", "find_labs", "lab_names", "print_findings"]
 
 
-def add_verb(
-    verbs: argparse._SubParsersAction[argparse.ArgumentParser],
+def add_subcommand(
+    subcommands: argparse._SubParsersAction[argparse.ArgumentParser],
     name: str,
     action: Callable[[argparse.Namespace], int],
     description: str,
 ) -> argparse.ArgumentParser:
     """A sub-parser whose namespace carries the function that does the work."""
-    parser = verbs.add_parser(name, help=description, description=description)
-    parser.set_defaults(verb=action)
+    parser = subcommands.add_parser(name, help=description, description=description)
+    parser.set_defaults(action=action)
     return parser
 
 
-def tell(findings: Sequence[str], success: str) -> int:
+def print_findings(findings: Sequence[str], success: str) -> int:
     """Print what was found, or that all is well; the exit status."""
     print("\n".join(findings) or success)
     return 1 if findings else 0
 
 
-def chosen(names: Sequence[str]) -> list[Path]:
+def find_labs(names: Sequence[str]) -> list[Path]:
     """The notebooks that ``names`` stand for, each once; all labs if there are no names.
 
     Raises:
@@ -56,7 +53,7 @@ def _find(name: str, labs: Sequence[Path]) -> Path:
     ]
     if len(found) != 1:
         problem = "several labs begin" if found else "there is no lab that begins"
-        raise ValueError(f"{problem} with {name!r}; there are {listing()}.")
+        raise ValueError(f"{problem} with {name!r}; there are {lab_names()}.")
     return found[0]
 
 
@@ -65,6 +62,6 @@ def _labs() -> list[Path]:
     return sorted((settings.home() / "labs").glob("[0-9][0-9]_*.ipynb"))
 
 
-def listing() -> str:
+def lab_names() -> str:
     """The names of the labs, for a message."""
     return ", ".join(lab.stem for lab in _labs()) or "none yet"
