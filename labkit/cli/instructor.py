@@ -15,7 +15,10 @@ __all__ = ["add_subcommands"]
 def add_subcommands(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the subcommands of this module."""
     release = add_subcommand(
-        subcommands, "release", _release, "write the folder that students get, and prove it"
+        subcommands,
+        "release",
+        _release,
+        "write the folder that students get, after proving that it can be graded",
     )
     release.add_argument("labs", nargs="*", metavar="LAB", help="01, 01_slug or a path; default: all")
     release.add_argument("--out", type=Path, metavar="FOLDER", help="default: dist/student")
@@ -27,36 +30,34 @@ def add_subcommands(subcommands: argparse._SubParsersAction[argparse.ArgumentPar
 
 def _release(arguments: argparse.Namespace) -> int:
     """Write a release, or merge one into a student's folder."""
+    from labkit.course.grading.verification import failures
     from labkit.course.release import folder, update
 
     home = settings.home()
+    verify = None if arguments.quick else failures
     if arguments.update is not None:
-        is_release = folder.read_manifest(home) is not None
-        if not is_release:
+        if folder.read_manifest(home) is not None:
+            files = folder.read_release(home)
+        else:
             _warn_if(arguments.quick)
-        files = (
-            folder.released_files(home)
-            if is_release
-            else folder.contents(home, find_labs(arguments.labs), quick=arguments.quick)
-        )
+            files = folder.build_release(home, find_labs(arguments.labs), verify=verify)
         print("\n".join(update.update(arguments.update, files)))
         return 0
-    out = arguments.out or home / "dist" / "student"
-    done = folder.write_release(
+    written = folder.write_release(
         home,
-        out,
+        arguments.out or home / "dist" / "student",
         find_labs(arguments.labs),
-        quick=arguments.quick,
+        verify=verify,
         force=arguments.force,
         zipped=arguments.zip,
     )
     _warn_if(arguments.quick)
-    print("\n".join(done))
+    print("\n".join(written))
     return 0
 
 
 def _warn_if(quick: bool) -> None:
-    """Say loudly what --quick leaves unproven."""
+    """Warn about what --quick leaves unproven."""
     if quick:
         print(
             "labkit: NOT PROVEN (--quick): the labs were not executed. Whether solutions score 100 %, the "

@@ -45,9 +45,9 @@ def _pack(arguments: argparse.Namespace) -> int:
     home = settings.home()
     out = arguments.out or home / "submission.zip"
     report = pack(home, out, force=arguments.force)
-    for kind, found in (("cannot be graded", report.faults), ("odd", report.oddities)):
-        for each in found:
-            print(f"{kind}: {each}")
+    for kind, problems in (("cannot be graded", report.failures), ("warning", report.warnings)):
+        for problem in problems:
+            print(f"{kind}: {problem}")
     if report.unanswered:
         print(f"not answered yet: {', '.join(report.unanswered)}")
     print(f"{out}: {out.stat().st_size / 1000:.0f} kB; this one file is what you hand in.")

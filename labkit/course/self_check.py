@@ -21,7 +21,7 @@ from nbformat import NotebookNode
 
 from labkit.course.notebook import structure
 from labkit.course.notebook.kernels import fresh_kernel
-from labkit.course.release.strip import is_answered
+from labkit.course.release.strip import is_started
 from labkit.error_names import public_name
 
 __all__ = ["CELL_SECONDS", "NOT_ANSWERED", "Row", "run_checks", "table"]
@@ -100,7 +100,7 @@ def _rows(cell: NotebookNode, problems: Mapping[str, str], points: Mapping[str, 
     if found.get("role") == "check":
         return [Row(exercise, points.get(exercise, 0), problems.get(exercise) or "ok")]
     if found.get("role") == "answer":
-        verdict = "written" if is_answered(cell) else NOT_ANSWERED
+        verdict = "written" if is_started(cell) else NOT_ANSWERED
         return [Row(exercise, found.get("points", 0), verdict)]
     return []
 

@@ -81,7 +81,7 @@ from small_check import check'''
 
 
 class Case(NamedTuple):
-    """What is handed in, what it must earn, and words that must stand in a reason or an oddity."""
+    """What is submitted, what it must earn, and words that a reason or a warning must contain."""
 
     write: Callable[[Path], None]
     earned: dict[str, int]
@@ -172,7 +172,7 @@ def _files(good) -> dict[str, Case]:
             FULL,
             "not UTF-8",
         ),
-        "nothing": Case(lambda place: place.mkdir(), NOTHING, "nothing was handed in"),
+        "nothing": Case(lambda place: place.mkdir(), NOTHING, "nothing was submitted"),
         "a-pdf": Case(
             lambda place: place.with_suffix(".pdf").write_bytes(b"%PDF-1.4"), NOTHING, "cannot be read"
         ),
@@ -237,9 +237,9 @@ def _cells(good) -> dict[str, Case]:
         "cell-duplicated": Case(changed(duplicate), FULL, "several cells have the id"),
         "cells-reordered": Case(changed(lambda notebook: notebook.cells.reverse()), FULL, "another order"),
         "cell-retyped": Case(changed(retype), FULL, "markdown cell"),
-        "ids-renamed": Case(changed(rename), FULL, "found by what it holds"),
-        "ids-swapped": Case(changed(swap), FULL, "found by what it holds"),
-        "answered-elsewhere": Case(changed(elsewhere), FULL, "found by what it holds"),
+        "ids-renamed": Case(changed(rename), FULL, "found by its content"),
+        "ids-swapped": Case(changed(swap), FULL, "found by its content"),
+        "answered-elsewhere": Case(changed(elsewhere), FULL, "found by its content"),
         "check-edited": Case(changed(edit), _only("99.1", "99.2"), "the lab's own is used"),
     }
 

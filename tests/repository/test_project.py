@@ -106,3 +106,10 @@ def test_a_failing_part_of_make_test_does_not_stop_the_others_and_fails_the_whol
         ["unit", "passed"],
     ]
     assert made.returncode != 0
+
+
+def test_a_student_does_not_get_nbgrader():
+    """Its Validate button in JupyterLab reports success on wrong answers."""
+    students = (ROOT / "labkit/course/release/student_files/Makefile").read_text(encoding="utf-8")
+    assert "-c constraints.txt -e .\n" in students  # no optional group
+    assert "nbgrader" not in ranges(PROJECT["dependencies"])

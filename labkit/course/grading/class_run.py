@@ -1,16 +1,12 @@
-"""Grade a class: one job a student and lab, in processes or on a Dask cluster, resumed where it stopped.
+"""Grade a class: one job per student and lab, in processes or on a Dask cluster, then tables and pages.
 
-A job is data and its result is data, so that it can run anywhere labkit is installed. A result is
-written, at once and whole, when its job ends; it is found again by what it depends on: the file
-handed in, the lab, labkit and the limits. Leaves out: what is made of the results
-(:mod:`labkit.course.grading.gradebook`, :mod:`labkit.course.grading.feedback`).
+Jobs and results are data, so a job can run wherever labkit is installed. Each result is stored as
+soon as its job ends, and it is found again by everything it depends on: the submitted file, the lab,
+labkit and the limits. So an interrupted run continues where it stopped.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
@@ -21,111 +17,160 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from labkit.course.grading.job import Job, Result, failed, grade_job, jobs_of, students
-from labkit.course.grading.sandbox.box import KINDS, Limits, choose
-from labkit.course.grading.scoring import coded
+from labkit.course.grading.config import GradingConfig
+from labkit.course.grading.feedback import write_pages
+from labkit.course.grading.gradebook import apply_manual_marks, write_tables
+from labkit.course.grading.job import Job, failed_result, find_submissions, grade_job, jobs_for_student
+from labkit.course.grading.late_penalty import apply_late_rules, submitted_at
+from labkit.course.grading.results import GradedLab, read_result, read_results, write_result
+from labkit.course.grading.sandbox.box import SANDBOXES, Limits, choose_backend
+from labkit.course.grading.scoring import coding_exercises
 from labkit.course.notebook import structure
-from labkit.files import write_atomically
 
-__all__ = ["Options", "grade"]
+__all__ = ["ClassReport", "Options", "grade_class", "run_jobs"]
 
 RETRIES = 3  # of a job whose Dask worker died
 
 
 @dataclass(frozen=True)
 class Options:
-    """How a class is graded; ``students`` limits it to some, by name."""
+    """Where results go and how jobs run; ``students`` restricts the run to some, by name."""
 
     out: Path
-    jobs: int = 1
+    processes: int = 1
     scheduler: str | None = None
     sandbox: str = "auto"
     students: Sequence[str] = ()
     limits: Limits = field(default_factory=Limits)
 
 
-def grade(submissions: Path, labs: Sequence[Path], options: Options) -> list[Result]:
-    """Grade every submission in every lab of ``labs``; what was graded before is not graded again.
+@dataclass(frozen=True)
+class ClassReport:
+    """What grading a class produced; ``page`` is the overview of the class."""
+
+    results: list[GradedLab]
+    tables: list[Path]
+    page: Path
+
+    @property
+    def failed(self) -> list[GradedLab]:
+        """The results for which the grader itself failed."""
+        return [result for result in self.results if result.failure is not None]
+
+
+def grade_class(
+    submissions: Path, labs: Sequence[Path], options: Options, config: GradingConfig | None = None
+) -> ClassReport:
+    """Grade every submission in every lab, then write the tables and the feedback pages.
 
     Args:
-        submissions: a folder that holds a folder, a zip or a notebook a student.
+        submissions: a folder that contains one folder, zip or notebook per student.
         labs: the labs with solutions, as recorded.
         options: where results go, and how jobs run.
-
-    Returns:
-        The results of all students and labs there are in ``options.out``, sorted.
+        config: late rules, marks given by hand, and the columns of an LMS.
 
     Raises:
-        ValueError: if a path, a student or the sandbox asked for is not there, a lab is not well
-            formed or not recorded, or a lab's own setup does not run in the sandbox.
-        OSError: if the results cannot be written.
+        ValueError: if a path, a student, the sandbox asked for, a mark or a column is wrong, a lab is
+            not well formed or not recorded, or a lab's own setup does not run in the sandbox.
+        OSError: if something cannot be written.
     """
-    known = students(submissions)
-    _require(submissions, labs, options, known)
-    chosen = {
-        name: path for name, path in known.items() if not options.students or name in options.students
-    }
-    hidden = (submissions, options.out)
-    # subtle: decided once, so that no process falls back to an open box; a cluster's machines decide.
-    sandbox = options.sandbox if options.scheduler else choose(options.sandbox)
+    config = config or GradingConfig()
+    results = run_jobs(submissions, labs, options)
+    if config.marks is not None:
+        results = apply_manual_marks(results, config.marks)
+    times = {student: submitted_at(path) for student, path in find_submissions(submissions).items()}
+    results = apply_late_rules(results, config.late_rules, times)
+    tables = write_tables(options.out, results, config.columns)
+    # Results of an earlier run with other labs are in the same tables, so their pages are written too.
+    beside = [path for lab in labs for path in sorted(lab.parent.glob("*.ipynb"))]
+    page = write_pages(options.out, [*dict.fromkeys(beside), *labs], results)
+    return ClassReport(results, tables, page)
+
+
+def run_jobs(submissions: Path, labs: Sequence[Path], options: Options) -> list[GradedLab]:
+    """Grade what was not graded before; the arguments and errors are those of :func:`grade_class`.
+
+    Returns:
+        The stored results of every student in ``submissions``, in these labs and in others, sorted.
+    """
+    by_name = find_submissions(submissions)
+    _require_valid(submissions, labs, options, list(by_name))
+    # subtle: chosen once, so no process falls back to running without a sandbox. The machines of a
+    # cluster choose for themselves.
+    sandbox = options.sandbox if options.scheduler else choose_backend(options.sandbox)
     jobs = [
         job
-        for name, path in chosen.items()
-        for job in jobs_of(name, path, labs, sandbox=sandbox, limits=options.limits, hidden=hidden)
+        for student, path in by_name.items()
+        if not options.students or student in options.students
+        for job in jobs_for_student(
+            student,
+            path,
+            labs,
+            sandbox=sandbox,
+            limits=options.limits,
+            concealed=(submissions, options.out),
+        )
     ]
-    waiting = [job for job in jobs if (_stored(options.out, job) or {}).get("key") != job.key]
+    waiting = [job for job in jobs if not _is_graded(job, options.out)]
     with tqdm(total=len(waiting), unit="lab", disable=None) as bar:
 
-        def done(result: Result) -> None:
-            _store(options.out, result)
+        def store(result: GradedLab) -> None:
+            write_result(options.out, result)
             bar.update()
 
-        _run(waiting, options, done)
-    found = [_load(path) for path in sorted((options.out / "results").glob("*/*.json"))]
-    return [result for result in found if result and result["student"] in known]
+        _run(waiting, options, store)
+    return [result for result in read_results(options.out) if result.student in by_name]
 
 
-def _require(submissions: Path, labs: Sequence[Path], options: Options, known: dict[str, Path]) -> None:
+def _is_graded(job: Job, out: Path) -> bool:
+    """Whether a stored result answers this very job."""
+    result = read_result(out, job.student, job.lab)
+    return result is not None and result.key == job.key and result.failure is None
+
+
+def _require_valid(
+    submissions: Path, labs: Sequence[Path], options: Options, students: Sequence[str]
+) -> None:
     """Raise ValueError unless the grading can begin."""
-    out, given = options.out.resolve(), submissions.resolve()
-    if out == given or out.is_relative_to(given) or given.is_relative_to(out):
-        raise ValueError(f"{options.out} and {submissions} lie in one another; choose another --out.")
-    unknown = [name for name in options.students if name not in known]
+    out, source = options.out.resolve(), submissions.resolve()
+    if out == source or out.is_relative_to(source) or source.is_relative_to(out):
+        raise ValueError(f"{options.out} and {submissions}: one contains the other; choose another --out.")
+    unknown = [student for student in options.students if student not in students]
     if unknown:
-        raise ValueError(f"no submission of {', '.join(unknown)}; there are {', '.join(list(known)[:20])}.")
-    if options.jobs < 1:
-        raise ValueError(f"jobs must be at least 1, got {options.jobs}.")
-    if not options.scheduler or options.sandbox not in KINDS:
-        choose(options.sandbox)
+        raise ValueError(f"no submission of {', '.join(unknown)}; there are {', '.join(students[:20])}.")
+    if options.processes < 1:
+        raise ValueError(f"jobs must be at least 1, got {options.processes}.")
+    if not options.scheduler or options.sandbox not in SANDBOXES:
+        choose_backend(options.sandbox)
     for lab in labs:
-        for name, exercise in coded(structure.parse(lab)).items():
+        for name, exercise in coding_exercises(structure.parse(lab)).items():
             if not exercise.hidden.outputs or not exercise.check.outputs:
                 raise ValueError(f"{lab.name}: exercise {name} is not recorded; run `labkit record`.")
 
 
-def _run(jobs: Sequence[Job], options: Options, done: Callable[[Result], None]) -> None:
-    """Run the jobs where the options say; each result is passed to ``done``."""
+def _run(jobs: Sequence[Job], options: Options, store: Callable[[GradedLab], None]) -> None:
+    """Run the jobs where the options say; each result is passed to ``store``."""
     if not jobs:
         return
-    if options.jobs == 1 and options.scheduler is None:
+    if options.processes == 1 and options.scheduler is None:
         for job in jobs:
-            done(grade_job(job))
+            store(grade_job(job))
         return
     with _executor(options) as executor:
-        lost = _spread(executor, jobs, done, 64 if options.scheduler else 2 * options.jobs)
-    for job, error in lost:  # its process was killed, perhaps by another job's doing: once more, alone
+        lost = _spread(executor, jobs, store, 64 if options.scheduler else 2 * options.processes)
+    for job, error in lost:  # its process was killed, perhaps because of another job: try it once alone
         try:
             with _executor(options) as executor:
-                done(executor.submit(grade_job, job).result())
-        except Exception as again:
-            done(failed(job, again or error))
+                store(executor.submit(grade_job, job).result())
+        except Exception as second_error:
+            store(failed_result(job, second_error or error))
 
 
 @contextmanager
 def _executor(options: Options) -> Iterator[Executor]:
     """Processes of this machine, or the workers of a Dask cluster."""
     if options.scheduler is None:
-        with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
+        with ProcessPoolExecutor(options.processes, mp_context=get_context("spawn")) as pool:
             try:
                 yield pool
             except BaseException:
@@ -141,10 +186,11 @@ def _executor(options: Options) -> Iterator[Executor]:
 
 
 def _spread(
-    executor: Executor, jobs: Sequence[Job], done: Callable[[Result], None], width: int
+    executor: Executor, jobs: Sequence[Job], store: Callable[[GradedLab], None], width: int
 ) -> list[tuple[Job, BaseException]]:
-    """Run jobs, ``width`` in flight; those whose process was lost, and why."""
-    ahead, running, lost = iter(jobs), dict[Future[Result], Job](), list[tuple[Job, BaseException]]()
+    """Run jobs, ``width`` at a time; return those whose process was lost, and the errors."""
+    ahead, running = iter(jobs), dict[Future[GradedLab], Job]()
+    lost: list[tuple[Job, BaseException]] = []
     while True:
         for job in ahead:
             try:
@@ -159,30 +205,6 @@ def _spread(
             job = running.pop(future)
             problem = future.exception()
             if problem is None:
-                done(future.result())
+                store(future.result())
             else:
                 lost.append((job, problem))
-
-
-def _place(out: Path, student: str, lab: str) -> Path:
-    """The file of a result; the hash keeps names apart that look alike as file names."""
-    safe = re.sub(r"[^A-Za-z0-9_-]+", "_", student)[:60]
-    return out / "results" / lab / f"{safe}-{hashlib.sha256(student.encode()).hexdigest()[:8]}.json"
-
-
-def _stored(out: Path, job: Job) -> Result | None:
-    return _load(_place(out, job.student, job.lab))
-
-
-def _store(out: Path, result: Result) -> None:
-    content = json.dumps(result, indent=1).encode()
-    write_atomically(_place(out, result["student"], result["lab"]), content)
-
-
-def _load(path: Path) -> Result | None:
-    """A stored result; None if there is none or it is damaged."""
-    try:
-        result = json.loads(path.read_bytes())
-        return result if {"student", "lab", "key", "marks"} <= set(result) else None
-    except (OSError, ValueError, TypeError):
-        return None

@@ -1,9 +1,8 @@
-"""Try a student's answers in a box: each exercise by itself, first the visible checks, then the hidden.
+"""Run a student's answers in a sandbox: each exercise alone, all visible checks before the hidden cells.
 
-An exercise runs after the setup cell and those other todo cells whose names it uses, no more, so
-that what one breaks is not another's loss. All visible checks come before the first hidden cell
-enters the box: their messages are shown to students. Leaves out: what the results are worth
-(:mod:`labkit.course.grading.scoring`).
+An exercise runs after the setup cell and after those other TODO cells whose names it uses, and no
+others, so one broken exercise does not cost another. All visible checks run before the first hidden
+cell enters the sandbox, because their messages are shown to students.
 """
 
 from __future__ import annotations
@@ -17,132 +16,146 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from labkit.course.grading.sandbox.box import Box, Limits, Overrun
-from labkit.course.grading.scoring import RIGHT, Exercise, Outcome, coded, defined, judge, names
+from labkit.course.grading.sandbox.box import Backend, Box, Limits, Overrun
+from labkit.course.grading.scoring import (
+    RIGHT,
+    CodingExercise,
+    ExerciseOutcome,
+    Phase,
+    coding_exercises,
+    defined_names,
+    outcome_of_reply,
+    used_names,
+)
 from labkit.course.notebook.structure import cell_info
-from labkit.course.release.strip import stub
+from labkit.course.release.strip import is_started
 
-__all__ = ["SandboxConfig", "Trial", "attempt"]
+__all__ = ["ExerciseRunner", "SandboxConfig", "run_exercises"]
 
 START_SECONDS = 600.0  # for the lab's own imports, on a busy machine
 SPARE_SECONDS = 30.0
+PHASES: tuple[Phase, ...] = ("check", "hidden")
 
 
 @dataclass(frozen=True)
 class SandboxConfig:
-    """How boxes are made: ``bwrap`` or ``none``, their limits, folders to keep out of sight."""
+    """How sandboxes are made; ``concealed`` are folders that the code inside must not see."""
 
-    kind: str
+    backend: Backend
     limits: Limits = field(default_factory=Limits)
-    hidden: tuple[Path, ...] = ()
+    concealed: tuple[Path, ...] = ()
 
 
-def attempt(reference: NotebookNode, sources: Mapping[str, str], box: SandboxConfig) -> dict[str, Outcome]:
-    """How each exercise fared whose todo cell is in ``sources`` (by cell id).
+def run_exercises(
+    source: NotebookNode, answers: Mapping[str, str], sandbox: SandboxConfig
+) -> dict[str, ExerciseOutcome]:
+    """The outcome of every exercise whose TODO cell is in ``answers``.
+
+    Args:
+        source: the lab with solutions, as recorded.
+        answers: the student's cells by the lab's cell ids.
+        sandbox: where they run.
 
     Raises:
-        RuntimeError: if the lab's own setup does not run in the box.
+        RuntimeError: if the lab's own setup does not run in the sandbox.
     """
-    with Trial(reference, box) as trial:
-        return trial.outcomes(sources)
+    with ExerciseRunner(source, sandbox) as runner:
+        return runner.outcomes(answers)
 
 
-def _plain(exercise: Exercise, sources: Mapping[str, str]) -> Outcome | None:
-    """The outcome of what need not be run."""
-    source = sources[exercise.todo.id].strip()
-    if not source:
-        return Outcome("not started", "the TODO cell is empty")
-    if source == stub(exercise.todo.source, exercise.name).strip():
-        return Outcome("not started", "the TODO cell is as it was released")
-    return None
+class ExerciseRunner:
+    """A lab and its sandbox, which is started when needed and again after an exercise has broken it.
 
-
-class Trial:
-    """A lab and the box in use, made when an exercise needs it and again when one has broken it.
-
-    Several sets of answers can be tried in one, where those who wrote them trust each other.
+    One runner may try several sets of answers only if their authors trust each other.
     """
 
-    def __init__(self, reference: NotebookNode, kind: SandboxConfig) -> None:
-        self.lab, self.kind = coded(reference), kind
+    def __init__(self, source: NotebookNode, sandbox: SandboxConfig) -> None:
+        self.exercises, self.sandbox = coding_exercises(source), sandbox
         self.setup = [
-            [cell.id, cell.source] for cell in reference.cells if cell_info(cell).get("role") == "setup"
+            [cell.id, cell.source] for cell in source.cells if cell_info(cell).get("role") == "setup"
         ]
-        self.sources: Mapping[str, str] = {}
+        self.answers: Mapping[str, str] = {}
         self.box: Box | None = None
         self.used = False
 
-    def __enter__(self) -> Trial:
+    def __enter__(self) -> ExerciseRunner:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._close()
 
-    def outcomes(self, sources: Mapping[str, str]) -> dict[str, Outcome]:
-        """How each exercise fared whose todo cell is in ``sources``; see :func:`attempt`."""
-        self.sources = sources
-        given = {name: each for name, each in self.lab.items() if each.todo.id in sources}
-        found = {name: problem for name, each in given.items() if (problem := _plain(each, sources))}
-        for phase in ("check", "hidden"):
-            for name in [name for name in given if name not in found]:
-                problem = self.run(phase, given[name])
+    def outcomes(self, answers: Mapping[str, str]) -> dict[str, ExerciseOutcome]:
+        """The outcome of every exercise whose TODO cell is in ``answers``; see :func:`run_exercises`."""
+        submitted = {
+            name: exercise for name, exercise in self.exercises.items() if exercise.todo.id in answers
+        }
+        not_started = ExerciseOutcome("not started", "nothing was written, or not all of it")
+        problems = {
+            name: not_started
+            for name, exercise in submitted.items()
+            if not is_started(exercise.todo, answers[exercise.todo.id])
+        }
+        for phase in PHASES:
+            for name in [name for name in submitted if name not in problems]:
+                problem = self.run(phase, submitted[name], answers)
                 if problem is not None:
-                    found[name] = problem
-        return {name: found.get(name, RIGHT) for name in given}
+                    problems[name] = problem
+        return {name: problems.get(name, RIGHT) for name in submitted}
 
-    def run(self, phase: str, exercise: Exercise) -> Outcome | None:
-        """Run one exercise's check or hidden cell; None if it passes."""
+    def run(
+        self, phase: Phase, exercise: CodingExercise, answers: Mapping[str, str]
+    ) -> ExerciseOutcome | None:
+        """Run the check or the hidden cell of one exercise; None if the exercise passes."""
+        self.answers = answers
         before = self._needs(exercise)
-        seconds, cpu_s = self._seconds(exercise.cell(phase))
+        cell = exercise.cell(phase)
+        seconds, cpu_s = self._seconds(cell)
         while True:
-            cells = [[other.todo.id, self.sources[other.todo.id]] for other in before]
-            cells += [[exercise.todo.id, self.sources[exercise.todo.id]]]
-            cell = exercise.cell(phase)
+            cells = [[other.todo.id, answers[other.todo.id]] for other in (*before, exercise)]
             request = self._request([*cells, [cell.id, cell.source]], seconds, cpu_s)
             try:
                 reply = self._ask(request, seconds * (len(cells) + 1) + SPARE_SECONDS)
             except Overrun as overrun:
-                return Outcome("limit", str(overrun))
+                return ExerciseOutcome("limit", str(overrun))
             culprit = _ended_in(reply)
             kept = [other for other in before if other.todo.id != culprit]
             if len(kept) == len(before):
-                return judge(phase, exercise, reply, min(seconds, cpu_s))
+                return outcome_of_reply(phase, exercise, reply, min(seconds, cpu_s))
             before = kept
 
-    def _needs(self, exercise: Exercise) -> list[Exercise]:
+    def _needs(self, exercise: CodingExercise) -> list[CodingExercise]:
         """The other exercises whose names this one uses, directly or not, in order."""
         others = {
             name: other
-            for name, other in self.lab.items()
-            if name != exercise.name and other.todo.id in self.sources
+            for name, other in self.exercises.items()
+            if name != exercise.name and other.todo.id in self.answers
         }
-        used = names(self.sources[exercise.todo.id])
+        used = used_names(self.answers[exercise.todo.id])
         for cell in (exercise.todo, exercise.check, exercise.hidden):
-            used |= names(cell.source)
+            used |= used_names(cell.source)
         needed: set[str] = set()
         while True:
             fresh = {
-                name
-                for name, other in others.items()
-                if name not in needed and used & (defined(other.todo.source) | self._defined(other))
+                name for name, other in others.items() if name not in needed and used & self._defines(other)
             }
             if not fresh:
                 return [other for name, other in others.items() if name in needed]
             needed |= fresh
-            used |= {name for key in fresh for name in names(self.sources[others[key].todo.id])}
+            used |= {used for name in fresh for used in used_names(self.answers[others[name].todo.id])}
 
-    def _defined(self, exercise: Exercise) -> set[str]:
-        return defined(self.sources[exercise.todo.id])
+    def _defines(self, exercise: CodingExercise) -> set[str]:
+        """The names that the lab's or the student's version of an exercise defines."""
+        return defined_names(exercise.todo.source) | defined_names(self.answers[exercise.todo.id])
 
     def _seconds(self, cell: NotebookNode) -> tuple[float, int]:
-        """The time a check or hidden cell may take, and the processor time; its ``timeout`` is in both."""
-        limits, own = self.kind.limits, cell_info(cell).get("timeout")
-        if own is None:
+        """The seconds and the processor seconds that a cell may take; its own ``timeout`` raises both."""
+        limits, timeout = self.sandbox.limits, cell_info(cell).get("timeout")
+        if timeout is None:
             return limits.wall_s, limits.cpu_s
-        return float(own), max(limits.cpu_s, math.ceil(own))
+        return float(timeout), max(limits.cpu_s, math.ceil(timeout))
 
     def _request(self, cells: Sequence[Sequence[str]], seconds: float, cpu_s: int) -> dict[str, Any]:
-        limits = self.kind.limits
+        limits = self.sandbox.limits
         allowed = {
             "cpu_s": cpu_s,
             "wall_s": seconds,
@@ -153,23 +166,28 @@ class Trial:
         return {"cells": cells, "last": cells[-1][0], "limits": allowed}
 
     def _ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
-        """The runner's reply; a box that another exercise used before is given a second chance."""
+        """The runner's reply; if an earlier exercise used the same box, a failure is tried again in a new one."""
         while True:
-            box, again = self._ready(), self.used
+            box, retry = self._ready(), self.used
             self.used = True
             try:
                 return box.ask(request, seconds)
             except Overrun:
                 self._close()
-                # subtle: what an earlier exercise left running may have ended the box.
-                if not again:
+                # subtle: a process that an earlier exercise left running may have ended the box.
+                if not retry:
                     raise
 
     def _ready(self) -> Box:
         """The box in use, or a new one in which the setup has run."""
         if self.box is None:
             command = [sys.executable, "-I", "-m", "labkit.course.grading.sandbox.runner"]
-            self.box = Box(command, kind=self.kind.kind, limits=self.kind.limits, hidden=self.kind.hidden)
+            self.box = Box(
+                command,
+                backend=self.sandbox.backend,
+                limits=self.sandbox.limits,
+                concealed=self.sandbox.concealed,
+            )
             self.used = False
             try:
                 reply = self.box.ask({"setup": self.setup}, START_SECONDS)

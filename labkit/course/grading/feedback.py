@@ -1,7 +1,7 @@
-"""Pages from results: a page a student and lab, and one for the class. They load nothing.
+"""Write feedback pages: one page per student and lab, and an overview of the class.
 
-A student's page is made from the released lab, so that it has no hidden cell and no expected value
-to show. Leaves out: how pages look (Jinja and CSS in ``templates/labkit``).
+The pages are self-contained. A student's page is made from the released lab, so it has no hidden
+cell and no expected value to show. Jinja templates and CSS are in ``reports/templates/labkit``.
 """
 
 from __future__ import annotations
@@ -17,21 +17,22 @@ from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 from traitlets.config import Config
 
-from labkit.course.grading.gradebook import flags, total
-from labkit.course.grading.job import Result
+from labkit.course.grading.gradebook import by_student, max_points
+from labkit.course.grading.results import GradedLab, student_file_name
 from labkit.course.grading.sandbox.box import UNPROTECTED
-from labkit.course.grading.scoring import coded, written
+from labkit.course.grading.scoring import coding_exercises, written_questions
 from labkit.course.notebook import structure
+from labkit.course.notebook.lab_id import LabId
 from labkit.course.reports.page import Page, plain_text, role
 from labkit.course.reports.site import TEMPLATES
-from labkit.course.submission.answers import Answers, rebuild
+from labkit.course.submission.answers import Answers, insert_answers
 from labkit.files import write_atomically
 
 __all__ = ["write_pages"]
 
 BINS = 10
 BAR_REM = 20.0
-STAMP = "<!-- {} -->"  # what a page was made of
+STAMP = "<!-- {} -->"  # a hash of everything that a page was made of
 
 
 class _Head(NamedTuple):
@@ -41,81 +42,108 @@ class _Head(NamedTuple):
     reason: str = ""
 
 
-def write_pages(out: Path, labs: Sequence[Path], results: Sequence[Result]) -> Path:
+class _LabCell(NamedTuple):
+    """One student's points in one lab; ``points`` is None where there is no result."""
+
+    lab: LabId
+    points: float | None
+    page: str
+
+
+class _StudentRow(NamedTuple):
+    """One student's row of the class page."""
+
+    student: str
+    labs: list[_LabCell]
+    points: float
+    percent: float
+    warnings: list[str]
+
+
+class _Bar(NamedTuple):
+    """One bar of the distribution of scores."""
+
+    label: str
+    students: int
+    width: float
+
+
+class _QuestionShare(NamedTuple):
+    """The share of a question's points that the class earned."""
+
+    name: str
+    percent: float
+
+
+def write_pages(out: Path, labs: Sequence[Path], results: Sequence[GradedLab]) -> Path:
     """Write ``feedback/<student>/<lab>.html`` for every result, and ``index.html`` for the class.
 
-    A page that is up to date is not made again.
+    A page that is up to date is not written again.
 
     Args:
         out: the folder that holds the results.
-        labs: labs with solutions, as recorded; one without results is not read, and results of a lab
-            that is not among them get no page, but count.
-        results: with manual marks and lateness.
+        labs: labs with solutions, as recorded; one without results is not read. Results of a lab
+            that is not among them count, but get no page.
+        results: with manual marks and late penalties.
 
     Returns:
         The page of the class.
 
     Raises:
-        ValueError: if there is no result.
+        ValueError: if there are no results, or a lab is not well formed.
         OSError: if a page cannot be written.
     """
     if not results:
-        raise ValueError("nothing was graded, so that there is nothing to show.")
-    graded = {result["lab"] for result in results}
-    references = {lab.stem: structure.parse(lab) for lab in labs if lab.stem in graded}
+        raise ValueError("there are no results to show; grade at least one student and lab.")
+    graded = {result.lab for result in results}
+    sources = {LabId(lab.stem): structure.parse(lab) for lab in labs if lab.stem in graded}
     pages: dict[tuple[str, str], str] = {}
     for result in results:
-        reference = references.get(result["lab"])
-        if reference is not None:
-            place = f"feedback/{_folder(result['student'])}/{result['lab']}.html"
-            pages[result["student"], result["lab"]] = place
-            _write_feedback(out / place, reference, result)
+        source = sources.get(result.lab)
+        if source is not None:
+            page = f"feedback/{student_file_name(result.student)}/{result.lab}.html"
+            pages[result.student, result.lab] = page
+            _write_feedback(out / page, source, result)
     index = _exporter("class.html.j2").environment.get_template("class.html.j2")
     write_atomically(out / "index.html", index.render(**_class(results, pages)).encode())
     return out / "index.html"
 
 
-def _write_feedback(path: Path, reference: NotebookNode, result: Result) -> None:
-    """Render a student's page unless the one there was made of the same."""
-    made_of = [result["marks"], result["sources"], result["oddities"], nbformat.writes(reference)]
+def _write_feedback(path: Path, source: NotebookNode, result: GradedLab) -> None:
+    """Render a student's page unless the existing one was made of the same."""
+    made_of = [result.marks, result.late, result.sources, result.warnings, nbformat.writes(source)]
     stamp = STAMP.format(hashlib.sha256(repr(made_of).encode()).hexdigest())
     if path.is_file() and path.read_text(encoding="utf-8").endswith(stamp):
         return
-    write_atomically(path, (_feedback(reference, result) + stamp).encode())
+    write_atomically(path, (_feedback(source, result) + stamp).encode())
 
 
-def _feedback(reference: NotebookNode, result: Result) -> str:
+def _feedback(source: NotebookNode, result: GradedLab) -> str:
     """A student's page."""
-    answers = Answers(result["sources"], attachments=result["attachments"])
-    notebook = rebuild(reference, answers)
+    answers = Answers(dict(result.sources), attachments=dict(result.attachments))
+    notebook = insert_answers(source, answers)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = []
-    questions = _places(reference)
-    marks = result["marks"]
-    title = next((cell.source for cell in notebook.cells if cell.cell_type == "markdown"), result["lab"])
+    questions = _question_cells(source)
+    title = next((cell.source for cell in notebook.cells if cell.cell_type == "markdown"), result.lab)
     exporter = _exporter("feedback.html.j2")
     exporter.environment.globals.update(
         lab=_Head(plain_text(title.splitlines()[0].lstrip("# "))),
         page=Page(Path()),
         role=role,
-        student=result["student"],
-        marks=marks,
+        result=result,
         questions=questions,
         shown=set(questions.values()),
-        total=total(result),
-        most=sum(mark["max"] for mark in marks),
-        waiting=sum(mark["status"] == "to mark" for mark in marks),
-        oddities=result["oddities"],
     )
     html, _ = exporter.from_notebook_node(notebook)
     return str(html)
 
 
-def _places(reference: NotebookNode) -> dict[str, str]:
-    """The question whose mark stands below a cell, by the cell's id."""
-    places = {exercise.check.id: name for name, exercise in coded(reference).items()}
-    return places | {cell.id: name for name, cell in written(reference).items()}
+def _question_cells(source: NotebookNode) -> dict[str, str]:
+    """The question whose mark is shown below a cell, by the cell's id."""
+    cells = {exercise.check.id: name for name, exercise in coding_exercises(source).items()}
+    return cells | {cell.id: name for name, cell in written_questions(source).items()}
 
 
 def _exporter(template: str) -> HTMLExporter:
@@ -128,83 +156,66 @@ def _exporter(template: str) -> HTMLExporter:
     )
 
 
-def _class(results: Sequence[Result], pages: Mapping[tuple[str, str], str]) -> dict[str, Any]:
-    """What the class page shows."""
-    labs = sorted({result["lab"] for result in results})
-    most = sum(sum(mark["max"] for mark in _first_of(results, lab)["marks"]) for lab in labs)
-    students: dict[str, dict[str, Result]] = {}
-    for result in sorted(results, key=lambda each: (each["student"], each["lab"])):
-        students.setdefault(result["student"], {})[result["lab"]] = result
-    rows = [_row(student, own, labs, pages, most) for student, own in students.items()]
-    percents = [row["percent"] for row in rows]
-    open_marks = sum(mark["status"] == "to mark" for result in results for mark in result["marks"])
+def _class(results: Sequence[GradedLab], pages: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+    """The variables of the class page's template."""
+    labs = sorted({result.lab for result in results})
+    most = max_points(results)
+    rows = [
+        _student_row(student, graded, labs, pages, most) for student, graded in by_student(results).items()
+    ]
+    percents = [row.percent for row in rows]
     return {
         "rows": rows,
         "labs": labs,
         "median": statistics.median(percents),
-        "flagged": sum(bool(row["flags"]) for row in rows),
-        "waiting": open_marks,
-        "warning": UNPROTECTED if any(result["sandbox"] == "none" for result in results) else "",
-        "bins": _bins(percents),
-        "questions": _questions(results),
+        "with_warnings": sum(bool(row.warnings) for row in rows),
+        "to_mark": sum(result.to_mark for result in results),
+        "unprotected": UNPROTECTED if any(result.sandbox == "none" for result in results) else "",
+        "bars": _bars(percents),
+        "questions": _question_shares(results),
     }
 
 
-def _row(
+def _student_row(
     student: str,
-    own: Mapping[str, Result],
-    labs: Sequence[str],
+    graded: Mapping[str, GradedLab],
+    labs: Sequence[LabId],
     pages: Mapping[tuple[str, str], str],
     most: float,
-) -> dict[str, Any]:
-    """A student's line."""
-    points = round(sum(map(total, own.values())), 2)
-    cells = [
-        {
-            "lab": lab,
-            "points": total(own[lab]) if lab in own else None,  # came after the lab was graded
-            "page": pages.get((student, lab), ""),
-        }
-        for lab in labs
-    ]
-    return {
-        "student": student,
-        "labs": cells,
-        "points": points,
-        "percent": 100 * points / most if most else 0.0,
-        "flags": [f"{lab[:2]}: {flag}" for lab in own for flag in flags(own[lab])],
-    }
+) -> _StudentRow:
+    """One student's row; a lab without a result was graded before the student submitted."""
+    points = round(sum(result.earned for result in graded.values()), 2)
+    return _StudentRow(
+        student,
+        [
+            _LabCell(lab, graded[lab].earned if lab in graded else None, pages.get((student, lab), ""))
+            for lab in labs
+        ],
+        points,
+        100 * points / most if most else 0.0,
+        [f"{result.lab.number}: {warning}" for result in graded.values() for warning in result.attention],
+    )
 
 
-def _bins(percents: Sequence[float]) -> list[dict[str, Any]]:
-    """The distribution in tenths, the last with 100 %."""
+def _bars(percents: Sequence[float]) -> list[_Bar]:
+    """The distribution of scores in tenths; the last includes 100 %."""
     counts = [0] * BINS
     for percent in percents:
         counts[min(BINS - 1, max(0, int(percent * BINS / 100)))] += 1
     scale = BAR_REM / max(counts)
     step = 100 // BINS
     return [
-        {"label": f"{step * place}–{step * (place + 1)}", "count": count, "width": scale * count}
-        for place, count in enumerate(counts)
+        _Bar(f"{step * index}–{step * (index + 1)}", count, scale * count)
+        for index, count in enumerate(counts)
     ]
 
 
-def _questions(results: Sequence[Result]) -> list[dict[str, Any]]:
-    """The share of points earned by question, least first."""
+def _question_shares(results: Sequence[GradedLab]) -> list[_QuestionShare]:
+    """The share of points earned by question, the hardest first; answers still to mark do not count."""
     earned: dict[str, list[float]] = {}
     for result in results:
-        for mark in result["marks"]:
-            if mark["status"] not in ("to mark", "late") and mark["max"]:
-                earned.setdefault(mark["question"], []).append(100 * mark["earned"] / mark["max"])
-    shares = [{"name": name, "percent": statistics.fmean(values)} for name, values in earned.items()]
-    return sorted(shares, key=lambda share: (share["percent"], share["name"]))
-
-
-def _first_of(results: Sequence[Result], lab: str) -> Result:
-    return next(result for result in results if result["lab"] == lab)
-
-
-def _folder(student: str) -> str:
-    """A folder's name for a student; the hash keeps apart what looks alike."""
-    safe = "".join(char if char.isascii() and (char.isalnum() or char in "-_") else "_" for char in student)
-    return f"{safe[:60]}-{hashlib.sha256(student.encode()).hexdigest()[:8]}"
+        for mark in result.marks:
+            if mark.status != "to mark" and mark.max:
+                earned.setdefault(mark.question, []).append(100 * mark.earned / mark.max)
+    shares = [_QuestionShare(name, statistics.fmean(values)) for name, values in earned.items()]
+    return sorted(shares, key=lambda share: (share.percent, share.name))

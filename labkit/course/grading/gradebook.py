@@ -1,8 +1,4 @@
-"""From results to tables: marks for written answers, grades.csv, summary.csv, an LMS's columns.
-
-Leaves out: where results come from (:mod:`labkit.course.grading.class_run`), what lateness takes off
-(:mod:`labkit.course.grading.late_penalty`).
-"""
+"""Turn results into tables: marks given by hand, ``grades.csv``, ``summary.csv`` and an LMS's columns."""
 
 from __future__ import annotations
 
@@ -10,73 +6,68 @@ import csv
 import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from labkit.course.grading.job import Result
+from labkit.course.grading.results import GradedLab, LatePenalty, Mark
 from labkit.files import write_atomically
 
-__all__ = ["flags", "total", "with_manual", "write_tables"]
+__all__ = ["apply_manual_marks", "by_student", "max_points", "write_tables"]
 
-MANUAL = ("student", "lab", "question", "points")
-GRADES = ("student", "lab", "question", "earned", "max", "status", "reason")
+MANUAL_COLUMNS = ("student", "lab", "question", "points")
+GRADES_COLUMNS = ("student", "lab", "question", "earned", "max", "status", "reason")
+LATE_ROW = "late"  # the penalty of a lab, where the tables name a question
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-WORTH_A_LOOK = ("error", "timeout", "limit", "not graded")
 
 
-def with_manual(results: Sequence[Result], path: Path) -> list[Result]:
-    """The results with the marks of a CSV file: columns student, lab, question, points, maybe reason.
+def apply_manual_marks(results: Sequence[GradedLab], path: Path) -> list[GradedLab]:
+    """Merge the marks of a CSV file with the columns student, lab, question, points and maybe reason.
 
-    They replace those of the question, whatever it was: a written answer's, a programmed one's, or
-    ``late``. A lab is named ``02`` or ``02_slug``.
+    A mark replaces that of any question, written or programmed. The question ``late`` sets the late
+    penalty of the lab (0 points or less). A lab is named ``02`` or ``02_slug``.
 
     Raises:
-        ValueError: names the line, if it names nobody, no lab or no question, or no number between
-            0 and the maximum; nothing is merged then.
+        ValueError: if a line names an unknown student, lab or question, or points outside the
+            question's range; the message names the line, and nothing is merged.
         OSError: if the file cannot be read.
     """
-    given: dict[tuple[str, str, str], tuple[float, str]] = {}
-    known = {(each["student"], each["lab"]): each for each in results}
+    changed = {(result.student, result.lab): result for result in results}
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = csv.DictReader(file)
-        missing = [name for name in MANUAL if name not in (rows.fieldnames or [])]
+        missing = [name for name in MANUAL_COLUMNS if name not in (rows.fieldnames or [])]
         if missing:
             raise ValueError(
-                f"{path.name} has no column {', '.join(missing)}; it needs {', '.join(MANUAL)}."
+                f"{path.name} has no column {', '.join(missing)}; it needs {', '.join(MANUAL_COLUMNS)}."
             )
         for row in rows:
-            place = f"{path.name}, line {rows.line_num}"
-            lab = next((lab for _, lab in known if row["lab"] in (lab, lab[:2])), row["lab"])
-            result = known.get((row["student"], lab))
+            line = f"{path.name}, line {rows.line_num}"
+            lab = next((lab for _, lab in changed if lab.is_named(row["lab"])), row["lab"])
+            result = changed.get((row["student"], lab))  # type: ignore[arg-type]
             if result is None:
-                raise ValueError(f"{place}: no result of {row['student']!r} in lab {row['lab']!r}.")
-            points = _points(row["points"], row["question"], result, place)
-            given[row["student"], lab, row["question"]] = points, row.get("reason") or ""
-    return [_merged(each, given) for each in results]
+                raise ValueError(f"{line}: no result of {row['student']!r} in lab {row['lab']!r}.")
+            changed[result.student, result.lab] = _with_manual_mark(
+                result, row["question"], row["points"], row.get("reason") or "", line
+            )
+    return list(changed.values())
 
 
-def total(result: Result) -> float:
-    """The points of a result."""
-    return float(round(sum(mark["earned"] for mark in result["marks"]), 2))
-
-
-def flags(result: Result) -> list[str]:
-    """What an instructor should look at: what was odd, and what did not end as answers do."""
-    found = {mark["status"] for mark in result["marks"] if mark["status"] in WORTH_A_LOOK}
-    return [*sorted(found), *result["oddities"]]
-
-
-def write_tables(out: Path, results: Sequence[Result], columns: Path | None = None) -> list[Path]:
+def write_tables(
+    out: Path, results: Sequence[GradedLab], columns: Mapping[str, str] | None = None
+) -> list[Path]:
     """Write ``grades.csv``, ``summary.csv`` and, if ``columns`` is given, ``lms.csv``.
 
-    ``columns`` is a CSV file with the columns ``column`` and ``value``: what the LMS calls it, and
-    what to put there: ``student``, ``total``, ``percent``, a lab (``02``) or a question (``02.3``).
+    Args:
+        out: the folder.
+        results: with manual marks and late penalties.
+        columns: the value of each column of ``lms.csv`` by its heading: ``student``, ``total``,
+            ``percent``, a lab (``02``) or a question (``02.3``).
 
     Raises:
-        ValueError: if ``columns`` asks for what there is not.
-        OSError: if a file cannot be read or written.
+        ValueError: if ``columns`` asks for an unknown value; nothing is written.
+        OSError: if a file cannot be written.
     """
-    tables = {
-        "grades.csv": [GRADES, *_grades(results)],
+    tables: dict[str, Iterable[Sequence[object]]] = {
+        "grades.csv": [GRADES_COLUMNS, *_grades(results)],
         "summary.csv": _summary(results),
     }
     if columns is not None:
@@ -86,92 +77,98 @@ def write_tables(out: Path, results: Sequence[Result], columns: Path | None = No
     return [out / name for name in tables]
 
 
-def _points(text: str | None, question: str, result: Result, place: str) -> float:
+def by_student(results: Sequence[GradedLab]) -> dict[str, dict[str, GradedLab]]:
+    """The results by student, then by lab, both sorted."""
+    grouped: dict[str, dict[str, GradedLab]] = {}
+    for result in sorted(results, key=lambda result: (result.student, result.lab)):
+        grouped.setdefault(result.student, {})[result.lab] = result
+    return grouped
+
+
+def max_points(results: Sequence[GradedLab]) -> float:
+    """The points of all labs that were graded."""
+    return sum({result.lab: result.max for result in results}.values())
+
+
+def _with_manual_mark(
+    result: GradedLab, question: str, points: str | None, reason: str, line: str
+) -> GradedLab:
+    """A result with one mark or the late penalty replaced."""
+    if question == LATE_ROW:
+        taken = -_points(points, -math.inf, 0, line)
+        return replace(result, late=LatePenalty(taken, reason))
+    mark = next((mark for mark in result.marks if mark.question == question), None)
+    if mark is None:
+        names = ", ".join(mark.question for mark in result.marks)
+        raise ValueError(f"{line}: no question {question!r} in {result.lab}; there are {names}.")
+    earned = _points(points, 0, mark.max, line)
+    manual = replace(mark, earned=earned, status="marked", reason=reason)
+    return replace(result, marks=tuple(manual if each is mark else each for each in result.marks))
+
+
+def _points(text: str | None, low: float, high: float, line: str) -> float:
     """The points of a line of the manual marks."""
-    mark = next((mark for mark in result["marks"] if mark["question"] == question), None)
-    if mark is None and question != "late":
-        names = ", ".join(mark["question"] for mark in result["marks"])
-        raise ValueError(f"{place}: no question {question!r} in {result['lab']}; there are {names}.")
     try:
         points = float(text or "")
     except ValueError:
         points = math.nan
-    low, high = (0.0, float(mark["max"])) if mark and question != "late" else (-math.inf, 0.0)
-    if not low <= points <= high:
-        raise ValueError(f"{place}: points {text!r} are no number from {low:g} to {high:g}.")
+    if not low <= points <= high or math.isinf(points):
+        allowed = f"from {low:g} to {high:g}" if math.isfinite(low) else f"of at most {high:g}"
+        raise ValueError(f"{line}: points must be a number {allowed}, got {text!r}.")
     return points
 
 
-def _merged(result: Result, given: Mapping[tuple[str, str, str], tuple[float, str]]) -> Result:
-    """A result with the manual marks for it."""
-    marks = []
-    about = (result["student"], result["lab"])
-    lines = [*result["marks"]]
-    if (*about, "late") in given and all(mark["question"] != "late" for mark in lines):
-        lines.append({"question": "late", "max": 0})
-    for mark in lines:
-        found = given.get((*about, mark["question"]))
-        own = {"earned": found[0], "status": "marked", "reason": found[1]} if found else {}
-        marks.append({**mark, **own})
-    return {**result, "marks": marks}
-
-
-def _grades(results: Sequence[Result]) -> Iterable[list[object]]:
-    """A row a question; a reason is one line."""
+def _grades(results: Sequence[GradedLab]) -> Iterable[list[object]]:
+    """One row per question, and one for a late penalty; a reason is one line."""
     for result in results:
-        for mark in result["marks"]:
-            reason = " ".join(mark["reason"].split())
-            values = [mark["question"], mark["earned"], mark["max"], mark["status"], reason]
-            yield [result["student"], result["lab"], *values]
+        for mark in result.marks:
+            yield [result.student, result.lab, *_mark_row(mark)]
+        if result.late is not None:
+            row = [LATE_ROW, -result.late.points, 0, LATE_ROW, result.late.reason]
+            yield [result.student, result.lab, *row]
 
 
-def _summary(results: Sequence[Result]) -> list[Sequence[object]]:
-    """A row a student: points by lab, all points, per cent, answers still to mark, what was odd."""
-    labs = sorted({result["lab"] for result in results})
-    rows: list[Sequence[object]] = [("student", *labs, "earned", "max", "percent", "to mark", "flags")]
-    for student, own in _by_student(results).items():
-        points = [total(own[lab]) if lab in own else 0 for lab in labs]
-        open_marks = sum(mark["status"] == "to mark" for each in own.values() for mark in each["marks"])
-        odd = "; ".join(f"{lab[:2]}: {flag}" for lab in sorted(own) for flag in flags(own[lab]))
-        earned, most = round(sum(points), 2), _most(results)
-        rows.append([student, *points, earned, most, _percent(earned, most), open_marks, odd])
+def _mark_row(mark: Mark) -> list[object]:
+    return [mark.question, mark.earned, mark.max, mark.status, " ".join(mark.reason.split())]
+
+
+def _summary(results: Sequence[GradedLab]) -> list[Sequence[object]]:
+    """One row per student: points by lab, total, per cent, answers still to mark, warnings."""
+    labs = sorted({result.lab for result in results})
+    header = ("student", *labs, "earned", "max", "percent", "to mark", "warnings")
+    rows: list[Sequence[object]] = [header]
+    most = max_points(results)
+    for student, graded in by_student(results).items():
+        points = [graded[lab].earned if lab in graded else 0 for lab in labs]
+        to_mark = sum(result.to_mark for result in graded.values())
+        warnings = [
+            f"{result.lab.number}: {warning}" for result in graded.values() for warning in result.attention
+        ]
+        earned = round(sum(points), 2)
+        rows.append([student, *points, earned, most, _percent(earned, most), to_mark, "; ".join(warnings)])
     return rows
 
 
-def _lms(results: Sequence[Result], columns: Path) -> list[Sequence[object]]:
-    """The columns that an LMS wants."""
-    with columns.open(encoding="utf-8-sig", newline="") as file:
-        wanted = [(row.get("column") or "", row.get("value") or "") for row in csv.DictReader(file)]
-    questions = {mark["question"] for result in results for mark in result["marks"]}
-    known = {"student", "total", "percent", *(result["lab"][:2] for result in results), *questions}
-    strange = [value for _, value in wanted if value not in known]
-    if strange or not wanted:
-        advice = f"it needs the columns column and value; values: {', '.join(sorted(known))}"
-        raise ValueError(f"{columns.name} asks for {', '.join(strange) or 'nothing'}; {advice}.")
-    rows: list[Sequence[object]] = [[name for name, _ in wanted]]
-    for student, own in _by_student(results).items():
-        earned = round(sum(map(total, own.values())), 2)
+def _lms(results: Sequence[GradedLab], columns: Mapping[str, str]) -> list[Sequence[object]]:
+    """The table that an LMS imports."""
+    questions = {mark.question for result in results for mark in result.marks}
+    known = {"student", "total", "percent", *(result.lab.number for result in results), *questions}
+    unknown = [value for value in columns.values() if value not in known]
+    if unknown or not columns:
+        raise ValueError(
+            f"the LMS columns ask for {', '.join(unknown) or 'nothing'}; "
+            f"known values: {', '.join(sorted(known))}."
+        )
+    rows: list[Sequence[object]] = [list(columns)]
+    for student, graded in by_student(results).items():
+        earned = round(sum(result.earned for result in graded.values()), 2)
         values: dict[str, object] = {"student": student, "total": earned}
-        values["percent"] = _percent(earned, _most(results))
-        for lab, result in own.items():
-            values[lab[:2]] = total(result)
-            values |= {mark["question"]: mark["earned"] for mark in result["marks"]}
-        rows.append([values.get(value, 0) for _, value in wanted])
+        values["percent"] = _percent(earned, max_points(results))
+        for result in graded.values():
+            values[result.lab.number] = result.earned
+            values |= {mark.question: mark.earned for mark in result.marks}
+        rows.append([values.get(value, 0) for value in columns.values()])
     return rows
-
-
-def _by_student(results: Sequence[Result]) -> dict[str, dict[str, Result]]:
-    """The results by student, then lab."""
-    found: dict[str, dict[str, Result]] = {}
-    for result in sorted(results, key=lambda each: (each["student"], each["lab"])):
-        found.setdefault(result["student"], {})[result["lab"]] = result
-    return found
-
-
-def _most(results: Sequence[Result]) -> float:
-    """The points there are in all labs graded."""
-    labs = {result["lab"]: result for result in results}
-    return sum(mark["max"] for result in labs.values() for mark in result["marks"])
 
 
 def _percent(earned: float, most: float) -> float:
@@ -179,11 +176,11 @@ def _percent(earned: float, most: float) -> float:
 
 
 def _csv(rows: Iterable[Sequence[object]]) -> bytes:
-    """Rows as a file; a text that a spreadsheet would take for a formula gets an apostrophe."""
+    """Rows as a file; text that a spreadsheet would take for a formula gets an apostrophe."""
     text = io.StringIO(newline="")
-    csv.writer(text).writerows([_safe(value) for value in row] for row in rows)
+    csv.writer(text).writerows([_without_formula(value) for value in row] for row in rows)
     return text.getvalue().encode("utf-8", "backslashreplace")
 
 
-def _safe(value: object) -> object:
+def _without_formula(value: object) -> object:
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value

@@ -1,7 +1,6 @@
-"""A grading job: one student's file for one lab, as data; its result is data too.
+"""A grading job: one student's file for one lab, as data that any process or machine can grade.
 
-So that a job can run anywhere labkit is installed, and never ends the grading. Leaves out: where
-jobs run and how results are kept (:mod:`labkit.course.grading.class_run`).
+Grading a job never raises: whatever fails becomes part of its result.
 """
 
 from __future__ import annotations
@@ -11,143 +10,158 @@ import json
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import nbformat
 
 import labkit
-from labkit.course.grading.execution import SandboxConfig, attempt
-from labkit.course.grading.sandbox.box import Limits, choose
-from labkit.course.grading.scoring import Mark, Outcome, coded, marks
-from labkit.course.submission.answers import Answers, collect
+from labkit.course.grading.execution import SandboxConfig, run_exercises
+from labkit.course.grading.results import GradedLab
+from labkit.course.grading.sandbox.box import Backend, Limits, choose_backend
+from labkit.course.grading.scoring import ExerciseOutcome, coding_exercises, mark_lab
+from labkit.course.notebook.lab_id import LabId
+from labkit.course.submission.answers import Answers, collect_answers
 from labkit.course.submission.read import Submission, read_submission
 
-__all__ = ["Job", "Result", "failed", "fingerprint", "grade_job", "jobs_of", "students"]
-
-Result = dict[str, Any]  # student, lab, key, marks, oddities, sources, attachments, sandbox, seconds
+__all__ = ["Job", "failed_result", "find_submissions", "fingerprint", "grade_job", "jobs_for_student"]
 
 
 @dataclass(frozen=True)
 class Job:
-    """One student's file for one lab; ``content`` is None, and ``missing`` says why, if there is none."""
+    """One student's file for one lab.
+
+    Attributes:
+        content: the submitted notebook; None if there is none, and then ``missing`` says why.
+        source: the lab with solutions, as recorded.
+        warnings: what was unusual about the submission as a whole.
+        sandbox: ``auto``, ``bwrap`` or ``none``.
+        concealed: folders that the student's code must not see.
+        grader: the :func:`fingerprint` of the labkit that made the job.
+    """
 
     student: str
-    lab: str
+    lab: LabId
     content: bytes | None
-    reference: bytes
-    oddities: tuple[str, ...] = ()
+    source: bytes
+    warnings: tuple[str, ...] = ()
     missing: str = ""
     sandbox: str = "auto"
     limits: Limits = field(default_factory=Limits)
-    hidden: tuple[str, ...] = ()
+    concealed: tuple[str, ...] = ()
     grader: str = ""
 
     @property
     def key(self) -> str:
-        """What the result depends on, as a hash."""
+        """A hash of everything that the result depends on."""
         digest = hashlib.sha256()
-        facts = [self.oddities, self.missing, self.sandbox, asdict(self.limits), self.grader]
-        for part in (self.content or b"", self.reference, json.dumps(facts).encode()):
+        facts = [self.warnings, self.missing, self.sandbox, asdict(self.limits), self.grader]
+        for part in (self.content or b"", self.source, json.dumps(facts).encode()):
             digest.update(hashlib.sha256(part).digest())
         return digest.hexdigest()
 
 
-def students(submissions: Path) -> dict[str, Path]:
-    """What was handed in, by student: the folders and files of ``submissions``, by name.
+def find_submissions(folder: Path) -> dict[str, Path]:
+    """The entries of a folder of submissions by student name.
 
-    A student is called as the folder, or as the file without its ending; if two would be called the
-    same, the ending stays. Names that begin with a dot are passed over.
+    A student is named after the folder, or after the file without its suffix; where two names would
+    be equal, the suffix stays. Names that begin with a dot are skipped.
 
     Raises:
-        ValueError: if ``submissions`` is no folder, or holds nothing.
+        ValueError: if ``folder`` is not a folder, or is empty.
     """
-    if not submissions.is_dir():
-        raise ValueError(f"{submissions} is no folder; give one that holds a folder or zip a student.")
-    entries = sorted(path for path in submissions.iterdir() if not path.name.startswith("."))
+    if not folder.is_dir():
+        raise ValueError(
+            f"{folder} is not a folder; pass a folder with one folder or zip file per student."
+        )
+    entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     if not entries:
-        raise ValueError(f"{submissions} is empty; put a folder or a zip a student into it.")
+        raise ValueError(f"{folder} is empty; put one folder or zip file per student into it.")
     stems = [path.name if path.is_dir() else path.stem for path in entries]
-    called = [
+    names = [
         stem if stems.count(stem) == 1 else path.name for stem, path in zip(stems, entries, strict=True)
     ]
-    return {_printable(name): path for name, path in zip(called, entries, strict=True)}
+    return {_printable(name): path for name, path in zip(names, entries, strict=True)}
 
 
-def jobs_of(
-    name: str, path: Path, labs: Sequence[Path], *, sandbox: str, limits: Limits, hidden: Sequence[Path]
+def jobs_for_student(
+    student: str,
+    path: Path,
+    labs: Sequence[Path],
+    *,
+    sandbox: str,
+    limits: Limits,
+    concealed: Sequence[Path],
 ) -> Iterator[Job]:
-    """A job a lab for the student ``name``, whatever the submission ``path`` holds."""
+    """Yield one job per lab for a student, whatever the submission ``path`` holds."""
     try:
-        submission, problem = read_submission(path), "nothing was handed in for this lab"
+        submission, problem = read_submission(path), "nothing was submitted for this lab"
     except (ValueError, OSError) as error:
-        submission, problem = Submission(name), f"the submission cannot be read: {error}"
+        submission, problem = Submission(student), f"the submission cannot be read: {error}"
     for lab in labs:
         content = submission.notebooks.get(lab.name)
         yield Job(
-            name,
-            lab.stem,
-            content,
-            lab.read_bytes(),
-            tuple(submission.oddities),
-            "" if content is not None else problem,
-            sandbox,
-            limits,
-            tuple(str(each.resolve()) for each in (lab.parent, *hidden)),
-            fingerprint(),
+            student=student,
+            lab=LabId(lab.stem),
+            content=content,
+            source=lab.read_bytes(),
+            warnings=tuple(submission.warnings),
+            missing="" if content is not None else problem,
+            sandbox=sandbox,
+            limits=limits,
+            concealed=tuple(str(folder.resolve()) for folder in (lab.parent, *concealed)),
+            grader=fingerprint(),
         )
 
 
-def grade_job(job: Job) -> Result:
-    """The result of one job. It never fails: if the grader does, the result says so, without a key."""
+def grade_job(job: Job) -> GradedLab:
+    """Grade one job. If the grader itself fails, the result says so and carries no points for code."""
     start = time.perf_counter()
-    reference = nbformat.reads(job.reference.decode(), as_version=4)
-    answers, key, missing, kind = Answers(), job.key, job.missing, ""
-    outcomes: dict[str, Outcome] = {}
+    source = nbformat.reads(job.source.decode(), as_version=4)
+    answers, failure = Answers(), None
+    backend: Backend | None = None
+    outcomes: dict[str, ExerciseOutcome] = {}
     try:
         if job.grader != fingerprint():
             raise RuntimeError("labkit is another version here than where the grading was started")
         if job.content is not None:
-            answers = collect(job.content, reference)
-            kind = choose(job.sandbox)
-            box = SandboxConfig(kind, job.limits, tuple(map(Path, job.hidden)))
-            outcomes = attempt(reference, answers.sources, box)
+            answers = collect_answers(job.content, source)
+            backend = choose_backend(job.sandbox)
+            sandbox = SandboxConfig(backend, job.limits, tuple(map(Path, job.concealed)))
+            outcomes = run_exercises(source, answers.sources, sandbox)
     except Exception as error:
-        key, reason = "", f"the grader failed: {type(error).__name__}: {error}"
-        outcomes = dict.fromkeys(coded(reference), Outcome("not graded", reason))
-    given = marks(reference, outcomes, answers.sources, missing or "its cell was not found")
-    return {
-        "student": job.student,
-        "lab": job.lab,
-        "key": key,
-        "marks": [mark.as_dict() for mark in given],
-        "oddities": [*job.oddities, *answers.oddities],
-        "sources": answers.sources,
-        "attachments": answers.attachments,
-        "sandbox": kind,
-        "seconds": round(time.perf_counter() - start, 2),
-    }
+        failure = f"the grader failed: {type(error).__name__}: {error}"
+        outcomes = dict.fromkeys(coding_exercises(source), ExerciseOutcome("not graded", failure))
+    return GradedLab(
+        student=job.student,
+        lab=job.lab,
+        key=job.key,
+        marks=mark_lab(source, outcomes, answers.sources, job.missing or "its cell was not found"),
+        warnings=(*job.warnings, *answers.warnings),
+        sources=answers.sources,
+        attachments=answers.attachments,
+        sandbox=backend,
+        seconds=round(time.perf_counter() - start, 2),
+        failure=failure,
+    )
+
+
+def failed_result(job: Job, error: BaseException) -> GradedLab:
+    """The result of a job whose process ended before it could answer."""
+    source = nbformat.reads(job.source.decode(), as_version=4)
+    failure = f"the grading process ended: {type(error).__name__}: {str(error)[:200]}"
+    marks = tuple(replace(mark, status="not graded", reason=failure) for mark in mark_lab(source, {}, {}))
+    return GradedLab(job.student, job.lab, job.key, marks, job.warnings, failure=failure)
 
 
 @cache
 def fingerprint() -> str:
-    """A hash of labkit's code, since it decides the marks."""
+    """A hash of labkit's code, since the code decides the marks."""
     digest = hashlib.sha256(labkit.__version__.encode())
     for path in sorted(Path(labkit.__file__).parent.rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
-
-
-def failed(job: Job, error: BaseException) -> Result:
-    """The result of a job that could not be run anywhere."""
-    reference = nbformat.reads(job.reference.decode(), as_version=4)
-    reason = f"the grading process ended: {type(error).__name__}: {str(error)[:200]}"
-    given = [Mark(mark.question, 0, mark.max, "not graded", reason) for mark in marks(reference, {}, {})]
-    empty = {"sources": {}, "attachments": {}, "sandbox": "", "seconds": 0.0}
-    about = {"student": job.student, "lab": job.lab, "key": "", "oddities": list(job.oddities)}
-    return {**about, **empty, "marks": [mark.as_dict() for mark in given]}
 
 
 def _printable(name: str) -> str:

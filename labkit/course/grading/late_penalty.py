@@ -1,7 +1,4 @@
-"""What lateness takes off: rules, when something was handed in, the line ``late`` of the grades.
-
-Leaves out: lateness set by hand (:mod:`labkit.course.grading.gradebook`).
-"""
+"""The penalty for a late submission: rules, submission times, and the points taken off a lab."""
 
 from __future__ import annotations
 
@@ -9,58 +6,61 @@ import math
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
 
-from labkit.course.grading.gradebook import total
-from labkit.course.grading.job import Result
+from labkit.course.grading.results import GradedLab, LatePenalty
 from labkit.course.submission.read import IGNORED_FOLDERS
 
-__all__ = ["UNKNOWN", "LateRule", "submitted_at", "late_rule", "with_lateness"]
+__all__ = ["UNKNOWN_TIME", "LateRule", "apply_late_rules", "parse_late_rule", "submitted_at"]
 
-LATE = re.compile(
+RULE = re.compile(
     r"(?:(?P<lab>\d\d)=)?(?P<deadline>\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?)"
     r"\s+(?P<per_day>\d+(?:\.\d+)?)/day(?:\s+max\s+(?P<most>\d+(?:\.\d+)?))?"
 )
-NO_TIME_YEAR = 1980  # a zip's first: what a file in it gets that has no time
-UNKNOWN = "when it was handed in is unknown: its files carry no time; lateness is not counted"
+EXAMPLE = "02=2026-12-01T23:59 10/day max 50"
+NO_TIME_YEAR = 1980  # the first year of the zip format; a file without a time gets it
+UNKNOWN_TIME = "the submission time is unknown, because its files carry no time; no penalty was applied"
 
 
-class LateRule(NamedTuple):
-    """Per cent of the points taken off for each day begun after the deadline; ``lab`` "" is all labs."""
+@dataclass(frozen=True)
+class LateRule:
+    """Points taken off, in per cent of those earned, for each day begun after the deadline.
 
-    lab: str
+    ``lab`` is a lab's number; None stands for every lab. Times are local to the machine that grades.
+    """
+
+    lab: str | None
     deadline: datetime
     percent_per_day: float
-    most_percent: float
+    max_percent: float = 100.0
 
 
-def late_rule(text: str) -> LateRule:
-    """A rule from its text, ``[LAB=]DEADLINE PERCENT/day [max PERCENT]``, in local time.
+def parse_late_rule(text: str) -> LateRule:
+    """Read a rule of the form ``[LAB=]DEADLINE PERCENT/day [max PERCENT]``.
 
-    >>> late_rule("02=2026-12-01T23:59 10/day max 50").percent_per_day
+    >>> parse_late_rule("02=2026-12-01T23:59 10/day max 50").percent_per_day
     10.0
 
     Raises:
-        ValueError: if the text is no such rule.
+        ValueError: if the text is not such a rule.
     """
-    found = LATE.fullmatch(text.strip())
-    example = "02=2026-12-01T23:59 10/day max 50"
-    if not found:
-        raise ValueError(f"late rule {text!r} is not like {example!r} (the lab and max may be left out).")
+    match = RULE.fullmatch(text.strip())
+    if not match:
+        raise ValueError(f"late rule {text!r} is not like {EXAMPLE!r} (the lab and max may be left out).")
     try:
-        deadline = datetime.fromisoformat(found["deadline"])
+        deadline = datetime.fromisoformat(match["deadline"])
     except ValueError as error:
-        raise ValueError(f"late rule {text!r}: {error}; write it like {example!r}.") from error
-    return LateRule(found["lab"] or "", deadline, float(found["per_day"]), float(found["most"] or 100))
+        raise ValueError(f"late rule {text!r}: {error}; write it like {EXAMPLE!r}.") from error
+    return LateRule(match["lab"], deadline, float(match["per_day"]), float(match["most"] or 100))
 
 
 def submitted_at(path: Path) -> datetime | None:
-    """When ``path`` was handed in, in local time: the time of the file, or of a folder's newest notebook.
+    """The local time at which ``path`` was submitted: of the file, or of a folder's newest notebook.
 
-    A zip's own time counts, not those of the files in it. Years up to 1980 are those of files that
-    carry no time, as what :mod:`labkit.files` packs.
+    For a zip the time of the zip itself counts, not that of the files in it. Times up to 1980 belong
+    to files that carry no time, such as those that :mod:`labkit.files` packs.
 
     Returns:
         None if no file carries a time.
@@ -75,36 +75,34 @@ def submitted_at(path: Path) -> datetime | None:
     return max((time for time in times if time.year > NO_TIME_YEAR), default=None)
 
 
-def with_lateness(
-    results: Sequence[Result], rules: Sequence[LateRule], times: Mapping[str, datetime | None]
-) -> list[Result]:
-    """The results with a line ``late`` where one of ``rules`` takes points off.
+def apply_late_rules(
+    results: Sequence[GradedLab], rules: Sequence[LateRule], times: Mapping[str, datetime | None]
+) -> list[GradedLab]:
+    """Take points off the labs that were submitted late.
 
-    ``times`` says when each student handed in; where it does not, an oddity says so and nothing is taken.
-    A lab's own rule comes before the one for all labs, and a line ``late`` that was set by hand
-    before both.
+    A lab's own rule replaces the rule for every lab, and a penalty that was set by hand replaces
+    both. Where the time is unknown, the result gets a warning and keeps its points.
+
+    Args:
+        results: with the marks given by hand.
+        rules: at most one for each lab, and one for all of them.
+        times: the submission time by student; None or absent: unknown.
     """
-    changed = []
-    for result in results:
-        own = sorted((rule for rule in rules if rule.lab in ("", result["lab"][:2])), reverse=True)
-        if not own or not total(result) or any(mark["question"] == "late" for mark in result["marks"]):
-            changed.append(result)
-            continue
-        when = times.get(result["student"])
-        if when is None:
-            changed.append({**result, "oddities": [*result["oddities"], UNKNOWN]})
-            continue
-        line = _line(own[0], (when - own[0].deadline).total_seconds(), total(result))
-        changed.append({**result, "marks": [*result["marks"], line]} if line else result)
-    return changed
+    return [_with_penalty(result, rules, times.get(result.student)) for result in results]
 
 
-def _line(rule: LateRule, late_s: float, points: float) -> dict[str, Any] | None:
-    """The line ``late`` of a lab that came ``late_s`` seconds late; None if nothing is taken off."""
-    days = math.ceil(late_s / 86400)
-    percent = min(days * rule.percent_per_day, rule.most_percent, 100.0)
-    taken = round(points * percent / 100, 2)
-    if taken <= 0:
-        return None
-    reason = f"{days} day{'s' * (days != 1)} late: {percent:g} % of {points:g} points"
-    return {"question": "late", "earned": -taken, "max": 0, "status": "late", "reason": reason}
+def _with_penalty(result: GradedLab, rules: Sequence[LateRule], when: datetime | None) -> GradedLab:
+    """One result after the rule that applies to it."""
+    applicable = [rule for rule in rules if rule.lab is None or result.lab.is_named(rule.lab)]
+    if not applicable or not result.earned or result.late is not None:
+        return result
+    if when is None:
+        return replace(result, warnings=(*result.warnings, UNKNOWN_TIME))
+    rule = next((rule for rule in applicable if rule.lab is not None), applicable[0])
+    days = math.ceil((when - rule.deadline).total_seconds() / 86400)
+    percent = min(days * rule.percent_per_day, rule.max_percent, 100.0)
+    points = round(result.earned * percent / 100, 2)
+    if points <= 0:
+        return result
+    reason = f"{days} day{'s' * (days != 1)} late: {percent:g} % of {result.earned:g} points"
+    return replace(result, late=LatePenalty(points, reason))

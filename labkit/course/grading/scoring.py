@@ -1,9 +1,9 @@
-"""Which points an answer earns: what came out of the box against what only stands out here.
+"""Score an answer: compare what the sandbox printed with the recorded output, which never enters it.
 
-The code of an exercise earns all its points or none. They are given if the visible check passes and
-the hidden cell prints what was recorded: a student's code can forge the first, since it runs in
-the same process, but cannot print values it has never seen. Leaves out: running
-(:mod:`labkit.course.grading.execution`), written answers' marks (:mod:`labkit.course.grading.gradebook`).
+The code of an exercise earns all its points or none. It earns them if the visible check passes and
+the hidden cell prints what was recorded. A student's code can forge the first, since it runs in the
+same process, but it cannot print values that it has never seen. People mark written answers
+(:mod:`labkit.course.grading.gradebook`).
 """
 
 from __future__ import annotations
@@ -11,46 +11,45 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
 
 from nbformat import NotebookNode
 
+from labkit.course.grading.results import Mark, Status
 from labkit.course.notebook.comparison import DEFAULT, Tolerance, differences
 from labkit.course.notebook.structure import cell_info, exercises, syntax_tree
-from labkit.course.release.strip import answer_prompt
+from labkit.course.release.strip import is_started
 
-__all__ = ["Exercise", "Mark", "Outcome", "coded", "defined", "judge", "marks", "names", "written"]
+__all__ = [
+    "RIGHT",
+    "CodingExercise",
+    "ExerciseOutcome",
+    "Phase",
+    "coding_exercises",
+    "defined_names",
+    "mark_lab",
+    "outcome_of_reply",
+    "used_names",
+    "written_questions",
+]
+
+Phase = Literal["check", "hidden"]
 
 
-class Outcome(NamedTuple):
-    """How an exercise fared: a status of one or two words, and the reason in a sentence."""
+class ExerciseOutcome(NamedTuple):
+    """The status of an exercise and the reason for it, one sentence or empty."""
 
-    status: str
+    status: Status
     reason: str
 
 
-RIGHT = Outcome("right", "")
+RIGHT = ExerciseOutcome("right", "")
 
 
 @dataclass(frozen=True)
-class Mark:
-    """A line of the grades: one question of one lab."""
-
-    question: str
-    earned: float
-    max: float
-    status: str  # right, wrong, not started, missing, error, timeout, limit, to mark, not graded
-    reason: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        """For a JSON file."""
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class Exercise:
-    """What the grader knows of an exercise."""
+class CodingExercise:
+    """An exercise that is programmed, with its three cells of the lab with solutions."""
 
     name: str
     todo: NotebookNode = field(repr=False)
@@ -59,119 +58,134 @@ class Exercise:
 
     @property
     def points(self) -> float:
-        """Of check and hidden cell together."""
+        """The points of the check and the hidden cell together."""
         return sum(cell_info(cell).get("points", 0) for cell in (self.check, self.hidden))
 
-    def cell(self, phase: str) -> NotebookNode:
-        """The ``check`` or the ``hidden`` cell."""
+    def cell(self, phase: Phase) -> NotebookNode:
+        """The check cell or the hidden cell."""
         return self.check if phase == "check" else self.hidden
 
 
-def coded(reference: NotebookNode) -> dict[str, Exercise]:
+def coding_exercises(source: NotebookNode) -> dict[str, CodingExercise]:
     """The exercises of a lab that are programmed, by id, in order."""
     return {
-        name: Exercise(name, cells["todo"], cells["check"], cells["hidden"])
-        for name, cells in exercises(reference).items()
+        name: CodingExercise(name, cells["todo"], cells["check"], cells["hidden"])
+        for name, cells in exercises(source).items()
         if "todo" in cells
     }
 
 
-def written(reference: NotebookNode) -> dict[str, NotebookNode]:
+def written_questions(source: NotebookNode) -> dict[str, NotebookNode]:
     """The written answers of a lab by question; one beside code is called ``02.7 written``."""
     return {
         f"{name} written" if "todo" in cells else name: cells["answer"]
-        for name, cells in exercises(reference).items()
+        for name, cells in exercises(source).items()
         if "answer" in cells
     }
 
 
-def marks(
-    reference: NotebookNode,
-    outcomes: Mapping[str, Outcome],
+def mark_lab(
+    source: NotebookNode,
+    outcomes: Mapping[str, ExerciseOutcome],
     answers: Mapping[str, str],
     missing: str = "its cell was not found",
-) -> list[Mark]:
-    """A mark for every question of the lab; ``missing`` is why an exercise may have no outcome."""
-    found = []
-    for name, exercise in coded(reference).items():
-        status, reason = outcomes.get(name, Outcome("missing", missing))
-        earned = exercise.points if status == "right" else 0
-        found.append(Mark(name, earned, exercise.points, status, reason))
-    for name, cell in written(reference).items():
-        given = answers.get(cell.id)
-        status, reason = ("missing", missing) if given is None else ("to mark", "")
-        if given is not None and given.strip() in ("", answer_prompt(cell.source)):
-            status = "not started"
-        found.append(Mark(name, 0, cell_info(cell).get("points", 0), status, reason))
-    return sorted(found, key=lambda mark: mark.question)
-
-
-def judge(phase: str, exercise: Exercise, reply: Mapping[str, Any], seconds: float) -> Outcome | None:
-    """What a reply of the runner means for an exercise; None if this phase is passed.
+) -> tuple[Mark, ...]:
+    """Give every question of a lab a mark.
 
     Args:
-        phase: ``check`` or ``hidden``. Nothing that the hidden phase printed gets into a reason: it
-            could hold the hidden cell's code.
-        exercise: whose cells were run.
+        source: the lab with solutions.
+        outcomes: of the exercises whose cell was submitted.
+        answers: the submitted cells by cell id.
+        missing: the reason where a cell was not submitted.
+    """
+    marks = []
+    for name, exercise in coding_exercises(source).items():
+        status, reason = outcomes.get(name, ExerciseOutcome("missing", missing))
+        earned = exercise.points if status == "right" else 0
+        marks.append(Mark(name, earned, exercise.points, status, reason))
+    for name, cell in written_questions(source).items():
+        status, reason = _written_outcome(cell, answers.get(cell.id), missing)
+        marks.append(Mark(name, 0, cell_info(cell).get("points", 0), status, reason))
+    return tuple(sorted(marks, key=lambda mark: mark.question))
+
+
+def _written_outcome(cell: NotebookNode, answer: str | None, missing: str) -> ExerciseOutcome:
+    """The outcome of a written answer, which only a person can mark."""
+    if answer is None:
+        return ExerciseOutcome("missing", missing)
+    return ExerciseOutcome("to mark" if is_started(cell, answer) else "not started", "")
+
+
+def outcome_of_reply(
+    phase: Phase, exercise: CodingExercise, reply: Mapping[str, Any], seconds: float
+) -> ExerciseOutcome | None:
+    """What a reply of the sandbox's runner means for an exercise; None if the exercise passes this phase.
+
+    Args:
+        phase: which cell was run. Nothing that the hidden cell printed enters a reason, since it
+            could contain the hidden cell's code.
+        exercise: the exercise whose cells were run.
         reply: ``{"cells": [{"cell", "error", "text", "own"}], "ended": None or {"why", "cell"}}``;
-            may hold anything, since the student's code can write it.
-        seconds: the limit, for the reason.
+            it may hold anything, since the student's code can write it.
+        seconds: the time limit, quoted in the reason.
     """
     ended = reply.get("ended")
     if ended is not None:
-        late = isinstance(ended, Mapping) and ended.get("why") == "late"
-        reason = f"not finished within {seconds:g} s" if late else "ends the process it runs in"
-        return Outcome("timeout" if late else "error", _where(phase) + reason)
+        timed_out = isinstance(ended, Mapping) and ended.get("why") == "late"
+        reason = f"not finished within {seconds:g} s" if timed_out else "ends the process it runs in"
+        return ExerciseOutcome("timeout" if timed_out else "error", _where(phase) + reason)
     cells = reply.get("cells")
-    found = {
-        str(each.get("cell")): each
-        for each in (cells if isinstance(cells, list) else [])
-        if isinstance(each, Mapping)
+    records = {
+        str(record.get("cell")): record
+        for record in (cells if isinstance(cells, list) else [])
+        if isinstance(record, Mapping)
     }
-    final = found.get(exercise.cell(phase).id)
+    final = records.get(exercise.cell(phase).id)
     if final is None:
-        return Outcome("error", _where(phase) + "its results do not come back")
+        return ExerciseOutcome("error", _where(phase) + "its results do not come back")
     problem = final.get("error")
     if isinstance(problem, Mapping):
-        todo = found.get(exercise.todo.id, {}).get("error")
+        todo = records.get(exercise.todo.id, {}).get("error")
         return _failed(phase, problem, todo if isinstance(todo, Mapping) else None)
     texts = [str(final.get(key, "")) for key in ("text", "own")]
     return _check_text(exercise, texts[0]) if phase == "check" else _hidden_text(exercise, texts)
 
 
-def _failed(phase: str, problem: Mapping[str, Any], todo: Mapping[str, Any] | None) -> Outcome:
+def _failed(phase: str, problem: Mapping[str, Any], todo: Mapping[str, Any] | None) -> ExerciseOutcome:
     """The outcome of a cell that raised ``problem``, after the todo cell raised ``todo``."""
     kind, text = str(problem.get("kind")), str(problem.get("text"))
     if kind == "NotImplementedError":
-        return Outcome("not started", "raises NotImplementedError: nothing was written, or not all of it")
+        return ExerciseOutcome(
+            "not started", "raises NotImplementedError: nothing was written, or not all of it"
+        )
     if kind in ("MemoryError", "OutputLimit"):
         what = "memory" if kind == "MemoryError" else "output"
-        return Outcome("limit", f"{_where(phase)}needs more {what} than allowed")
+        return ExerciseOutcome("limit", f"{_where(phase)}needs more {what} than allowed")
     if phase == "hidden":
         known = kind if hasattr(builtins, kind) or kind == "CheckFailed" else "an error"
-        return Outcome("wrong", f"{_where(phase)}raises {known}")
+        return ExerciseOutcome("wrong", f"{_where(phase)}raises {known}")
     if kind == "CheckFailed":
-        return Outcome("wrong", text)
+        return ExerciseOutcome("wrong", text)
     if todo is not None:
-        return Outcome("error", f"the TODO cell raises {todo.get('kind')}: {todo.get('text')}")
-    return Outcome("error", f"the check raises {kind}: {text}")
+        return ExerciseOutcome("error", f"the TODO cell raises {todo.get('kind')}: {todo.get('text')}")
+    return ExerciseOutcome("error", f"the check raises {kind}: {text}")
 
 
-def _check_text(exercise: Exercise, text: str) -> Outcome | None:
+def _check_text(exercise: CodingExercise, text: str) -> ExerciseOutcome | None:
     """Whether a check said what it says of a right answer, among other prints."""
     if set(_recorded(exercise.check).split("\n")) <= {line.rstrip() for line in f"{text}\n".split("\n")}:
         return None
-    return Outcome("error", "the check does not print that it passed")
+    return ExerciseOutcome("error", "the check does not print that it passed")
 
 
-def _hidden_text(exercise: Exercise, texts: list[str]) -> Outcome | None:
+def _hidden_text(exercise: CodingExercise, texts: list[str]) -> ExerciseOutcome | None:
     """Whether the hidden cell printed what was recorded, with or without the answer's own prints."""
-    found = cell_info(exercise.hidden)
-    tolerance = Tolerance(found.get("rtol", DEFAULT.rtol), found.get("atol", DEFAULT.atol))
+    info = cell_info(exercise.hidden)
+    tolerance = Tolerance(info.get("rtol", DEFAULT.rtol), info.get("atol", DEFAULT.atol))
     recorded = _recorded(exercise.hidden)
     if any(not differences(recorded, text, tolerance) for text in texts):
         return None
-    return Outcome(
+    return ExerciseOutcome(
         "wrong",
         _where("hidden") + "gives other results than expected, on inputs the notebook does not show",
     )
@@ -193,21 +207,24 @@ def _recorded(cell: NotebookNode) -> str:
     return "".join(parts).rstrip()
 
 
-def defined(source: str) -> set[str]:
-    """The names that a cell defines at its margin; none if it is no Python."""
-    found: set[str] = set()
+def defined_names(source: str) -> set[str]:
+    """The names that a cell defines at its top level; none if it is not Python."""
+    names: set[str] = set()
     for node in _tree(source).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            found.add(node.name)
+            names.add(node.name)
         elif isinstance(node, ast.Import | ast.ImportFrom):
-            found |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+            names |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
         elif isinstance(node, ast.Assign | ast.AnnAssign):
-            found |= {name.id for name in ast.walk(node) if isinstance(name, ast.Name)}
-    return found
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names |= {
+                name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)
+            }
+    return names
 
 
-def names(source: str) -> set[str]:
-    """The names that a cell uses; none if it is no Python."""
+def used_names(source: str) -> set[str]:
+    """The names that a cell uses; none if it is not Python."""
     return {node.id for node in ast.walk(_tree(source)) if isinstance(node, ast.Name)}
 
 

@@ -1,8 +1,7 @@
-"""The folder that students get: released labs, the package, checkpoints, environment, a manifest.
+"""Write the folder that students get: released labs, the package, checkpoints, environment, a manifest.
 
-It is built beside its place and moved there whole, or not at all. Leaves out: what becomes of a
-notebook (:mod:`labkit.course.release.strip`), the proof (:mod:`labkit.course.release.proof`), and merging a newer
-release into a folder in use (:mod:`labkit.course.release.update`).
+The folder is built beside its place and moved there whole, or not at all. Merging a newer release
+into a folder in use is :mod:`labkit.course.release.update`.
 """
 
 from __future__ import annotations
@@ -10,23 +9,32 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from nbformat import NotebookNode
 
 from labkit.course.notebook import structure
 from labkit.course.notebook.normal_form import to_bytes
-from labkit.course.release import proof
+from labkit.course.release.leaks import find_leaks
 from labkit.course.release.strip import strip
 from labkit.files import digest, write_atomically, zip_bytes
 from labkit.settings import checkpoint_file
 
-__all__ = ["MANIFEST", "PRISTINE", "contents", "write_release", "read_manifest", "released_files"]
+__all__ = [
+    "MANIFEST",
+    "PRISTINE",
+    "Verification",
+    "build_release",
+    "read_manifest",
+    "read_release",
+    "write_release",
+]
 
 MANIFEST = ".labkit/release/manifest.json"
 PRISTINE = ".labkit/release/labs"
 FORMAT = 1
+Verification = Callable[[Mapping[str, NotebookNode]], list[str]]  # the reasons not to release labs
 STUDENT_FILES = Path(__file__).with_name("student_files")
 COPIED = ("LICENSE", "constraints.txt", "pyproject.toml", "data/README.md", "docs/format.md")
 
@@ -36,31 +44,31 @@ def write_release(
     out: Path,
     labs: Sequence[Path],
     *,
-    quick: bool = False,
+    verify: Verification | None,
     force: bool = False,
     zipped: bool = False,
 ) -> list[str]:
-    """Write the released workbook to the folder ``out``, after proving that it gives nothing away.
+    """Write the released workbook to the folder ``out``, after proving that it shows no answer.
 
     Args:
         home: the workbook's folder.
-        out: must not exist, or, with ``force``, be a release that nobody has worked in.
+        out: a new folder, or, with ``force``, a release that nobody has worked in.
         labs: the notebooks, with solutions, to release.
-        quick: leave out the part of the proof that executes the labs.
+        verify: executes the labs and lists the reasons not to release them; None skips this part.
         force: replace an older release.
         zipped: also write ``out`` with the suffix ``.zip``.
 
     Returns:
-        What was done, a sentence each.
+        One sentence for each thing that was written.
 
     Raises:
-        ValueError: if ``out`` may not be written, a lab is not well formed or gives something away,
-            or a checkpoint does not match its manifest; nothing is written.
-        RuntimeError: if a lab does not score 100 % with its solutions and 0 % without.
+        ValueError: if ``out`` may not be written, a lab is not well formed or shows an answer, or a
+            checkpoint does not match its manifest; nothing is written.
+        RuntimeError: if ``verify`` finds a reason not to release a lab; nothing is written.
         OSError: if the disk is full; nothing is left behind.
     """
     _require_free(out, force)
-    files = contents(home, labs, quick=quick)
+    files = build_release(home, labs, verify=verify)
     partial = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
         for name, content in files.items():
@@ -75,22 +83,23 @@ def write_release(
     done = [f"release {identity}: {len(labs)} labs, {len(files)} files, {size:.1f} MB in {out}"]
     if zipped:
         target = out.with_name(f"{out.name}.zip")
-        write_atomically(target, zip_bytes({f"{out.name}/{name}": each for name, each in files.items()}))
+        write_atomically(
+            target, zip_bytes({f"{out.name}/{name}": content for name, content in files.items()})
+        )
         done.append(f"the same as {target}, {target.stat().st_size / 1e6:.1f} MB")
     return done
 
 
-def contents(home: Path, labs: Sequence[Path], *, quick: bool = False) -> dict[str, bytes]:
-    """The files of a release by name, proven; see :func:`write_release`."""
+def build_release(home: Path, labs: Sequence[Path], *, verify: Verification | None) -> dict[str, bytes]:
+    """The files of a release by name, proven; :func:`write_release` lists the errors."""
     if not labs:
         raise ValueError("there are no labs to release; give at least one.")
     sources = {path.stem: structure.parse(path) for path in labs}
-    released = _released(sources)
-    if not quick:
-        faults = proof.faults(sources)
-        if faults:
-            raise RuntimeError("\n  ".join(["the labs are not released:", *faults]))
-    files = dict(_files(home))
+    released = _stripped_labs(sources)
+    reasons = verify(sources) if verify else []
+    if reasons:
+        raise RuntimeError("\n  ".join(["the labs are not released:", *reasons]))
+    files = dict(_shared_files(home))
     for name, notebook in released.items():
         files[f"labs/{name}.ipynb"] = files[f"{PRISTINE}/{name}.ipynb"] = to_bytes(notebook)
     hashes = {name: digest(content) for name, content in sorted(files.items())}
@@ -100,7 +109,7 @@ def contents(home: Path, labs: Sequence[Path], *, quick: bool = False) -> dict[s
 
 
 def read_manifest(folder: Path) -> dict[str, str] | None:
-    """SHA-256 of every released file by name; None if ``folder`` is no release.
+    """SHA-256 of every released file by name; None if ``folder`` is not a release.
 
     Raises:
         ValueError: if the manifest is damaged.
@@ -121,19 +130,19 @@ def read_manifest(folder: Path) -> dict[str, str] | None:
     return dict(files)
 
 
-def released_files(folder: Path) -> dict[str, bytes]:
+def read_release(folder: Path) -> dict[str, bytes]:
     """The files of the release in ``folder`` by name, each as it was released.
 
     Raises:
-        ValueError: if ``folder`` is no release, or a file was changed since.
+        ValueError: if ``folder`` is not a release, or a file was changed since.
     """
     manifest = read_manifest(folder)
     if manifest is None:
-        raise ValueError(f"{folder} is no release: it has no {MANIFEST}.")
+        raise ValueError(f"{folder} is not a release: it has no {MANIFEST}.")
     files = {MANIFEST: (folder / MANIFEST).read_bytes()}
-    for name, wanted in manifest.items():
+    for name, expected in manifest.items():
         path = folder / name
-        if not path.is_file() or digest(path.read_bytes()) != wanted:
+        if not path.is_file() or digest(path.read_bytes()) != expected:
             raise ValueError(f"{path} is missing or was changed; unpack the release again.")
         files[name] = path.read_bytes()
     return files
@@ -152,31 +161,29 @@ def _require_free(out: Path, force: bool) -> None:
         raise ValueError(f"{out} exists; remove it, choose another --out, or replace it with --force.")
     manifest = read_manifest(out)
     if out.is_symlink() or manifest is None:
-        raise ValueError(f"{out} is no release and is not replaced; choose another --out.")
-    for name, wanted in manifest.items():
+        raise ValueError(f"{out} is not a release and is not replaced; choose another --out.")
+    for name, expected in manifest.items():
         if (
             name.startswith("labs/")
             and (out / name).is_file()
-            and digest((out / name).read_bytes()) != wanted
+            and digest((out / name).read_bytes()) != expected
         ):
             raise ValueError(f"{out} has been worked in ({name}); use --update {out}, which keeps answers.")
 
 
-def _released(sources: Mapping[str, NotebookNode]) -> dict[str, NotebookNode]:
-    """The released notebooks; a ValueError lists everything they would give away."""
+def _stripped_labs(sources: Mapping[str, NotebookNode]) -> dict[str, NotebookNode]:
+    """The released notebooks; a ValueError lists every answer that they would show."""
     released = {name: strip(source) for name, source in sources.items()}
-    found = [
-        f"{name}: {what}"
-        for name, source in sources.items()
-        for what in proof.leaks(source, released[name])
+    leaks = [
+        f"{name}: {leak}" for name, source in sources.items() for leak in find_leaks(source, released[name])
     ]
-    if found:
-        raise ValueError("\n  ".join(["the labs would give answers away; reword these cells:", *found]))
+    if leaks:
+        raise ValueError("\n  ".join(["the labs would give answers away; reword these cells:", *leaks]))
     return released
 
 
-def _files(home: Path) -> Iterator[tuple[str, bytes]]:
-    """What a student needs besides the notebooks, by name."""
+def _shared_files(home: Path) -> Iterator[tuple[str, bytes]]:
+    """The files that a student needs besides the notebooks, by name."""
     for name in COPIED:
         if (home / name).is_file():
             yield name, (home / name).read_bytes()
@@ -196,7 +203,7 @@ def _files(home: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _checkpoints(manifest: Path) -> Iterator[tuple[str, bytes]]:
-    """The checkpoints that a manifest vouches for, and the manifest; others are left out."""
+    """The manifest and the checkpoints that it lists; other files are left out."""
     folder = f"checkpoints/{manifest.parent.name}"
     content = manifest.read_bytes()
     for name, entry in json.loads(content).items():

@@ -1,29 +1,30 @@
-"""From a lab with solutions to the lab a student gets: pure, one notebook in, one out.
+"""Turn a lab with solutions into the student version: one notebook in, one notebook out.
 
-Leaves out: the proof that nothing leaked (:mod:`labkit.course.release.proof`) and the folder around the
-notebooks (:mod:`labkit.course.release.folder`).
+:mod:`labkit.course.release.leaks` then looks for answers that are left, and
+:mod:`labkit.course.release.folder` writes the folder around the notebooks.
 """
 
 from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator, Sequence
 
 import nbformat
 from nbformat import NotebookNode
 
 from labkit.course.notebook.normal_form import normalise
-from labkit.course.notebook.structure import BEGIN_SOLUTION, END_SOLUTION, cell_info
+from labkit.course.notebook.structure import BEGIN_SOLUTION, END_SOLUTION, cell_info, syntax_tree
 
-__all__ = ["AUTHORS_ROLES", "answer_prompt", "is_answered", "strip", "stub"]
+__all__ = ["AUTHORS_ROLES", "answer_prompt", "is_started", "strip", "stub"]
 
 SOLUTION = re.compile(
     rf"^([ \t]*){re.escape(BEGIN_SOLUTION)}[ \t]*\n.*?^[ \t]*{re.escape(END_SOLUTION)}[ \t]*$",
     re.MULTILINE | re.DOTALL,
 )
-# What an answer cell asks stands in bold, or as a heading, in its first paragraph.
+# The question of an answer cell is its first paragraph, in bold or as a heading.
 QUESTION = re.compile(r"\*\*.+\*\*|#+ .+", re.DOTALL)
-AUTHORS_ROLES = frozenset({"hidden", "claim"})  # cells that no student gets
+AUTHORS_ROLES = frozenset({"hidden", "claim"})  # cells that students do not get
 LOCKED = {"editable": False, "deletable": False}
 PROTECTION = {
     "setup": LOCKED,
@@ -34,19 +35,19 @@ PROTECTION = {
 
 
 def strip(notebook: NotebookNode) -> NotebookNode:
-    """A copy without what answers an exercise: what DESIGN calls the released notebook.
+    """Return the student version of a lab: no solutions, no hidden cells, no outputs.
 
-    Solutions become stubs that raise ``NotImplementedError``, predictions become None, written
-    answers keep their question only, hidden cells and claims go, outputs go; a check keeps the line that says
-    how many cases a right answer passes, and is labelled with the points of check and hidden cell,
-    since an exercise earns both or none. Check and setup cells are locked. No cell counts as
-    executed.
+    Solutions become stubs that raise ``NotImplementedError``, predictions become None, and written
+    answers keep only their question. Hidden cells and claims are removed. Outputs are removed, except
+    a check's line that says how many cases a correct answer passes. A check carries the points of
+    the check and the hidden cell together, since an exercise earns both or none. Check and setup
+    cells are locked. No cell counts as executed.
 
     Args:
         notebook: a lab, as :func:`labkit.course.notebook.structure.parse` returns it.
 
     Raises:
-        ValueError: if a predict cell is no Python code; names the cell.
+        ValueError: if a predict cell is not Python code; the message names the cell.
     """
     released = normalise(notebook)
     hidden_points = {
@@ -64,7 +65,7 @@ def strip(notebook: NotebookNode) -> NotebookNode:
 
 
 def stub(source: str, exercise: str) -> str:
-    """A todo cell's source with every solution replaced by a line that says what to do.
+    """Replace every solution of a TODO cell by a line that says what to do and raises.
 
     >>> print(stub("def f(x):\\n    ### BEGIN SOLUTION\\n    return x\\n    ### END SOLUTION", "02.3"))
     def f(x):
@@ -79,7 +80,7 @@ def stub(source: str, exercise: str) -> str:
 
 
 def answer_prompt(source: str) -> str:
-    """What is left of a written answer: its question, if it begins with one, and where to write.
+    """Return what a release keeps of a written answer: its question, if it begins with one, and a place to write.
 
     >>> print(answer_prompt("**Why?**\\n\\nBecause."))
     **Why?**
@@ -91,8 +92,56 @@ def answer_prompt(source: str) -> str:
     return f"{first.strip()}\n\n*Write your answer here.*" if asks else "*Write your answer here.*"
 
 
+def is_started(cell: NotebookNode, source: str | None = None) -> bool:
+    """Whether a TODO or answer cell has been worked on; every part of labkit that asks, asks here.
+
+    A TODO cell is not started if it holds no statement (comments do not count), or if the stub's
+    ``raise NotImplementedError("Exercise 02.3")`` would still be reached: no ``return`` stands before
+    it in its function. Code below the line, or a commented line, does not matter. An answer cell is
+    not started if it holds no more than its question and the place to write.
+
+    Args:
+        cell: a cell of the lab or of the submission; its role and exercise are read.
+        source: the student's text; None: the cell's own.
+    """
+    text = cell.source if source is None else source
+    if cell_info(cell).get("role") != "todo":
+        return text.strip() not in ("", answer_prompt(text).strip())
+    tree = syntax_tree(text)
+    if tree is None:
+        return True
+    return bool(tree.body) and not _reaches_stub(tree.body, f"Exercise {cell_info(cell).get('id')}")
+
+
+def _reaches_stub(block: Sequence[ast.stmt], message: str) -> bool:
+    """Whether the stub's error is raised in the block, in a block inside it or in a function of it."""
+    for statement in block:
+        if isinstance(statement, ast.Raise) and _is_stub(statement, message):
+            return True
+        if any(_reaches_stub(inner, message) for inner in _blocks(statement)):
+            return True
+        is_definition = isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        if not is_definition and any(isinstance(node, ast.Return) for node in ast.walk(statement)):
+            return False
+    return False
+
+
+def _blocks(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
+    """The blocks of a compound statement."""
+    for node in (statement, *getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
+        for name in ("body", "orelse", "finalbody"):
+            yield getattr(node, name, [])
+
+
+def _is_stub(statement: ast.Raise, message: str) -> bool:
+    match statement.exc:
+        case ast.Call(func=ast.Name(id="NotImplementedError"), args=[ast.Constant(value=text)]):
+            return bool(text == message)
+    return False
+
+
 def _stripped(cell: NotebookNode) -> NotebookNode:
-    """One cell as students get it."""
+    """One cell of the student version."""
     released = nbformat.from_dict(cell)
     found = cell_info(cell)
     role = found.get("role", "")
@@ -111,7 +160,7 @@ def _stripped(cell: NotebookNode) -> NotebookNode:
 
 
 def _verdict(cell: NotebookNode, exercise: str) -> list[NotebookNode]:
-    """A check's recorded outputs that only say it passed; anything else could show an answer."""
+    """The recorded outputs of a check that only say it passed; others could show an answer."""
     passed = re.compile(rf"{re.escape(exercise)} ok \(\d+ cases\)\n?")
     return [
         output
@@ -121,11 +170,11 @@ def _verdict(cell: NotebookNode, exercise: str) -> list[NotebookNode]:
 
 
 def _without_values(cell: NotebookNode) -> str:
-    """A predict cell's source with None for every value assigned; comments stay."""
+    """A predict cell's source with every assigned value replaced by None; comments stay."""
     try:
         statements = ast.parse(cell.source).body
     except SyntaxError as error:
-        raise ValueError(f"cell {cell.id} is no Python code ({error.msg}); correct it.") from error
+        raise ValueError(f"cell {cell.id} is not Python code ({error.msg}); correct it.") from error
     content = cell.source.encode()
     lines = content.splitlines(keepends=True)  # subtle: ast counts columns in bytes
     starts = [sum(map(len, lines[:number])) for number in range(len(lines))]
@@ -139,11 +188,3 @@ def _without_values(cell: NotebookNode) -> str:
         end = starts[value.end_lineno - 1] + value.end_col_offset
         content = content[:start] + b"None" + content[end:]
     return content.decode()
-
-
-def is_answered(cell: NotebookNode) -> bool:
-    """Whether a todo or answer cell holds more than what was handed out."""
-    found = cell_info(cell)
-    if found.get("role") == "todo":
-        return f'raise NotImplementedError("Exercise {found.get("id")}")' not in cell.source
-    return cell.source.strip() not in ("", answer_prompt(cell.source).strip())

@@ -1,8 +1,8 @@
-"""A student's answers out of whatever was handed in, put into the lab's own notebook.
+"""Find a student's answers in a submitted notebook, and put them into the lab's own notebook.
 
-Nothing but the sources of todo, answer and predict cells is taken from the file; checks, setup and
-text are the lab's own, and outputs are never looked at. A file may be damaged in any way: what was
-odd is said in words, and never ends the grading. Leaves out: running the answers.
+Only the sources of TODO, answer and predict cells are taken from the file. Checks, setup and text
+are the lab's own, and outputs are ignored. The file may be damaged in any way: each problem becomes
+a warning and never ends the grading.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from nbformat import NotebookNode
 
 from labkit.course.notebook.structure import cell_info
 from labkit.course.release.strip import strip
-from labkit.course.submission.cells import GivenCell, read_cells
+from labkit.course.submission.cells import SubmittedCell, read_cells
 
-__all__ = ["ANSWER_ROLES", "Answers", "collect", "rebuild"]
+__all__ = ["ANSWER_ROLES", "Answers", "collect_answers", "insert_answers"]
 
 ANSWER_ROLES = ("todo", "answer", "predict")
-ALIKE = 0.6  # share of lines in common that makes a cell an answer without any other sign
+SIMILAR = 0.6  # share of lines in common that makes a cell an answer without any other sign
 # How strongly a sign says that a student's cell answers a cell of the lab.
 DEFINES, CHANGED, SAME_ID, SAME_LABEL, SAME_START = 4, 4, 2, 1, 1
 DEFINITION = re.compile(r"^(?:def\s+(\w+)\s*\(|(\w+)\s*=)", re.MULTILINE)
@@ -31,41 +31,41 @@ DEFINITION = re.compile(r"^(?:def\s+(\w+)\s*\(|(\w+)\s*=)", re.MULTILINE)
 
 @dataclass
 class Answers:
-    """The student's sources by the lab's cell ids; what was odd, in words; pictures in answers."""
+    """The student's sources and pictures by the lab's cell ids, and warnings, one sentence each."""
 
     sources: dict[str, str] = field(default_factory=dict)
-    oddities: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     attachments: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-def collect(content: bytes, reference: NotebookNode) -> Answers:
-    """The answers in the file ``content`` to the lab ``reference``; any bytes will do.
+def collect_answers(content: bytes, source: NotebookNode) -> Answers:
+    """Find the answers to the lab ``source`` in the file ``content``, which may hold any bytes.
 
-    A cell is found by its id, by the names it defines, by its labels, by its likeness to the
-    released cell, or because it alone stands between two known cells. Of several candidates one
-    that was changed wins, then the last.
+    A cell is found by its id, by the names it defines, by its metadata, by its similarity to the
+    released cell, or because it is the only cell between two known cells. Of several candidates, one
+    that was changed wins, then the last one.
     """
-    found = Answers()
-    cells = read_cells(content, found.oddities)
-    released = strip(reference)
-    wanted = [cell for cell in released.cells if cell_info(cell).get("role") in ANSWER_ROLES]
-    matches = _matches(wanted, cells, {cell.id for cell in reference.cells})
-    matches |= _by_position(released.cells, wanted, cells, matches)
-    for cell in wanted:
+    answers = Answers()
+    cells = read_cells(content, answers.warnings)
+    released = strip(source)
+    expected = [cell for cell in released.cells if cell_info(cell).get("role") in ANSWER_ROLES]
+    matches = _matches(expected, cells, {cell.id for cell in source.cells})
+    matches |= _by_position(released.cells, expected, cells, matches)
+    for cell in expected:
         if cell.id in matches:
-            given = cells[matches[cell.id]]
-            found.sources[cell.id] = given.source
-            found.attachments[cell.id] = given.attachments
-            found.oddities += _oddities_of(cell, given)
+            submitted = cells[matches[cell.id]]
+            answers.sources[cell.id] = submitted.source
+            answers.attachments[cell.id] = submitted.attachments
+            answers.warnings += _warnings_about_cell(cell, submitted)
     if cells:
-        known = {cell.id for cell in reference.cells}
-        found.oddities += _oddities_of_all(released.cells, cells, matches, known)
-    return found
+        lab_ids = {cell.id for cell in source.cells}
+        answers.warnings += _warnings_about_notebook(released.cells, cells, matches, lab_ids)
+    return answers
 
 
-def rebuild(reference: NotebookNode, answers: Answers) -> NotebookNode:
-    """The released lab with the answers in their places: no hidden cell, no output of the student's."""
-    notebook = strip(reference)
+def insert_answers(source: NotebookNode, answers: Answers) -> NotebookNode:
+    """Return the released lab with the student's answers, without hidden cells and without outputs."""
+    notebook = strip(source)
     for cell in notebook.cells:
         cell.source = answers.sources.get(cell.id, cell.source)
         if answers.attachments.get(cell.id) and cell.cell_type == "markdown":
@@ -74,44 +74,44 @@ def rebuild(reference: NotebookNode, answers: Answers) -> NotebookNode:
 
 
 def _matches(
-    wanted: Sequence[NotebookNode], cells: Sequence[GivenCell], lab_ids: set[str]
+    expected: Sequence[NotebookNode], cells: Sequence[SubmittedCell], lab_ids: set[str]
 ) -> dict[str, int]:
-    """Which student's cell answers which: the strongest pair first, each cell once."""
-    own = {cell.id for cell in wanted}
+    """Pair the lab's cells with the student's: the strongest pair first, each cell once."""
+    own = {cell.id for cell in expected}
     pairs = []
-    for place, cell in enumerate(wanted):
-        for index, given in enumerate(cells):
-            if given.name in lab_ids - own and given.kind != "raw":
+    for place, cell in enumerate(expected):
+        for index, submitted in enumerate(cells):
+            if submitted.name in lab_ids - own and submitted.kind != "raw":
                 continue  # another cell of the lab
-            strength = _strength(cell, given)
+            strength = _strength(cell, submitted)
             if strength:
                 pairs.append((strength, index, -place))
     matches: dict[str, int] = {}
     for _, index, place in sorted(pairs, reverse=True):
-        name = wanted[-place].id
+        name = expected[-place].id
         if name not in matches and index not in matches.values():
             matches[name] = index
     return matches
 
 
-def _strength(cell: NotebookNode, given: GivenCell) -> float:
-    """How strongly signs say that ``given`` answers ``cell``; 0 if none does."""
-    names, given_names = _defined(cell.source), _defined(given.source)
+def _strength(cell: NotebookNode, submitted: SubmittedCell) -> float:
+    """How strongly the signs say that ``submitted`` answers ``cell``; 0 if there is no sign."""
+    names, submitted_names = _defined(cell.source), _defined(submitted.source)
     label = (str(cell_info(cell)["role"]), str(cell_info(cell).get("id", "")))
     signs = (
-        DEFINES * (cell.cell_type == "code" and bool(names) and names <= given_names)
-        + SAME_ID * (given.name == cell.id)
-        + SAME_LABEL * (bool(label[1]) and given.label == label)
-        + SAME_START * (len(_first(cell.source)) > 10 and _first(cell.source) == _first(given.source))
+        DEFINES * (cell.cell_type == "code" and bool(names) and names <= submitted_names)
+        + SAME_ID * (submitted.name == cell.id)
+        + SAME_LABEL * (bool(label[1]) and submitted.label == label)
+        + SAME_START * (len(_first(cell.source)) > 10 and _first(cell.source) == _first(submitted.source))
     )
-    likeness = _likeness(cell.source, given.source)
-    if not signs and likeness < ALIKE:
+    similarity = _similarity(cell.source, submitted.source)
+    if not signs and similarity < SIMILAR:
         return 0.0
-    return signs + likeness + CHANGED * (given.source.strip() not in ("", cell.source.strip()))
+    return signs + similarity + CHANGED * (submitted.source.strip() not in ("", cell.source.strip()))
 
 
 def _defined(source: str) -> set[str]:
-    """The names that a cell's functions and assignments at the margin define, syntax errors or not."""
+    """The names that a cell defines at its top level, also where it has syntax errors."""
     return {first or second for first, second in DEFINITION.findall(source)}
 
 
@@ -119,8 +119,8 @@ def _first(source: str) -> str:
     return source.strip().partition("\n")[0].strip()
 
 
-def _likeness(left: str, right: str) -> float:
-    """The share of lines in common, 0 to 1, whatever their order; cheap, since a file may hold anything."""
+def _similarity(left: str, right: str) -> float:
+    """The share of lines in common, from 0 to 1, in any order; cheap, since a file may be large."""
     one, other = _lines(left), _lines(right)
     return 2 * (one & other).total() / max(1, one.total() + other.total())
 
@@ -133,50 +133,50 @@ def _lines(source: str) -> Counter[str]:
 
 def _by_position(
     lab: Sequence[NotebookNode],
-    wanted: Sequence[NotebookNode],
-    cells: Sequence[GivenCell],
+    expected: Sequence[NotebookNode],
+    cells: Sequence[SubmittedCell],
     known: dict[str, int],
 ) -> dict[str, int]:
-    """Answers that no sign tells: the only strange cell of its kind between two known cells."""
-    places = {given.name: index for index, given in enumerate(cells)} | known
+    """Pair the cells without any sign: the only unknown cell of its type between two known cells."""
+    places = {submitted.name: index for index, submitted in enumerate(cells)} | known
     order = [cell.id for cell in lab]
-    taken, found = set(known.values()), {}
-    for cell in wanted:
+    taken, matches = set(known.values()), {}
+    for cell in expected:
         if cell.id in known:
             continue
         at = order.index(cell.id)
         before = next((places[name] for name in reversed(order[:at]) if name in places), -1)
         after = next((places[name] for name in order[at + 1 :] if name in places), len(cells))
-        strange = [
+        unknown = [
             index
             for index in range(before + 1, after)
             if index not in taken and cells[index].name not in order and cells[index].kind == cell.cell_type
         ]
-        if len(strange) == 1 and cells[strange[0]].source.strip():
-            found[cell.id] = strange[0]
-            taken.add(strange[0])
-    return found
+        if len(unknown) == 1 and cells[unknown[0]].source.strip():
+            matches[cell.id] = unknown[0]
+            taken.add(unknown[0])
+    return matches
 
 
-def _oddities_of(cell: NotebookNode, given: GivenCell) -> list[str]:
-    """What is odd about one answer."""
-    odd = []
-    if given.name != cell.id:
-        other = f"its id is {given.name!r}" if given.name else "has no id"
-        odd.append(f"{cell.id}: {other}; found by what it holds")
-    if given.kind != cell.cell_type:
-        odd.append(f"{cell.id}: is a {given.kind} cell; read as {cell.cell_type}")
-    return odd
+def _warnings_about_cell(cell: NotebookNode, submitted: SubmittedCell) -> list[str]:
+    """Warnings about one answer."""
+    warnings = []
+    if submitted.name != cell.id:
+        other = f"its id is {submitted.name!r}" if submitted.name else "has no id"
+        warnings.append(f"{cell.id}: {other}; found by its content")
+    if submitted.kind != cell.cell_type:
+        warnings.append(f"{cell.id}: is a {submitted.kind} cell; read as {cell.cell_type}")
+    return warnings
 
 
-def _oddities_of_all(
-    lab: Sequence[NotebookNode], cells: Sequence[GivenCell], matches: Mapping[str, int], known: set[str]
+def _warnings_about_notebook(
+    lab: Sequence[NotebookNode], cells: Sequence[SubmittedCell], matches: Mapping[str, int], known: set[str]
 ) -> list[str]:
-    """What is odd about the notebook as a whole."""
-    ids = Counter(given.name for given in cells)
+    """Warnings about the notebook as a whole."""
+    ids = Counter(submitted.name for submitted in cells)
     order = [cell.id for cell in lab if cell.id in ids]
     missing = [cell.id for cell in lab if cell.id not in ids and cell.id not in matches]
-    sources = {given.name: given.source.strip() for given in cells}
+    sources = {submitted.name: submitted.source.strip() for submitted in cells}
     edited = [
         cell.id
         for cell in lab
@@ -185,24 +185,26 @@ def _oddities_of_all(
     ]
     added = [
         index
-        for index, given in enumerate(cells)
-        if given.kind == "code" and given.source and given.name not in known
+        for index, submitted in enumerate(cells)
+        if submitted.kind == "code" and submitted.source and submitted.name not in known
     ]
     extra = len(set(added) - set(matches.values()))
     prefix = Counter(name[:3] for name in ids if re.match(r"\d\d-", name)).most_common(1)
-    odd = []
+    warnings = []
     if not order and prefix and not matches:
-        odd.append(f"none of this lab's cells are in it: it looks like lab {prefix[0][0][:2]}")
+        warnings.append(f"none of this lab's cells are in it: it looks like lab {prefix[0][0][:2]}")
     elif missing:
-        odd.append(f"{len(missing)} of the lab's cells are missing ({_listed(missing)})")
+        warnings.append(f"{len(missing)} of the lab's cells are missing ({_listed(missing)})")
     twice = [name for name in order if ids[name] > 1]
     if twice:
-        odd.append(f"several cells have the id {_listed(twice)}; a changed one counts, else the last")
+        warnings.append(f"several cells have the id {_listed(twice)}; a changed one counts, else the last")
     if edited:
-        odd.append(f"changed, so that the lab's own is used: {_listed(edited)}")
-    if order != [name for name in dict.fromkeys(given.name for given in cells) if name in set(order)]:
-        odd.append("the cells stand in another order")
-    return odd + ([f"{extra} added code cells are not run"] if extra > 0 else [])
+        warnings.append(f"edited; the original is used: {_listed(edited)}")
+    if order != [
+        name for name in dict.fromkeys(submitted.name for submitted in cells) if name in set(order)
+    ]:
+        warnings.append("the cells are in another order")
+    return warnings + ([f"{extra} added code cells are not run"] if extra > 0 else [])
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -1,7 +1,7 @@
-"""The cells of a notebook as handed in, out of any bytes whatever.
+"""Read the cells of a submitted notebook from bytes that may be damaged or malicious.
 
-Every field of a cell is what it should be or empty; what is wrong with the file is said in words.
-Leaves out: which cell answers what (:mod:`labkit.course.submission.answers`).
+Every field of a cell has the right type or is empty; what is wrong with the file becomes a warning.
+Which cell answers which exercise is decided in :mod:`labkit.course.submission.answers`.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-__all__ = ["GivenCell", "read_cells"]
+__all__ = ["SubmittedCell", "read_cells"]
 
 MAX_CELLS = 1000
 MAX_SOURCE = 100_000  # characters
 
 
-class GivenCell(NamedTuple):
-    """A cell as handed in; everything may be empty."""
+class SubmittedCell(NamedTuple):
+    """A submitted cell; every field may be empty."""
 
     kind: str
     name: str
@@ -26,33 +26,33 @@ class GivenCell(NamedTuple):
     attachments: dict[str, Any]
 
 
-def read_cells(content: bytes, oddities: list[str]) -> list[GivenCell]:
-    """The cells of a file that may be no notebook; what is wrong goes to ``oddities``."""
+def read_cells(content: bytes, warnings: list[str]) -> list[SubmittedCell]:
+    """Read the cells of a file that may not be a notebook; problems are appended to ``warnings``."""
     if not content.strip():
-        oddities.append("the file is empty")
+        warnings.append("the file is empty")
         return []
     text = content.decode("utf-8-sig", "replace")
     if "\ufffd" in text:
-        oddities.append("the file is not UTF-8 throughout")
+        warnings.append("the file is not UTF-8 throughout")
     try:
         notebook = json.loads(text)
     except (ValueError, RecursionError, MemoryError) as error:
-        oddities.append(f"the file is not JSON ({str(error)[:80]})")
+        warnings.append(f"the file is not JSON ({str(error)[:80]})")
         return []
     cells = notebook.get("cells") if isinstance(notebook, dict) else None
     if not isinstance(cells, list) or not any(isinstance(cell, dict) for cell in cells):
-        oddities.append("the file is JSON but no notebook with cells")
+        warnings.append("the file is JSON but not a notebook with cells")
         return []
     if len(cells) > MAX_CELLS:
-        oddities.append(f"the notebook has {len(cells)} cells; the first {MAX_CELLS} were read")
+        warnings.append(f"the notebook has {len(cells)} cells; the first {MAX_CELLS} were read")
     broken = sum(not isinstance(cell, dict) for cell in cells)
     if broken:
-        oddities.append(f"{broken} cells are no cells")
+        warnings.append(f"{broken} entries in 'cells' are not cells")
     return [_cell(cell) for cell in cells[:MAX_CELLS] if isinstance(cell, dict)]
 
 
-def _cell(cell: Mapping[str, Any]) -> GivenCell:
-    """One cell, with nothing where it holds what no notebook does."""
+def _cell(cell: Mapping[str, Any]) -> SubmittedCell:
+    """One cell; a field of the wrong type becomes empty."""
     source = cell.get("source", "")
     if isinstance(source, list):
         source = "".join(line for line in source if isinstance(line, str))
@@ -62,7 +62,7 @@ def _cell(cell: Mapping[str, Any]) -> GivenCell:
     label = metadata.get("labkit") if isinstance(metadata, dict) else None
     label = label if isinstance(label, dict) else {}
     pictures = cell.get("attachments")
-    return GivenCell(
+    return SubmittedCell(
         kind=str(cell.get("cell_type"))[:20],
         name=str(cell.get("id", ""))[:80],
         source=source.replace("\r\n", "\n").strip("\n"),

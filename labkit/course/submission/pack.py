@@ -1,6 +1,6 @@
-"""Put what a student hands in into one zip, after looking whether it can be graded.
+"""Pack a student's work into one zip, after checking that it can be graded.
 
-Leaves out: grading, and reading such a zip (:mod:`labkit.course.submission.read`).
+:mod:`labkit.course.submission.read` reads such a zip.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from typing import NamedTuple
 from nbformat import NotebookNode
 
 from labkit.course.notebook import structure
+from labkit.course.notebook.lab_id import LabId
 from labkit.course.notebook.structure import cell_info
 from labkit.course.release.folder import MANIFEST, PRISTINE
-from labkit.course.release.strip import is_answered
+from labkit.course.release.strip import is_started
 from labkit.course.submission.read import MAX_NOTEBOOK_BYTES, read_submission
 from labkit.environment import environment_stamp
 from labkit.files import write_atomically, zip_bytes
@@ -25,10 +26,10 @@ STAMP = "labkit.json"
 
 
 class Report(NamedTuple):
-    """What was found: what keeps work from being graded, what is odd, what is not answered."""
+    """Why work cannot be graded, what is unusual about it, and which exercises are not answered."""
 
-    faults: list[str]
-    oddities: list[str]
+    failures: list[str]
+    warnings: list[str]
     unanswered: list[str]
 
 
@@ -38,19 +39,19 @@ def pack(home: Path, out: Path, *, force: bool = False) -> Report:
     Args:
         home: the student's folder.
         out: replaced if it exists.
-        force: pack although something cannot be graded.
+        force: pack even if something cannot be graded.
 
     Returns:
-        What was odd or not answered.
+        The report, with what a grader would not read.
 
     Raises:
         ValueError: if there is no notebook, or something cannot be graded; nothing is written.
         OSError: if ``out`` cannot be written; nothing is left behind.
     """
     report = examine(home)
-    if report.faults and not force:
-        advice = "mend this, or hand in the rest with --force"
-        raise ValueError("\n  ".join([f"this cannot be graded; {advice}:", *report.faults]))
+    if report.failures and not force:
+        advice = "fix this, or submit the rest with --force"
+        raise ValueError("\n  ".join([f"this cannot be graded; {advice}:", *report.failures]))
     files = {f"labs/{path.name}": path.read_bytes() for path in _labs(home)}
     files |= {
         path.relative_to(home).as_posix(): path.read_bytes()
@@ -62,7 +63,7 @@ def pack(home: Path, out: Path, *, force: bool = False) -> Report:
     read = read_submission(out)  # as a grader will
     missing = [path.name for path in _labs(home) if path.name not in read.notebooks]
     return report._replace(
-        oddities=[*report.oddities, *(f"{name}: a grader will not read it" for name in missing)]
+        warnings=[*report.warnings, *(f"{name}: a grader will not read it" for name in missing)]
     )
 
 
@@ -75,55 +76,55 @@ def examine(home: Path) -> Report:
     report = Report([], [], [])
     labs = _labs(home)
     if not labs:
-        raise ValueError(
-            f"there are no labs in {home / 'labs'}; run this in the folder that was handed out."
-        )
+        raise ValueError(f"there are no labs in {home / 'labs'}; run this in the folder of the release.")
     for path in labs:
         if path.stat().st_size > MAX_NOTEBOOK_BYTES:
             limit = MAX_NOTEBOOK_BYTES // 10**6
-            report.faults.append(f"{path.name}: over {limit} MB; clear its outputs and save it")
+            report.failures.append(f"{path.name}: over {limit} MB; clear its outputs and save it")
             continue
         try:
             notebook = structure.read(path)
         except ValueError as error:  # names the file and what to do
-            report.faults.append(str(error))
+            report.failures.append(str(error))
             continue
         pristine = home / PRISTINE / path.name
         if pristine.is_file():
             _compare(path.stem, notebook, structure.read(pristine), report)
-        _list_unanswered(path.stem[:2], notebook, report)
+        _list_unanswered(LabId(path.stem).number, notebook, report)
     released = {path.name for path in (home / PRISTINE).glob("*.ipynb")}
     absent = sorted(released - {path.name for path in labs})
-    report.faults.extend(
+    report.failures.extend(
         f"{name} is missing; copy it from {PRISTINE}, or pack without it by --force" for name in absent
     )
     return report
 
 
 def _compare(name: str, notebook: NotebookNode, pristine: NotebookNode, report: Report) -> None:
-    """Which graded cells are missing, retyped, moved or edited."""
-    mine = {cell.id: cell for cell in notebook.cells}
+    """List the graded cells that are missing, retyped, moved or edited."""
+    cells = {cell.id: cell for cell in notebook.cells}
     for cell in pristine.cells:
-        role, found = cell_info(cell).get("role"), mine.get(cell.id)
-        if role in ("todo", "answer") and (found is None or found.cell_type != cell.cell_type):
-            what = "is missing" if found is None else f"was turned into a {found.cell_type} cell"
+        role, current = cell_info(cell).get("role"), cells.get(cell.id)
+        if role in ("todo", "answer") and (current is None or current.cell_type != cell.cell_type):
+            what = "is missing" if current is None else f"was turned into a {current.cell_type} cell"
             advice = f"undo that, or copy the cell from {PRISTINE}/{name}.ipynb"
-            report.faults.append(
+            report.failures.append(
                 f"{name}: cell {cell.id} of exercise {cell_info(cell)['id']} {what}; {advice}"
             )
-        elif role in ("setup", "check") and (found is None or found.source.strip() != cell.source.strip()):
-            what = "is missing" if found is None else "was edited"
-            report.oddities.append(f"{name}: cell {cell.id} {what}; the original is used for grading")
+        elif role in ("setup", "check") and (
+            current is None or current.source.strip() != cell.source.strip()
+        ):
+            what = "is missing" if current is None else "was edited"
+            report.warnings.append(f"{name}: cell {cell.id} {what}; the original is used for grading")
     order = [cell.id for cell in pristine.cells if cell_info(cell).get("role") in ("todo", "answer")]
     known = [cell.id for cell in notebook.cells if cell.id in order]
     if known != [cell_id for cell_id in order if cell_id in known]:
-        report.oddities.append(f"{name}: exercises stand in another order than in the release")
+        report.warnings.append(f"{name}: the exercises are in another order than in the release")
 
 
 def _list_unanswered(lab: str, notebook: NotebookNode, report: Report) -> None:
-    """Which exercises are as they were handed out."""
+    """List the exercises that are not started."""
     for cell in notebook.cells:
-        if cell_info(cell).get("role") in ("todo", "answer") and not is_answered(cell):
+        if cell_info(cell).get("role") in ("todo", "answer") and not is_started(cell):
             kind = "" if cell_info(cell)["role"] == "todo" else " (written answer)"
             report.unanswered.append(f"{cell_info(cell).get('id', lab)}{kind}")
 
@@ -141,7 +142,7 @@ def _release(home: Path) -> str | None:
 
 
 def _stamp() -> dict[str, str]:
-    """The environment, or why it cannot be told: a broken one must not keep anyone from handing in."""
+    """The environment, or why it cannot be told: a broken one must not keep anyone from submitting."""
     try:
         return environment_stamp()
     except Exception as error:  # torch fails to load in many ways

@@ -1,8 +1,8 @@
-"""Read what a student handed in, a folder or a zip, as bytes by lab; nothing is written to the disk.
+"""Read a submission, a folder or a zip, as one notebook in bytes per lab; nothing is written to disk.
 
-Nothing in it is trusted: names, sizes and kinds of files are checked, only notebooks are read, and
-what is refused is said in words. Leaves out: what the notebooks hold, and how a student packs them
-(:mod:`labkit.course.submission.pack`).
+A submission is not trusted: names, sizes and types of files are checked, only notebooks are read,
+and every refused file becomes a warning. The other end of the format is
+:mod:`labkit.course.submission.pack`.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ IGNORED_FOLDERS = {".labkit", ".ipynb_checkpoints", "__MACOSX", ".venv", ".git"}
 
 @dataclass(frozen=True)
 class Submission:
-    """What was handed in: notebooks as bytes by the lab's file name, and what was odd, in words."""
+    """A submission: notebooks as bytes by the lab's file name, and warnings, one sentence each."""
 
     name: str
     notebooks: dict[str, bytes] = field(default_factory=dict)
-    oddities: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 class _File(NamedTuple):
-    """A file of a folder or an archive: where it stands, and why it is refused, if it is."""
+    """A file of a folder or an archive, and the reason to refuse it or None."""
 
     name: str
     problem: str | None
@@ -54,23 +54,23 @@ class _File(NamedTuple):
 
 
 def read_submission(path: Path) -> Submission:
-    """The notebooks in ``path``: a folder, a zip or one notebook.
+    """Read the notebooks in ``path``: a folder, a zip or one notebook.
 
-    A file is refused, and named among the oddities, if its path is absolute or holds ``..``, if it
-    is a link or no regular file, encrypted, larger than 20 MB, or compressed more than 200 times.
-    Of two files for one lab the one nearest to the top counts; a second copy's name, such as
-    ``01_slug (1).ipynb``, is read as the lab's. Anything but notebooks is passed over, unread.
+    A file is refused, with a warning, if its path is absolute or contains ``..``, if it is a link or
+    not a regular file, encrypted, larger than 20 MB, or compressed more than 200 times. Of two files
+    for one lab the one nearest to the top counts. The name of a second copy, such as
+    ``01_slug (1).ipynb``, is read as the lab's. Files that are not notebooks are ignored.
 
     Returns:
-        What was found; ``notebooks`` is empty if there is none.
+        The submission; ``notebooks`` is empty if none was found.
 
     Raises:
-        ValueError: if ``path`` does not exist, is no folder, zip or notebook, or is beyond the limits:
-            a zip of 64 MB, 10,000 files, 200 MB of notebooks; says what was found and what to do.
+        ValueError: if ``path`` does not exist, is not a folder, zip or notebook, or exceeds a limit
+            (a zip of 64 MB, 10,000 files, 200 MB of notebooks).
         OSError: if it cannot be read.
     """
     if path.is_symlink() or not (path.is_dir() or path.is_file()):
-        raise ValueError(f"{path}: a link, or not there; give a folder, a zip or a notebook.")
+        raise ValueError(f"{path} is a link or does not exist; pass a folder, a zip file or a notebook.")
     name = path.name if path.is_dir() else path.stem
     if path.is_dir():
         return _read(name, list(_folder_files(path)), None)
@@ -83,8 +83,8 @@ def read_submission(path: Path) -> Submission:
 
 
 def _read(name: str, files: list[_File], archive: zipfile.ZipFile | None) -> Submission:
-    """Choose one file a lab and read it."""
-    found = Submission(name)
+    """Choose one file per lab and read it."""
+    submission = Submission(name)
     total = 0
     for file in sorted(files, key=_preference):
         shown = _printable(file.name)
@@ -92,28 +92,28 @@ def _read(name: str, files: list[_File], archive: zipfile.ZipFile | None) -> Sub
         if _is_ignored(place) or (place.suffix != ".ipynb" and file.problem is None):
             continue
         lab = LAB_NAME.fullmatch(place.name)
-        problem = file.problem or (None if lab else "not a lab's file name (such as 01_slug.ipynb)")
-        if problem is None and lab and f"{lab[1]}.ipynb" in found.notebooks:
+        problem = file.problem or (None if lab else "not the file name of a lab (such as 01_slug.ipynb)")
+        if problem is None and lab and f"{lab[1]}.ipynb" in submission.notebooks:
             problem = f"a second file for {lab[1]}"
         if problem is not None or lab is None:
-            found.oddities.append(f"{shown}: {problem}; not read")
+            submission.warnings.append(f"{shown}: {problem}; not read")
             continue
         try:
             content = _content(file, archive)
         except (ValueError, OSError, RuntimeError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-            found.oddities.append(f"{shown}: {error}; not read")
+            submission.warnings.append(f"{shown}: {error}; not read")
             continue
         total += len(content)
         if total > MAX_TOTAL_BYTES:
             raise ValueError(f"{name}: over {MAX_TOTAL_BYTES // 10**6} MB of notebooks; pack it again.")
-        found.notebooks[f"{lab[1]}.ipynb"] = content
+        submission.notebooks[f"{lab[1]}.ipynb"] = content
         if place.name != f"{lab[1]}.ipynb":
-            found.oddities.append(f"{shown}: read as {lab[1]}.ipynb")
-    return found
+            submission.warnings.append(f"{shown}: read as {lab[1]}.ipynb")
+    return submission
 
 
 def _preference(file: _File) -> tuple[bool, int, bool, str]:
-    """Sorts the file to read first: its own name, nearest to the top, in ``labs``."""
+    """A sort key that puts the file to read first: unchanged name, nearest to the top, in ``labs``."""
     place = PurePosixPath(file.name.replace("\\", "/"))
     lab = LAB_NAME.fullmatch(place.name)
     renamed = lab is None or lab[1] != place.stem
@@ -135,12 +135,12 @@ def _folder_files(folder: Path) -> Iterator[_File]:
     """The files of a folder, links not followed."""
     count = 0
     for root, folders, names in os.walk(folder):
-        for each in [each for each in folders if (Path(root) / each).is_symlink()]:
-            yield _File(f"{(Path(root) / each).relative_to(folder).as_posix()}", "a link", folder)
-        folders[:] = sorted(each for each in folders if each not in IGNORED_FOLDERS)
+        for link in [name for name in folders if (Path(root) / name).is_symlink()]:
+            yield _File(f"{(Path(root) / link).relative_to(folder).as_posix()}", "a link", folder)
+        folders[:] = sorted(name for name in folders if name not in IGNORED_FOLDERS)
         count += len(folders) + len(names)
         if count > MAX_FILES:
-            raise ValueError(f"{folder.name}: more than {MAX_FILES} files; hand in the notebooks only.")
+            raise ValueError(f"{folder.name}: more than {MAX_FILES} files; submit only the notebooks.")
         for name in names:
             path = Path(root) / name
             yield _File(path.relative_to(folder).as_posix(), _disk_problem(path), path)
@@ -157,7 +157,7 @@ def _disk_problem(path: Path) -> str | None:
 
 
 def _open_archive(path: Path) -> zipfile.ZipFile:
-    """The zip, from memory, so that it cannot change between two looks."""
+    """Open the zip from memory, so it cannot change while it is read."""
     with path.open("rb") as file:
         content = file.read(MAX_ARCHIVE_BYTES + 1)
     if len(content) > MAX_ARCHIVE_BYTES:

@@ -10,7 +10,7 @@ import nbformat
 import psutil
 import pytest
 
-from labkit.course.grading.class_run import Options, grade
+from labkit.course.grading.class_run import Options, run_jobs
 from labkit.course.grading.sandbox.box import Limits
 from labkit.course.grading.sandbox.bubblewrap import why_no_bubblewrap
 
@@ -27,7 +27,7 @@ SECRET = "the recorded values of the hidden checks"
 
 @pytest.fixture(scope="module", params=[pytest.param("bwrap", marks=CLOSED), "none"])
 def graded(request, tmp_path_factory):
-    """The corpus, graded: kind of box, cases, results by student, the grader's folder, connections."""
+    """The corpus, graded: sandbox, cases, results by student, the grader's folder, connections."""
     root = tmp_path_factory.mktemp(request.param)
     outside, submissions = root / "labs", root / "submissions"
     outside.mkdir()
@@ -44,13 +44,13 @@ def graded(request, tmp_path_factory):
         for name, case in corpus.items():
             case.write(submissions / name)
         before = _files(root)
-        options = Options(root / "out", jobs=2, sandbox=request.param, limits=LIMITS)
-        results = grade(submissions, [outside / hostile.NAME], options)
+        options = Options(root / "out", processes=2, sandbox=request.param, limits=LIMITS)
+        results = run_jobs(submissions, [outside / hostile.NAME], options)
     after = {
         path: facts for path, facts in _files(root).items() if "out" not in path.relative_to(root).parts
     }
     assert after == before, "a file of the grader was changed"
-    return request.param, corpus, {result["student"]: result for result in results}, connections
+    return request.param, corpus, {result.student: result for result in results}, connections
 
 
 def _accept(server, connections):
@@ -74,7 +74,7 @@ def test_the_corpus_is_large_enough_and_every_submission_has_a_result(graded):
 def test_every_submission_earns_what_it_should(graded):
     _, corpus, results, _ = graded
     earned = {
-        name: {mark["question"]: mark["earned"] for mark in result["marks"] if mark["question"] != "99.4"}
+        name: {mark.question: mark.earned for mark in result.marks if mark.question != "99.4"}
         for name, result in results.items()
     }
     wrong = {name: (earned[name], results[name]) for name in corpus if earned[name] != corpus[name].earned}
@@ -85,11 +85,9 @@ def test_every_reason_says_what_happened(graded):
     _, corpus, results, _ = graded
     silent = {}
     for name, case in corpus.items():
-        marks = results[name]["marks"]
-        said = " ".join([*results[name]["oddities"], *(mark["reason"] for mark in marks)])
-        reasons = all(
-            mark["reason"] for mark in marks if mark["earned"] < mark["max"] and mark["question"] != "99.4"
-        )
+        marks = results[name].marks
+        said = " ".join([*results[name].warnings, *(mark.reason for mark in marks)])
+        reasons = all(mark.reason for mark in marks if mark.earned < mark.max and mark.question != "99.4")
         if case.words not in said or not reasons:
             silent[name] = (case.words, said)
     assert silent == {}
@@ -97,12 +95,12 @@ def test_every_reason_says_what_happened(graded):
 
 def test_no_submission_failed_the_grader(graded):
     _, _, results, _ = graded
-    assert [name for name, result in results.items() if not result["key"]] == []
+    assert [name for name, result in results.items() if result.failure is not None] == []
 
 
 def test_no_reason_holds_a_secret_or_hidden_code(graded):
     _, _, results, _ = graded
-    said = " ".join(mark["reason"] for result in results.values() for mark in result["marks"])
+    said = " ".join(mark.reason for result in results.values() for mark in result.marks)
     for secret in (SECRET, "0.125", "0.25", "mean([0.5", "triple(k)"):
         assert secret not in said
 
@@ -123,6 +121,6 @@ def test_nothing_of_a_submission_is_left_running():
 
 @CLOSED
 def test_the_closed_box_has_no_network(graded):
-    kind, _, _, connections = graded
-    if kind == "bwrap":
+    sandbox, _, _, connections = graded
+    if sandbox == "bwrap":
         assert connections == []

@@ -10,7 +10,7 @@ import pytest
 
 from labkit.course.grading.sandbox import box as sandbox
 from labkit.course.grading.sandbox import bubblewrap
-from labkit.course.grading.sandbox.box import Box, Limits, Overrun, choose
+from labkit.course.grading.sandbox.box import Box, Limits, Overrun, choose_backend
 from labkit.course.grading.sandbox.bubblewrap import why_no_bubblewrap
 
 pytestmark = pytest.mark.heavy
@@ -32,7 +32,7 @@ def request(*sources, **limits):
 
 @pytest.fixture(params=KINDS)
 def box(request):
-    with Box(RUNNER, kind=request.param, limits=LIMITS) as made:
+    with Box(RUNNER, backend=request.param, limits=LIMITS) as made:
         assert made.ask({"setup": [["setup", "import os"]]}, 300) == {"ready": True, "error": None}
         yield made
 
@@ -121,7 +121,7 @@ try:
 except OSError as error:
     print(error.errno)
 """
-    with Box(RUNNER, kind="bwrap", limits=LIMITS) as box:
+    with Box(RUNNER, backend="bwrap", limits=LIMITS) as box:
         box.ask({"setup": [["setup", "import os"]]}, 300)
         assert box.ask(request(source), 100)["cells"][0]["text"] == "[]\nFalse False\n30\n"
 
@@ -129,23 +129,23 @@ except OSError as error:
 @CLOSED
 def test_a_folder_that_must_not_be_seen_is_empty_even_inside_a_visible_one():
     place = next(path for path in bubblewrap._visible() if (path / "course").is_dir())
-    with Box(RUNNER, kind="bwrap", limits=LIMITS, hidden=[place / "plots"]) as box:
+    with Box(RUNNER, backend="bwrap", limits=LIMITS, concealed=[place / "plots"]) as box:
         box.ask({"setup": [["setup", "import os"]]}, 300)
         reply = box.ask(request(f"print(os.listdir({str(place / 'plots')!r}))"), 100)
     assert reply["cells"][0]["text"] == "[]\n"
 
 
-def test_unknown_kinds_and_a_missing_bubblewrap_are_refused_in_words(monkeypatch):
-    with pytest.raises(ValueError, match="none of auto, bwrap, none"):
-        choose("docker")
+def test_unknown_sandboxes_and_a_missing_bubblewrap_are_refused_in_words(monkeypatch):
+    with pytest.raises(ValueError, match="one of auto, bwrap, none"):
+        choose_backend("docker")
     monkeypatch.setattr(sandbox, "why_no_bubblewrap", lambda: "it is not installed")
-    assert choose("auto") == "none"
+    assert choose_backend("auto") == "none"
     with pytest.raises(ValueError, match="it is not installed"):
-        choose("bwrap")
+        choose_backend("bwrap")
 
 
 def test_the_whole_labs_time_is_limited():
     start = time.monotonic()
-    with Box(RUNNER, kind="none", limits=Limits(lab_s=3.0)) as box, pytest.raises(Overrun, match="time"):
+    with Box(RUNNER, backend="none", limits=Limits(lab_s=3.0)) as box, pytest.raises(Overrun, match="time"):
         box.ask({"setup": [["setup", "import time\ntime.sleep(300)"]]}, 300)
     assert time.monotonic() - start < 100

@@ -5,9 +5,10 @@ import nbformat
 import pytest
 from small_labs import cell_of, code, markdown, small_lab, write
 
+from labkit.course.grading.verification import failures
 from labkit.course.notebook import structure
 from labkit.course.release import folder as handout
-from labkit.course.release import proof
+from labkit.course.release.leaks import COMMENT, _is_revealing, find_leaks
 from labkit.course.release.strip import strip
 from labkit.files import digest
 
@@ -47,7 +48,7 @@ def workbook(tmp_path):
 def _hand_out(workbook, **options):
     out = workbook.parent / "out" / "student"
     labs = [workbook / "labs/99_lab.ipynb"]
-    return out, handout.write_release(workbook, out, labs, quick=True, **options)
+    return out, handout.write_release(workbook, out, labs, verify=None, **options)
 
 
 def test_a_release_holds_what_a_student_needs_and_nothing_else(workbook):
@@ -61,7 +62,7 @@ def test_a_release_holds_what_a_student_needs_and_nothing_else(workbook):
     ]
     assert "checkpoints/d/unrecorded.safetensors" not in names
     assert (out / "environment.yml").read_text() == "      - -e .\n"
-    assert set(handout.released_files(out)) == names
+    assert set(handout.read_release(out)) == names
     assert (out / handout.PRISTINE / "99_lab.ipynb").read_bytes() == (
         out / "labs/99_lab.ipynb"
     ).read_bytes()
@@ -85,7 +86,7 @@ def test_an_existing_folder_is_replaced_only_if_nothing_is_lost(workbook):
     with pytest.raises(ValueError, match=r"has been worked in \(labs/99_lab.ipynb\)"):
         _hand_out(workbook, force=True)
     (out / handout.MANIFEST).unlink()
-    with pytest.raises(ValueError, match="is no release and is not replaced"):
+    with pytest.raises(ValueError, match="is not a release and is not replaced"):
         _hand_out(workbook, force=True)
     assert (out / "labs/99_lab.ipynb").read_text() == "answers"
 
@@ -113,7 +114,7 @@ def _full_disk(path, content):
 
 
 def test_a_stripped_lab_gives_nothing_away():
-    assert proof.leaks(_lab(), strip(_lab())) == []
+    assert find_leaks(_lab(), strip(_lab())) == []
 
 
 @pytest.mark.parametrize("place", ["source", "output", "json", "attachment", "metadata", "wrapped"])
@@ -136,7 +137,7 @@ def test_a_secret_is_found_wherever_it_stands(place, secret):
         cell.metadata["note"] = secret
     else:
         cell.source += "\n" + secret.strip().replace(" ", "\n   ")
-    found = proof.leaks(_lab(), released)
+    found = find_leaks(_lab(), released)
     assert len(found) == 1
     assert found[0].startswith(f"cell {cell.id} shows")
 
@@ -146,11 +147,11 @@ def test_delimiters_hidden_cells_and_verdicts_are_found():
     verdict = '    ### BEGIN SOLUTION\n    return {\n        "a_is_b": True,\n    }\n    ### END SOLUTION'
     cell_of(lab, "99-1-todo").source = f"def f():\n{verdict}"
     released = strip(lab)
-    assert proof.leaks(lab, released) == []
+    assert find_leaks(lab, released) == []
     released.cells.append(markdown("99-told", 'It is {"a_is_b": True, "b": 1}.'))
-    assert len(proof.leaks(lab, released)) == 1
-    assert "is a hidden cell" in proof.leaks(lab, lab)[0]
-    assert any("delimiter" in leak for leak in proof.leaks(lab, lab))
+    assert len(find_leaks(lab, released)) == 1
+    assert "is a hidden cell" in find_leaks(lab, lab)[0]
+    assert any("delimiter" in leak for leak in find_leaks(lab, lab))
 
 
 @pytest.mark.parametrize(
@@ -158,10 +159,10 @@ def test_delimiters_hidden_cells_and_verdicts_are_found():
     ["return result", "for a, b in zip(c, d):", "import numpy as np, os", "x = 1", "return x  # a b c d e"],
 )
 def test_a_line_that_could_stand_anywhere_is_no_secret(line):
-    assert not proof._tells(proof.COMMENT.sub("", line).strip())
+    assert not _is_revealing(COMMENT.sub("", line).strip())
 
 
-def test_the_gate_scores_solutions_full_and_stubs_nothing():
+def test_the_grader_proves_that_solutions_earn_everything_and_stubs_nothing():
     lab = small_lab()
     for count, cell in enumerate(structure.code_cells(lab), 1):
         cell.execution_count = count
@@ -174,11 +175,19 @@ def test_the_gate_scores_solutions_full_and_stubs_nothing():
     cell_of(lax, "99-1-check").source = 'print("99.1 ok (3 cases)")'
     wrong = nbformat.from_dict(lab)
     cell_of(wrong, "99-1-hidden").outputs[0].data["text/plain"] = "[0.3, 10]"
-    found = proof.faults({"98_right": lab, "97_lax": lax, "96_wrong": wrong})
-    assert not [fault for fault in found if "98_right" in fault]
-    assert [
-        fault for fault in found if "97_lax: the untouched release earns 30 in cell 99-1-check" in fault
+    given_away = nbformat.from_dict(lab)
+    cell_of(given_away, "99-1-todo").source = "def double(x):\n    return 2 * x"
+    broken = nbformat.from_dict(lab)
+    cell_of(broken, "99-setup").source = "import no_such_module"
+    labs = {"98_right": lab, "97_lax": lax, "96_wrong": wrong, "95_given": given_away, "94_broken": broken}
+    problems = failures(labs)
+    beginnings = [
+        "97_lax: the stub of 99.1 does not raise NotImplementedError: its check passes",
+        "96_wrong: the solution of 99.1 earns nothing: passes the visible check",
+        "95_given: the untouched release earns 80 points in 99.1",
+        "95_given: the stub of 99.1 does not raise NotImplementedError: its check passes",
+        "94_broken: the lab's setup does not run in the sandbox",
     ]
-    assert [fault for fault in found if "97_lax: the stub of 99.1 does not raise" in fault]
-    assert [fault for fault in found if "96_wrong: the solution earns nothing in cell 99-1-hidden" in fault]
-    assert len(found) == 3
+    assert len(problems) == len(beginnings)
+    for problem, beginning in zip(problems, beginnings, strict=True):
+        assert problem.startswith(beginning)

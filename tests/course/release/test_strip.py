@@ -9,7 +9,7 @@ from small_labs import cell_of, code, small_lab
 from labkit import settings
 from labkit.course.notebook import structure
 from labkit.course.notebook.normal_form import to_bytes
-from labkit.course.release.strip import strip, stub
+from labkit.course.release.strip import is_started, strip, stub
 
 LABS = sorted((settings.home() / "labs").glob("[0-9][0-9]_*.ipynb"))
 
@@ -99,7 +99,7 @@ def test_a_prediction_keeps_its_name_and_comment(source, left):
 def test_a_prediction_that_is_no_code_is_named():
     lab = small_lab()
     lab.cells.insert(2, code("99-guess", "guess = = 1", role="predict"))
-    with pytest.raises(ValueError, match="cell 99-guess is no Python code"):
+    with pytest.raises(ValueError, match="cell 99-guess is not Python code"):
         strip(lab)
 
 
@@ -151,3 +151,43 @@ def test_a_released_lab_is_a_valid_notebook_without_solutions(path):
     assert "SOLUTION" not in content
     stubs = re.findall(r"raise NotImplementedError", content)
     assert len(stubs) == to_bytes(structure.parse(path)).decode().count("BEGIN SOLUTION") > 0
+
+
+STUB = 'raise NotImplementedError("Exercise 99.1")'
+
+
+@pytest.mark.parametrize(
+    ("source", "started"),
+    [
+        ("", False),
+        ("  \n# I do not know\n", False),
+        (f"def double(x):\n    # TODO 99.1: replace the next line\n    {STUB}", False),
+        (f"def double(x):\n    y = 2 * x\n    {STUB}\n    return y", False),
+        (f"def double(x):\n    for i in range(2):\n        {STUB}", False),
+        (f"def one():\n    return 1\ndef double(x):\n    {STUB}", False),
+        (f"class A:\n    def double(self, x):\n        {STUB}", False),
+        (f"def double(x):\n    def inner():\n        return 1\n    {STUB}", False),
+        (f"def double(x):\n    return 2 * x\n    {STUB}", True),
+        (f"def double(x):\n    if x:\n        return 2 * x\n    {STUB}", True),
+        (f"def double(x):\n    # {STUB}\n    return 2 * x", True),
+        ("def double(x):\n    raise NotImplementedError", True),
+        ("def double(x)\n    return", True),
+        ("def double(x):\n    pass", True),
+    ],
+)
+def test_a_todo_is_started_unless_it_is_empty_or_reaches_its_stub(source, started):
+    assert is_started(cell_of(small_lab(), "99-1-todo"), source) is started
+
+
+@pytest.mark.parametrize(
+    ("source", "started"),
+    [
+        ("", False),
+        ("*Write your answer here.*", False),
+        ("**Why?**\n\n*Write your answer here.*\n", False),
+        ("**Why?**", True),
+        ("**Why?**\n\nBecause.", True),
+    ],
+)
+def test_a_written_answer_is_started_if_it_holds_more_than_the_question(source, started):
+    assert is_started(cell_of(small_lab(), "99-answer"), source) is started

@@ -8,7 +8,7 @@ import hostile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labkit.course.submission.answers import collect, rebuild
+from labkit.course.submission.answers import collect_answers, insert_answers
 from labkit.course.submission.cells import read_cells
 
 LAB = hostile.small_class_lab()
@@ -20,13 +20,13 @@ def as_bytes(notebook):
 
 
 def answers_of(notebook):
-    return {name: collect(as_bytes(notebook), LAB).sources.get(name) for name in TODOS}
+    return {name: collect_answers(as_bytes(notebook), LAB).sources.get(name) for name in TODOS}
 
 
-def test_a_whole_notebook_gives_every_answer_and_no_oddity():
-    found = collect(as_bytes(hostile.solved(LAB)), LAB)
+def test_a_whole_notebook_gives_every_answer_and_no_warning():
+    found = collect_answers(as_bytes(hostile.solved(LAB)), LAB)
     assert {name: found.sources[name] for name in TODOS} == TODOS
-    assert found.oddities == []
+    assert found.warnings == []
 
 
 def test_the_rebuilt_notebook_has_the_labs_own_checks_and_no_hidden_cell_or_output():
@@ -34,7 +34,7 @@ def test_the_rebuilt_notebook_has_the_labs_own_checks_and_no_hidden_cell_or_outp
     for cell in notebook.cells:
         if cell.id not in TODOS:
             cell.source = "tampered"
-    rebuilt = rebuild(LAB, collect(as_bytes(notebook), LAB))
+    rebuilt = insert_answers(LAB, collect_answers(as_bytes(notebook), LAB))
     roles = [cell.metadata["labkit"]["role"] for cell in rebuilt.cells]
     assert "hidden" not in roles
     assert hostile.cell_of(rebuilt, "99-1-todo").source == TODOS["99-1-todo"]
@@ -60,9 +60,9 @@ def test_an_answer_without_any_sign_is_found_by_its_position():
     notebook = hostile.solved(LAB)
     cell = hostile.cell_of(notebook, "99-2-todo")
     cell.id, cell.metadata, cell.source = "x", {}, "threefold = lambda x: 3 * x"
-    found = collect(as_bytes(notebook), LAB)
+    found = collect_answers(as_bytes(notebook), LAB)
     assert found.sources["99-2-todo"] == cell.source
-    assert any("found by what it holds" in oddity for oddity in found.oddities)
+    assert any("found by its content" in warning for warning in found.warnings)
 
 
 def test_a_source_may_be_a_list_of_lines():
@@ -76,16 +76,16 @@ def test_only_pictures_are_taken_of_attachments():
     notebook = hostile.solved(LAB)
     cell = hostile.cell_of(notebook, "99-why")
     cell.attachments = {"a.png": {"image/png": "QQ==", "text/html": "<script>"}, "b": 3}
-    found = collect(as_bytes(notebook), LAB)
+    found = collect_answers(as_bytes(notebook), LAB)
     assert found.attachments["99-why"] == {"a.png": {"image/png": "QQ=="}}
 
 
 @given(st.binary(max_size=400))
 @settings(deadline=None, derandomize=True, max_examples=150)
-def test_any_bytes_give_oddities_in_words_or_no_answer(content):
-    found = collect(content, LAB)
+def test_any_bytes_give_warnings_in_words_or_no_answer(content):
+    found = collect_answers(content, LAB)
     assert found.sources == {}
-    assert found.oddities
+    assert found.warnings
 
 
 JSON = st.recursive(
@@ -97,13 +97,13 @@ JSON = st.recursive(
 @given(st.lists(JSON, max_size=6))
 @settings(deadline=None, derandomize=True, max_examples=150)
 def test_any_cells_can_be_read(cells):
-    oddities: list[str] = []
-    for cell in read_cells(json.dumps({"cells": cells}).encode(), oddities):
+    warnings: list[str] = []
+    for cell in read_cells(json.dumps({"cells": cells}).encode(), warnings):
         assert isinstance(cell.source, str)
-    assert isinstance(collect(json.dumps({"cells": cells}).encode(), LAB).oddities, list)
+    assert isinstance(collect_answers(json.dumps({"cells": cells}).encode(), LAB).warnings, list)
 
 
 def test_a_notebook_of_very_many_cells_is_read_in_part_and_said():
     cells = [{"cell_type": "code", "source": f"x = {number}", "id": str(number)} for number in range(3000)]
-    found = collect(json.dumps({"cells": cells}).encode(), LAB)
-    assert any("3000 cells" in oddity for oddity in found.oddities)
+    found = collect_answers(json.dumps({"cells": cells}).encode(), LAB)
+    assert any("3000 cells" in warning for warning in found.warnings)

@@ -41,7 +41,7 @@ def test_a_pack_holds_notebooks_manifests_and_a_stamp(home):
     with zipfile.ZipFile(home / "out.zip") as archive:
         assert archive.namelist() == ["checkpoints/d/manifest.json", STAMP, "labs/99_lab.ipynb"]
         assert json.loads(archive.read(STAMP))["environment"] == {"python": "3"}
-    assert read_submission(home / "out.zip").oddities == []
+    assert read_submission(home / "out.zip").warnings == []
     first = (home / "out.zip").read_bytes()
     pack(home, home / "out.zip")
     assert (home / "out.zip").read_bytes() == first
@@ -81,7 +81,7 @@ def test_what_cannot_be_graded_is_refused_and_named(home, damage, message):
     with pytest.raises(ValueError, match=message):
         pack(home, home / "out.zip")
     assert not (home / "out.zip").exists()
-    assert message in pack(home, home / "out.zip", force=True).faults[0]
+    assert message in pack(home, home / "out.zip", force=True).failures[0]
 
 
 def test_what_is_odd_is_reported(home):
@@ -91,10 +91,10 @@ def test_what_is_odd_is_reported(home):
         lab.cells.insert(0, lab.cells.pop())
 
     _work(home, tamper)
-    oddities = pack(home, home / "out.zip").oddities
-    assert oddities == [
+    warnings = pack(home, home / "out.zip").warnings
+    assert warnings == [
         "99_lab: cell 99-1-check was edited; the original is used for grading",
-        "99_lab: exercises stand in another order than in the release",
+        "99_lab: the exercises are in another order than in the release",
     ]
 
 

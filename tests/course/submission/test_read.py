@@ -53,7 +53,7 @@ def test_a_folder_gives_its_notebooks_by_name(folder):
     found = read_submission(folder)
     assert found.name == "alice"
     assert found.notebooks == {LAB: b"one", "02_pruning.ipynb": b"two"}
-    assert found.oddities == []
+    assert found.warnings == []
 
 
 def test_a_zip_gives_the_same_as_the_folder(folder, tmp_path):
@@ -70,7 +70,7 @@ def test_one_notebook_is_a_submission(folder):
 
 @pytest.mark.parametrize(
     ("path", "message"),
-    [("nothing", "not there"), ("text.zip", "not a zip that can be read"), ("empty.zip", "not a zip")],
+    [("nothing", "does not exist"), ("text.zip", "not a zip that can be read"), ("empty.zip", "not a zip")],
 )
 def test_what_is_no_submission_is_refused(tmp_path, path, message):
     (tmp_path / "text.zip").write_text("hello")
@@ -100,8 +100,8 @@ def test_a_truncated_zip_is_refused(tmp_path):
 def test_a_path_that_leads_outside_is_refused_and_the_others_are_read(tmp_path, name, problem):
     found = read_submission(_zip(tmp_path / "a.zip", [(name, b"evil"), ("labs/02_pruning.ipynb", b"two")]))
     assert found.notebooks == {"02_pruning.ipynb": b"two"}
-    assert len(found.oddities) == 1
-    assert problem in found.oddities[0]
+    assert len(found.warnings) == 1
+    assert problem in found.warnings[0]
     assert list(tmp_path.iterdir()) == [tmp_path / "a.zip"]
 
 
@@ -111,7 +111,7 @@ def test_a_path_that_leads_outside_is_refused_and_the_others_are_read(tmp_path, 
 def test_a_link_or_pipe_in_a_zip_is_refused(tmp_path, kind, problem):
     found = read_submission(_zip(tmp_path / "a.zip", [(_info(LAB, kind | 0o777), b"/etc/passwd")]))
     assert found.notebooks == {}
-    assert found.oddities == [f"{LAB}: {problem}; not read"]
+    assert found.warnings == [f"{LAB}: {problem}; not read"]
 
 
 def test_links_and_pipes_in_a_folder_are_refused(folder, tmp_path):
@@ -121,7 +121,7 @@ def test_links_and_pipes_in_a_folder_are_refused(folder, tmp_path):
     (folder / "more").symlink_to(tmp_path)
     found = read_submission(folder)
     assert sorted(found.notebooks) == [LAB, "02_pruning.ipynb"]
-    assert sorted(found.oddities) == [
+    assert sorted(found.warnings) == [
         "labs/03_link.ipynb: a link; not read",
         "labs/04_pipe.ipynb: not a regular file; not read",
         "more: a link; not read",
@@ -139,7 +139,7 @@ def test_a_bomb_is_refused_and_the_others_are_read(tmp_path):
     assert path.stat().st_size < 30_000
     found = read_submission(path)
     assert found.notebooks == {"02_pruning.ipynb": b"two"}
-    assert found.oddities == [f"{LAB}: compressed more than 200 times; not read"]
+    assert found.warnings == [f"{LAB}: compressed more than 200 times; not read"]
 
 
 def test_a_bomb_that_is_no_notebook_is_never_opened(tmp_path, monkeypatch):
@@ -158,7 +158,7 @@ def test_a_bomb_that_lies_about_its_size_is_refused(tmp_path):
     (tmp_path / "a.zip").write_bytes(raw)
     found = read_submission(tmp_path / "a.zip")
     assert found.notebooks == {}
-    assert "Bad CRC" in found.oddities[0]
+    assert "Bad CRC" in found.warnings[0]
 
 
 def test_limits_on_size_and_number_hold(folder, tmp_path, monkeypatch):
@@ -181,7 +181,7 @@ def test_limits_on_size_and_number_hold(folder, tmp_path, monkeypatch):
 def test_a_notebook_over_the_limit_is_refused(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(read, "MAX_NOTEBOOK_BYTES", 2)
     expected = [f"labs/{LAB}: over 0 MB; not read", "labs/02_pruning.ipynb: over 0 MB; not read"]
-    assert sorted(read_submission(folder).oddities) == sorted(expected)
+    assert sorted(read_submission(folder).warnings) == sorted(expected)
     assert read_submission(_zip(tmp_path / "a.zip", [(LAB, b"one")])).notebooks == {}
 
 
@@ -191,10 +191,10 @@ def test_an_encrypted_entry_and_an_unusual_compression_are_refused(tmp_path):
     place = raw.index(b"PK\x01\x02") + 8
     raw[place] |= 1
     path.write_bytes(raw)
-    assert read_submission(path).oddities == [f"{LAB}: encrypted; not read"]
+    assert read_submission(path).warnings == [f"{LAB}: encrypted; not read"]
     with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
         archive.writestr(LAB, b"one")
-    assert "compressed by method 14" in read_submission(path).oddities[0]
+    assert "compressed by method 14" in read_submission(path).warnings[0]
 
 
 def test_names_that_are_not_utf_8(tmp_path):
@@ -202,7 +202,7 @@ def test_names_that_are_not_utf_8(tmp_path):
     path = _renamed(_zip(tmp_path / "a.zip", [("xx/01_lab.ipynb", b"one")]), b"xx/", b"\xfc\xe4/")
     assert read_submission(path).notebooks == {"01_lab.ipynb": b"one"}, "a folder's name does no harm"
     path = _renamed(_zip(tmp_path / "b.zip", [("01_lxx.ipynb", b"one")]), b"lxx", b"l\xfc\xe4")
-    assert read_submission(path).oddities[0].endswith("a name that is not UTF-8; not read")
+    assert read_submission(path).warnings[0].endswith("a name that is not UTF-8; not read")
     # Flagged as UTF-8, but it is not.
     path = _renamed(_zip(tmp_path / "c.zip", [("01_lé.ipynb", b"one")]), "é".encode(), b"\xff\xfe")
     with pytest.raises(ValueError, match="a file name is not UTF-8; pack it with `labkit pack`"):
@@ -213,30 +213,30 @@ def test_a_name_that_is_not_utf_8_in_a_folder(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / os.fsdecode(b"01_\xff.ipynb")).write_text("one")
     found = read_submission(tmp_path / "a")
-    assert found.oddities == ["01_\\xff.ipynb: a name that is not UTF-8; not read"]
+    assert found.warnings == ["01_\\xff.ipynb: a name that is not UTF-8; not read"]
 
 
 @pytest.mark.parametrize("name", ["01_sparse (1).ipynb", "01_sparse(2).ipynb", "01_sparse-Copy1.ipynb"])
 def test_a_second_copy_counts_where_it_is_the_only_one(tmp_path, name):
     found = read_submission(_zip(tmp_path / "a.zip", [(name, b"copy")]))
     assert found.notebooks == {LAB: b"copy"}
-    assert found.oddities == [f"{name}: read as {LAB}"]
+    assert found.warnings == [f"{name}: read as {LAB}"]
     found = read_submission(_zip(tmp_path / "b.zip", [(name, b"copy"), (f"labs/{LAB}", b"one")]))
     assert found.notebooks == {LAB: b"one"}
-    assert found.oddities == [f"{name}: a second file for 01_sparse; not read"]
+    assert found.warnings == [f"{name}: a second file for 01_sparse; not read"]
 
 
 def test_of_two_files_for_a_lab_the_nearest_to_the_top_counts(tmp_path):
     entries = [(f"old/backup/{LAB}", b"old"), (f"alice/labs/{LAB}", b"new"), ("Untitled.ipynb", b"")]
     found = read_submission(_zip(tmp_path / "a.zip", entries))
     assert found.notebooks == {LAB: b"new"}
-    assert len(found.oddities) == 2
+    assert len(found.warnings) == 2
 
 
 def test_names_are_shown_without_control_characters(tmp_path):
     found = read_submission(_zip(tmp_path / "a.zip", [("a\x1b[31m\n.ipynb", b"")]))
-    assert found.oddities == [
-        "a\\x1b[31m\\n.ipynb: not a lab's file name (such as 01_slug.ipynb); not read"
+    assert found.warnings == [
+        "a\\x1b[31m\\n.ipynb: not the file name of a lab (such as 01_slug.ipynb); not read"
     ]
 
 
@@ -244,4 +244,4 @@ def test_names_are_shown_without_control_characters(tmp_path):
 def test_a_name_that_occurs_twice_is_reported(tmp_path):
     found = read_submission(_zip(tmp_path / "a.zip", [(LAB, b"one"), (LAB, b"two")]))
     assert found.notebooks == {LAB: b"one"}
-    assert found.oddities == [f"{LAB}: a second file for 01_sparse; not read"]
+    assert found.warnings == [f"{LAB}: a second file for 01_sparse; not read"]

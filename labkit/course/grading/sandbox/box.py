@@ -1,8 +1,9 @@
-"""A box around a program that runs what students wrote: limits, a throw-away folder, a certain end.
+"""Run student code in a sandbox: resource limits, a temporary folder and guaranteed termination.
 
 With bubblewrap the program has no network, sees only the system, Python's environment and labkit,
-all read-only, and cannot outlive the box. Without it, limits and the end hold against accidents,
-not against intent: see :data:`UNPROTECTED`. Leaves out: what runs inside (:mod:`labkit.course.grading.sandbox.runner`).
+all read-only, and cannot outlive the box. Without bubblewrap the limits and the termination protect
+against accidents, not against intent: see :data:`UNPROTECTED`. The program inside is
+:mod:`labkit.course.grading.sandbox.runner`.
 """
 
 from __future__ import annotations
@@ -21,15 +22,16 @@ import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import psutil
 
 from labkit.course.grading.sandbox.bubblewrap import HOME, bubblewrap, why_no_bubblewrap
 
-__all__ = ["KINDS", "UNPROTECTED", "Box", "Limits", "Overrun", "choose"]
+__all__ = ["SANDBOXES", "UNPROTECTED", "Backend", "Box", "Limits", "Overrun", "choose_backend"]
 
-KINDS = ("auto", "bwrap", "none")
+Backend = Literal["bwrap", "none"]
+SANDBOXES = ("auto", "bwrap", "none")
 UNPROTECTED = (
     "no bubblewrap: submissions can read every file that you can read (the solutions, other "
     "submissions, your keys), write and delete what you can, use the network, and leave processes "
@@ -44,7 +46,7 @@ TAG = "LABKIT_BOX"  # a process that carries this variable belongs to a box
 
 @dataclass(frozen=True)
 class Limits:
-    """What the answer to one exercise, and a whole lab, may use."""
+    """The resources that one exercise, and one whole lab, may use."""
 
     cpu_s: int = 30  # processor time of one exercise
     wall_s: float = 120.0  # of one cell
@@ -57,42 +59,44 @@ class Limits:
 
 
 class Overrun(Exception):
-    """The program in the box went beyond a limit, or ended; the message says which."""
+    """The program in the box exceeded a limit or ended; the message says which."""
 
 
-def choose(kind: str) -> str:
-    """``bwrap`` or ``none``, for ``auto``, ``bwrap`` or ``none``.
+def choose_backend(sandbox: str) -> Backend:
+    """Return the backend that ``sandbox`` (``auto``, ``bwrap`` or ``none``) means on this machine.
 
     Raises:
-        ValueError: if the kind is unknown, or bubblewrap is asked for and does not work here.
+        ValueError: if ``sandbox`` is unknown, or bubblewrap is asked for and does not work here.
     """
-    if kind not in KINDS:
-        raise ValueError(f"sandbox {kind!r} is none of {', '.join(KINDS)}.")
-    problem = None if kind == "none" else why_no_bubblewrap()
-    if kind == "bwrap" and problem:
+    if sandbox not in SANDBOXES:
+        raise ValueError(f"sandbox must be one of {', '.join(SANDBOXES)}, got {sandbox!r}.")
+    problem = None if sandbox == "none" else why_no_bubblewrap()
+    if sandbox == "bwrap" and problem:
         raise ValueError(f"bubblewrap does not work here: {problem}; install it, or use --sandbox none.")
-    return "none" if kind == "none" or problem else "bwrap"
+    return "none" if sandbox == "none" or problem else "bwrap"
 
 
 class Box:
-    """A running program, spoken to in lines of JSON. Use it in a ``with``: at the end all is dead.
+    """A running program that answers lines of JSON. Leaving the ``with`` block kills all its processes.
 
     Args:
         command: the program and its arguments.
-        kind: ``bwrap`` or ``none``.
-        limits: what it may use.
-        hidden: folders that are empty in the box even if they lie in one that is visible there.
+        backend: ``bwrap`` or ``none``.
+        limits: the resources it may use.
+        concealed: folders that appear empty inside, even where they lie in a visible folder.
     """
 
-    def __init__(self, command: Sequence[str], *, kind: str, limits: Limits, hidden: Sequence[Path] = ()):
+    def __init__(
+        self, command: Sequence[str], *, backend: Backend, limits: Limits, concealed: Sequence[Path] = ()
+    ):
         self.limits = limits
         self.tag = uuid.uuid4().hex
         self.folder = Path(tempfile.mkdtemp(prefix="labkit-"))
         self.end = time.monotonic() + limits.lab_s
-        inside = kind == "bwrap"
+        inside = backend == "bwrap"
         self.confined = inside
         environment = _environment(HOME if inside else str(self.folder), self.tag)
-        wrapped = [*bubblewrap(limits.disk_bytes, hidden), *command] if inside else list(command)
+        wrapped = [*bubblewrap(limits.disk_bytes, concealed), *command] if inside else list(command)
         self.process = subprocess.Popen(
             wrapped,
             stdin=subprocess.PIPE,
@@ -114,7 +118,7 @@ class Box:
         """Send a request and wait for its reply, watching time, memory and processes.
 
         Raises:
-            Overrun: if a limit is passed or the program ends; the box is of no use then.
+            Overrun: if a limit is exceeded or the program ends; the box cannot be used afterwards.
         """
         try:
             _pipe(self.process.stdin).write(json.dumps(request).encode() + b"\n")

@@ -1,7 +1,7 @@
-"""What a program sees in a closed box: the system and Python's environment, read-only, no network.
+"""Isolate a program with bubblewrap: a read-only system and Python environment, no network.
 
-Only what is listed here is visible; neither the labs nor submissions are. Leaves out: limits of time
-and memory, and the end of the program (:mod:`labkit.course.grading.sandbox.box`).
+Only the folders listed here are visible inside; the labs and the submissions are not. Limits of time
+and memory are in :mod:`labkit.course.grading.sandbox.box`.
 """
 
 from __future__ import annotations
@@ -31,10 +31,11 @@ HOME = "/tmp/home"  # inside; files there are in memory
 
 @cache
 def why_no_bubblewrap() -> str | None:
-    """Why the box cannot be closed on this machine; None if it can.
+    """The reason why bubblewrap does not work on this machine; None if it works.
 
     Raises:
-        RuntimeError: if that cannot be found out in five minutes: a slow machine is no open one.
+        RuntimeError: if bubblewrap does not answer within five minutes. A busy machine must not be
+            mistaken for one without a sandbox.
     """
     if shutil.which("bwrap") is None:
         return "the program bwrap is not installed"
@@ -43,19 +44,19 @@ def why_no_bubblewrap() -> str | None:
         tried = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     except subprocess.TimeoutExpired as error:
         raise RuntimeError(
-            "bubblewrap does not answer; try again when the machine is less busy."
+            "bubblewrap does not answer within five minutes; try again when the machine is less busy."
         ) from error
     except OSError as error:
         return str(error)
     return None if tried.returncode == 0 else tried.stderr.strip()[:200] or "it ended with an error"
 
 
-def bubblewrap(disk_bytes: int, hidden: Sequence[Path] = ()) -> list[str]:
-    """The program bwrap and its options: own namespaces, the system read-only, files in memory.
+def bubblewrap(disk_bytes: int, concealed: Sequence[Path] = ()) -> list[str]:
+    """Return the command ``bwrap`` with its options: own namespaces, read-only system, files in memory.
 
     Args:
-        disk_bytes: how much may be written.
-        hidden: folders that are empty inside, even if they lie in one that is visible there.
+        disk_bytes: the most that may be written.
+        concealed: folders that appear empty inside, even where they lie in a visible folder.
     """
     size = str(disk_bytes)
     options = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
@@ -80,7 +81,7 @@ def bubblewrap(disk_bytes: int, hidden: Sequence[Path] = ()) -> list[str]:
             options += ["--ro-bind", str(path), str(path)]
     for file in (*CONFIGURATION, *map(str, visible)):
         options += ["--ro-bind-try", file, file]
-    for folder in hidden:
+    for folder in concealed:
         if any(folder.resolve().is_relative_to(path) for path in (*visible, *map(Path, SYSTEM))):
             options += ["--tmpfs", str(folder.resolve())]
     return [*options, "--remount-ro", "/", "--chdir", HOME, "--"]
@@ -90,8 +91,8 @@ def _visible() -> list[Path]:
     """Python's folders and labkit, each once, outermost first."""
     paths = {Path(sys.prefix), Path(sys.base_prefix), Path(sysconfig.get_path("purelib"))}
     paths |= {Path(sys.executable).resolve().parents[1], Path(labkit.__file__).resolve().parent}
-    found: list[Path] = []
+    outermost: list[Path] = []
     for path in sorted(paths):
-        if not any(path.is_relative_to(other) for other in (*found, Path("/usr"))):
-            found.append(path)
-    return found
+        if not any(path.is_relative_to(other) for other in (*outermost, Path("/usr"))):
+            outermost.append(path)
+    return outermost

@@ -1,9 +1,9 @@
 """The program inside the sandbox: runs cells in forked copies of a process that ran the setup.
 
-It reads requests from its standard input and writes replies to its standard output, JSON a line
-each. A request holds the cells of one exercise; they run in a child of their own, so that what they
-change, break or kill is gone afterwards. Nothing in here is secret, and nothing that it says is
-trusted: what the outputs should be is known outside only. Leaves out: everything that judges.
+It reads requests from its standard input and writes replies to its standard output, one JSON object
+per line. A request holds the cells of one exercise. They run in their own child process, so whatever
+they change, break or kill is gone afterwards. This process holds no secrets, and its replies are not
+trusted: only the grader outside knows the expected outputs, and it alone decides about points.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ MAGIC = re.compile(r"^[%!].*$", re.MULTILINE)
 
 
 class OutputLimit(BaseException):
-    """A cell printed more than it may; no ``except Exception`` holds it back."""
+    """A cell printed more than allowed; it is not an Exception, so student code does not catch it."""
 
 
-class _Record(io.TextIOBase):
+class _CapturedOutput(io.TextIOBase):
     """A text stream in memory of at most ``limit`` characters."""
 
     def __init__(self, limit: int) -> None:
         self.limit, self.parts, self.size = limit, list[str](), 0
 
     def write(self, text: str) -> int:
-        """Keep ``text``; raises :class:`OutputLimit` at the limit."""
+        """Keep ``text``; raise :class:`OutputLimit` beyond the limit."""
         self.size += len(text)
         if self.size > self.limit:
             raise OutputLimit
@@ -51,7 +51,7 @@ class _Record(io.TextIOBase):
         return len(text)
 
     def text(self) -> str:
-        """All of it."""
+        """Return everything written so far."""
         return "".join(self.parts)
 
 
@@ -78,7 +78,7 @@ def _send(stream: TextIO, reply: dict[str, Any]) -> None:
 
 
 def _fork(request: dict[str, Any], namespace: dict[str, Any], private: list[TextIO]) -> dict[str, Any]:
-    """Run a request's cells in a child; what it reported, and how it ended if it did not finish."""
+    """Run a request's cells in a child; return its reports, and how it ended if it did not finish."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -106,7 +106,7 @@ def _fork(request: dict[str, Any], namespace: dict[str, Any], private: list[Text
 def _child(
     request: dict[str, Any], namespace: dict[str, Any], pipe: int, private: list[TextIO]
 ) -> NoReturn:
-    """The child's life: give up what is the parent's, limit itself, run, report."""
+    """Run in the child: close the parent's streams, set limits, run the cells, report."""
     os.setsid()
     for stream in private:
         os.close(stream.fileno())
@@ -118,9 +118,9 @@ def _child(
         (resource.RLIMIT_DATA, limits["memory_bytes"]),
         (resource.RLIMIT_FSIZE, limits["file_bytes"]),
     ):
-        with contextlib.suppress(ValueError, OSError):  # the system has a lower one
+        with contextlib.suppress(ValueError, OSError):  # the system's own limit is lower
             resource.setrlimit(kind, (value, value + (kind == resource.RLIMIT_CPU)))
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # subtle: a file that is too large raises OSError then
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # subtle: so a file that grows too large raises OSError
     with os.fdopen(pipe, "w", encoding="utf-8") as report:
         for reply in _run_all(request["cells"], namespace, limits["output_chars"], request.get("last", "")):
             _send(report, reply)
@@ -129,7 +129,7 @@ def _child(
 
 
 def _listen(pipe: int, request: dict[str, Any]) -> tuple[list[dict[str, Any]], bool]:
-    """The lines a child reports, until it ends, or its cell's time does."""
+    """Collect the lines that a child reports until it ends or a cell exceeds its time."""
     content, limit = b"", request["limits"]["wall_s"]
     heard, end = 0, time.monotonic() + limit
     while time.monotonic() < end and len(content) < MAX_REPLY_BYTES:
@@ -145,32 +145,33 @@ def _listen(pipe: int, request: dict[str, Any]) -> tuple[list[dict[str, Any]], b
 
 
 def _parsed(content: bytes) -> list[dict[str, Any]]:
-    """The whole lines that are objects; a child can write anything."""
-    found = []
+    """The complete lines that are JSON objects; a child can write anything."""
+    replies = []
     for line in content.split(b"\n")[:200]:
         try:
             reply = json.loads(line)
         except (ValueError, RecursionError):
             continue
         if isinstance(reply, dict):
-            found.append(reply)
-    return found
+            replies.append(reply)
+    return replies
 
 
 def _run_all(
     cells: list[list[str]], namespace: dict[str, Any], limit: int, last: str = ""
 ) -> Iterator[dict[str, Any]]:
-    """Run cells one after the other, whatever happens in each.
+    """Run cells one after the other, also after one that fails.
 
     Yields:
-        before each ``{"begin": id}`` and after it ``{"cell": id, "error": …, "text": all that was
-        printed, if it is the final cell, "own": what the cell itself printed}``. The cell ``last`` runs in a copy of the
-        names, so that its own prints can be told from those of the functions it calls.
+        Before each cell ``{"begin": id}``, and after it ``{"cell": id, "error": …, "text": …, "own": …}``:
+        everything that was printed, for the final cell only, and what the cell itself printed. The
+        cell ``last`` runs in a copy of the namespace, so its own prints can be told apart from those
+        of the functions that it calls.
     """
     for name, source in cells:
         yield {"begin": name}
-        printed, own = _Record(limit), _Record(limit)
-        sys.stdout, sys.stderr = printed, _Record(limit)
+        printed, own = _CapturedOutput(limit), _CapturedOutput(limit)
+        sys.stdout, sys.stderr = printed, _CapturedOutput(limit)
         error = None
         try:
             if name == last:
@@ -184,7 +185,7 @@ def _run_all(
         yield {"cell": name, "error": error, "text": shown, "own": own.text()}
 
 
-def _own_print(own: _Record) -> Any:
+def _own_print(own: _CapturedOutput) -> Any:
     """A ``print`` that also keeps what it prints in ``own``."""
     original = builtins.print
 
@@ -197,11 +198,11 @@ def _own_print(own: _Record) -> Any:
 
 
 def _execute(source: str, namespace: dict[str, Any], name: str) -> Any:
-    """Run a cell's source; the value of its last expression, as a notebook shows it."""
+    """Run a cell's source; return the value of its last expression, as a notebook does."""
     try:
         tree = ast.parse(source, name)
     except SyntaxError:
-        source = MAGIC.sub("", source)  # a notebook's magics and shell commands are left out
+        source = MAGIC.sub("", source)  # magics and shell commands are not run
         tree = ast.parse(source, name)
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
     final = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
@@ -219,7 +220,7 @@ def _shown(value: Any) -> str:
 
 
 def _described(problem: BaseException) -> dict[str, str]:
-    """An error in words; its own text may fail too."""
+    """Describe an error; even its ``str`` may raise."""
     try:
         text = str(problem)[:MAX_MESSAGE]
     except BaseException:

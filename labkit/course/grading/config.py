@@ -1,0 +1,138 @@
+"""``grading.toml``: deadlines and penalties, marks given by hand, and the columns of an LMS.
+
+.. code-block:: toml
+
+    marks = "marks.csv"              # marks given by hand; the path is relative to this file
+
+    [late]                           # for every lab
+    deadline = 2026-12-01T23:59:00   # local time
+    percent_per_day = 10
+    max_percent = 50                 # optional
+
+    [late.02]                        # for lab 02 instead
+    deadline = 2026-12-08T23:59:00
+    percent_per_day = 10
+
+    [columns]                        # heading in lms.csv = value
+    "SIS Login ID" = "student"
+    "Lab 2 (12345)" = "02"
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from labkit.course.grading.late_penalty import LateRule
+
+__all__ = ["FILE_NAME", "GradingConfig", "read_columns", "read_config"]
+
+FILE_NAME = "grading.toml"
+KEYS = ("marks", "late", "columns")
+LATE_KEYS = ("deadline", "percent_per_day", "max_percent")
+
+
+@dataclass(frozen=True)
+class GradingConfig:
+    """How the results of a class become grades.
+
+    Attributes:
+        late_rules: at most one per lab, and at most one for all labs.
+        marks: a CSV file of marks given by hand, or None.
+        columns: the value of each column of ``lms.csv``, by heading; empty: no such file.
+    """
+
+    late_rules: tuple[LateRule, ...] = ()
+    marks: Path | None = None
+    columns: Mapping[str, str] | None = None
+
+
+def read_config(path: Path) -> GradingConfig:
+    """Read ``grading.toml``.
+
+    Raises:
+        ValueError: if it is not TOML, or a key or value is not one of those above; names it.
+        OSError: if it cannot be read.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError
+        raise ValueError(f"{path} is not valid TOML: {error}.") from error
+    _require_keys(table, KEYS, path, "")
+    marks = table.get("marks")
+    if marks is not None and not isinstance(marks, str):
+        raise ValueError(f"{path}: marks must be the path of a CSV file in quotes, got {marks!r}.")
+    columns = table.get("columns")
+    if columns is not None and not _is_text_table(columns):
+        raise ValueError(f'{path}: [columns] must hold lines like "Lab 2" = "02", got {columns!r}.')
+    return GradingConfig(
+        late_rules=_late_rules(table.get("late", {}), path),
+        marks=None if marks is None else path.parent / marks,
+        columns=columns,
+    )
+
+
+def read_columns(path: Path) -> dict[str, str]:
+    """Read the columns of ``lms.csv`` from a CSV file with the columns ``column`` and ``value``.
+
+    Raises:
+        ValueError: if it has other columns, or no row.
+        OSError: if it cannot be read.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.DictReader(file)
+        columns = {row.get("column") or "": row.get("value") or "" for row in rows}
+    if not columns or "" in columns:
+        raise ValueError(f"{path.name} needs the columns column and value, and at least one row.")
+    return columns
+
+
+def _late_rules(table: Any, path: Path) -> tuple[LateRule, ...]:
+    """The rules of ``[late]`` and of its sub-tables."""
+    if not isinstance(table, dict):
+        raise ValueError(f"{path}: late must be a table, [late] or [late.02], got {table!r}.")
+    labs = {lab: rule for lab, rule in table.items() if isinstance(rule, dict)}
+    general = {key: value for key, value in table.items() if key not in labs}
+    rules = [_late_rule(None, general, path, "late")] if general else []
+    return (*rules, *(_late_rule(lab, rule, path, f"late.{lab}") for lab, rule in labs.items()))
+
+
+def _late_rule(lab: str | None, table: Mapping[str, Any], path: Path, name: str) -> LateRule:
+    """One rule."""
+    _require_keys(table, LATE_KEYS, path, f" in [{name}]")
+    deadline = table.get("deadline")
+    if not isinstance(deadline, datetime) or deadline.tzinfo is not None:
+        raise ValueError(
+            f"{path}: deadline in [{name}] must be a local time such as 2026-12-01T23:59:00, "
+            f"without quotes and without a zone, got {deadline!r}."
+        )
+    return LateRule(
+        lab,
+        deadline,
+        _percent(table.get("percent_per_day"), path, f"percent_per_day in [{name}]"),
+        _percent(table.get("max_percent", 100), path, f"max_percent in [{name}]"),
+    )
+
+
+def _percent(value: Any, path: Path, name: str) -> float:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not is_number or not 0 <= value <= 100:
+        raise ValueError(f"{path}: {name} must be a number from 0 to 100, got {value!r}.")
+    return float(value)
+
+
+def _require_keys(table: Mapping[str, Any], known: tuple[str, ...], path: Path, place: str) -> None:
+    """Raise ValueError for a key that means nothing, since it is probably a misspelling."""
+    unknown = [key for key in table if key not in known]
+    if unknown:
+        raise ValueError(f"{path}: unknown key {unknown[0]!r}{place}; known keys: {', '.join(known)}.")
+
+
+def _is_text_table(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(item, str) for item in value.values())

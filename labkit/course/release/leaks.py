@@ -1,0 +1,107 @@
+"""Find answers that a released notebook still shows, by reading it.
+
+:mod:`labkit.course.grading.verification` proves by running that solutions earn full marks and the
+untouched release none.
+"""
+
+from __future__ import annotations
+
+import base64
+import keyword
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from nbformat import NotebookNode
+
+from labkit.course.notebook.structure import BEGIN_SOLUTION, END_SOLUTION, cell_info
+from labkit.course.release.strip import AUTHORS_ROLES, SOLUTION, answer_prompt
+
+__all__ = ["find_leaks"]
+
+HIDDEN_MIN_WORDS = 5  # a hidden cell calls what every cell may call; only its inputs are secret
+EVERYWHERE = re.compile(r"\w+ = copy\.deepcopy\(\w+\)|torch\.manual_seed\(\d+\)")
+MIN_WORDS = 3  # of a line, keywords and comments not counted; `return result` reveals nothing
+COMMENT = re.compile(r"\s#.*$")
+SCAFFOLD = re.compile(r"(import|from)\s.*|@.*|.*:")  # imports, decorates or opens a block
+VERDICT = re.compile(r"""["'].+["']\s*:\s*(True|False),?""")  # of a true-or-false question
+
+
+def find_leaks(source: NotebookNode, released: NotebookNode) -> list[str]:
+    """List the answers that a released notebook still shows, one sentence each.
+
+    The search covers every text of every cell (source, outputs, attachments, metadata) and ignores
+    blanks and line breaks. It looks for solution delimiters, hidden cells, claims, and each revealing
+    line of a solution, a model answer, a hidden cell or its recorded output.
+
+    A line is revealing if it has at least three words or numbers besides Python's keywords and a
+    trailing comment, and does more than open a block (``for …:``), import or decorate; or if it
+    answers a true-or-false question (``"key": True``). A line of a hidden cell needs five words.
+    Lines that copy or seed a model reveal nothing.
+    """
+    leaks = [
+        f"cell {cell.id} is a {cell_info(cell)['role']} cell"
+        for cell in released.cells
+        if cell_info(cell).get("role") in AUTHORS_ROLES
+    ]
+    texts = {cell.id: [_squeezed(text) for text in _texts(cell)] for cell in released.cells}
+    secrets = [(_squeezed(mark), "a solution's delimiter") for mark in (BEGIN_SOLUTION, END_SOLUTION)]
+    for cell in source.cells:
+        secrets += [(_squeezed(line), f"{line!r} of cell {cell.id}") for line in _secret_lines(cell)]
+    for cell_id, parts in texts.items():
+        shown = (description for secret, description in secrets if any(secret in part for part in parts))
+        leaks += [f"cell {cell_id} shows {description}" for description in dict.fromkeys(shown)]
+    return leaks
+
+
+def _secret_lines(cell: NotebookNode) -> list[str]:
+    """The revealing lines of a source cell, which a release must not show."""
+    role, lines = cell_info(cell).get("role"), []
+    if role == "todo":
+        blocks = [match[0] for match in SOLUTION.finditer(cell.source)]
+        lines = [line for block in blocks for line in block.splitlines()[1:-1]]
+    elif role == "answer":
+        kept = answer_prompt(cell.source).splitlines()
+        lines = [line for line in cell.source.splitlines() if line.strip() not in kept]
+    elif role == "hidden":
+        outputs = [text for output in cell.outputs for text in _strings(output)]
+        lines = [line for text in (cell.source, *outputs) for line in text.splitlines()]
+    least = HIDDEN_MIN_WORDS if role == "hidden" else MIN_WORDS
+    return [
+        shown for shown in (COMMENT.sub("", line).strip() for line in lines) if _is_revealing(shown, least)
+    ]
+
+
+def _is_revealing(line: str, least: int = MIN_WORDS) -> bool:
+    """Whether a line reveals something; :func:`find_leaks` states the rule."""
+    if SCAFFOLD.fullmatch(line) or EVERYWHERE.fullmatch(line):
+        return False
+    words = [word for word in re.findall(r"\w+", line) if not keyword.iskeyword(word)]
+    return len(words) >= least or VERDICT.fullmatch(line) is not None
+
+
+def _texts(cell: NotebookNode) -> Iterator[str]:
+    """Every text of a cell, attachments decoded."""
+    yield from _strings(cell)
+    for bundle in cell.get("attachments", {}).values():
+        for content in bundle.values():
+            yield base64.b64decode("".join(_strings(content)) + "==").decode("utf-8", "replace")
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """The strings in nested dicts and lists, keys included; a list of strings also as one text."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            yield str(key)
+            yield from _strings(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _strings(each)
+        yield "".join(each for each in value if isinstance(each, str))
+
+
+def _squeezed(text: str) -> str:
+    """A text without blanks, so re-wrapping and re-indenting hide nothing."""
+    return "".join(text.split())
