@@ -6,6 +6,7 @@ untouched release none.
 
 from __future__ import annotations
 
+import ast
 import base64
 import keyword
 import re
@@ -14,7 +15,7 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from labkit.course.notebook.structure import BEGIN_SOLUTION, END_SOLUTION, cell_info
+from labkit.course.notebook.structure import BEGIN_SOLUTION, END_SOLUTION, cell_info, syntax_tree
 from labkit.course.release.strip import AUTHORS_ROLES, SOLUTION, answer_prompt
 
 __all__ = ["find_leaks"]
@@ -37,7 +38,9 @@ def find_leaks(source: NotebookNode, released: NotebookNode) -> list[str]:
     A line is revealing if it has at least three words or numbers besides Python's keywords and a
     trailing comment, and does more than open a block (``for …:``), import or decorate; or if it
     answers a true-or-false question (``"key": True``). A line of a hidden cell needs five words.
-    Lines that copy or seed a model reveal nothing.
+    Lines that any use of labkit needs reveal nothing: those that copy or seed a model, and those that
+    give a name to what one labkit function returns for plain names
+    (``weights = models.prunable_weights(model)``).
     """
     leaks = [
         f"cell {cell.id} is a {cell_info(cell)['role']} cell"
@@ -46,8 +49,10 @@ def find_leaks(source: NotebookNode, released: NotebookNode) -> list[str]:
     ]
     texts = {cell.id: [_squeezed(text) for text in _texts(cell)] for cell in released.cells}
     secrets = [(_squeezed(mark), "a solution's delimiter") for mark in (BEGIN_SOLUTION, END_SOLUTION)]
+    modules = _labkit_modules(source)
     for cell in source.cells:
-        secrets += [(_squeezed(line), f"{line!r} of cell {cell.id}") for line in _secret_lines(cell)]
+        lines = (line for line in _secret_lines(cell) if not _is_labkit_call(line, modules))
+        secrets += [(_squeezed(line), f"{line!r} of cell {cell.id}") for line in lines]
     for cell_id, parts in texts.items():
         shown = (description for secret, description in secrets if any(secret in part for part in parts))
         leaks += [f"cell {cell_id} shows {description}" for description in dict.fromkeys(shown)]
@@ -78,6 +83,36 @@ def _is_revealing(line: str, least: int = MIN_WORDS) -> bool:
         return False
     words = [word for word in re.findall(r"\w+", line) if not keyword.iskeyword(word)]
     return len(words) >= least or VERDICT.fullmatch(line) is not None
+
+
+def _labkit_modules(notebook: NotebookNode) -> set[str]:
+    """The names of labkit's modules that the setup cells import."""
+    statements = [
+        node
+        for cell in notebook.cells
+        if cell_info(cell).get("role") == "setup" and (tree := syntax_tree(cell.source)) is not None
+        for node in tree.body
+    ]
+    return {
+        alias.asname or alias.name
+        for node in statements
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "labkit"
+        for alias in node.names
+    }
+
+
+def _is_labkit_call(line: str, modules: set[str]) -> bool:
+    """Whether a line only gives a name to what a labkit function returns for plain names."""
+    tree = syntax_tree(line)
+    match tree.body if tree else []:
+        case [
+            ast.Assign(
+                targets=[ast.Name()],
+                value=ast.Call(func=ast.Attribute(value=ast.Name(id=module)), args=args, keywords=[]),
+            )
+        ]:
+            return module in modules and all(isinstance(arg, ast.Name) for arg in args)
+    return False
 
 
 def _texts(cell: NotebookNode) -> Iterator[str]:

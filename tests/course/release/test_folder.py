@@ -5,6 +5,7 @@ import nbformat
 import pytest
 from small_labs import cell_of, code, markdown, small_lab, write
 
+from labkit import settings
 from labkit.course.grading.verification import failures
 from labkit.course.notebook import structure
 from labkit.course.release import folder as handout
@@ -162,6 +163,25 @@ def test_a_line_that_could_stand_anywhere_is_no_secret(line):
     assert not _is_revealing(COMMENT.sub("", line).strip())
 
 
+@pytest.mark.parametrize(
+    ("line", "is_shown"),
+    [
+        ("weights = models.prunable_weights(model)", False),
+        ("weights = torch.argsort(model)", True),
+        ("weights = models.prunable_weights(model, skip=2)", True),
+        ("weights = models.prunable_weights(model.copy())", True),
+    ],
+)
+def test_a_plain_call_of_labkit_gives_nothing_away_and_any_other_call_does(line, is_shown):
+    lab = _lab()
+    cell_of(lab, "99-setup").source += "\nfrom labkit import models\nimport torch"
+    todo = cell_of(lab, "99-1-todo")
+    todo.source = todo.source.replace(SECRET, f"    {line}\n    return weights")
+    released = strip(lab)
+    cell_of(released, "99-table").source += f"\n{line}"
+    assert bool(find_leaks(lab, released)) is is_shown
+
+
 def test_the_grader_proves_that_solutions_earn_everything_and_stubs_nothing():
     lab = small_lab()
     for count, cell in enumerate(structure.code_cells(lab), 1):
@@ -191,3 +211,16 @@ def test_the_grader_proves_that_solutions_earn_everything_and_stubs_nothing():
     assert len(problems) == len(beginnings)
     for problem, beginning in zip(problems, beginnings, strict=True):
         assert problem.startswith(beginning)
+
+
+LABS = sorted((settings.home() / "labs").glob("[0-9][0-9]_*.ipynb"))
+
+
+def test_all_labs_together_can_be_released():
+    files = handout.build_release(settings.home(), LABS, verify=None)
+    assert {f"labs/{path.name}" for path in LABS} <= set(files)
+
+
+@pytest.mark.slow
+def test_all_labs_pass_the_proof_by_the_grader():
+    assert failures({path.stem: structure.parse(path) for path in LABS}) == []
