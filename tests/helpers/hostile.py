@@ -240,7 +240,7 @@ def _cells(good) -> dict[str, Case]:
         "ids-renamed": Case(changed(rename), FULL, "found by its content"),
         "ids-swapped": Case(changed(swap), FULL, "found by its content"),
         "answered-elsewhere": Case(changed(elsewhere), FULL, "found by its content"),
-        "check-edited": Case(changed(edit), _only("99.1", "99.2"), "the lab's own is used"),
+        "check-edited": Case(changed(edit), _only("99.1", "99.2"), "the original is used"),
     }
 
 
