@@ -162,7 +162,7 @@ def _files(good) -> dict[str, Case]:
         "empty": Case(as_folder(b""), NOTHING, "empty"),
         "not-json": Case(as_folder(b"<html>login</html>"), NOTHING, "not JSON"),
         "cut-off": Case(as_folder(text[: len(text) // 2].encode()), NOTHING, "not JSON"),
-        "json-list": Case(as_folder(b"[1, 2, 3]"), NOTHING, "no notebook"),
+        "json-list": Case(as_folder(b"[1, 2, 3]"), NOTHING, "not a notebook"),
         "deep-json": Case(as_folder(b"[" * 100_000), NOTHING, "not JSON"),
         "huge-number": Case(as_folder(b'{"cells": ' + b"9" * 10_000 + b"}"), NOTHING, "JSON"),
         "null-cells": Case(as_folder(b'{"cells": [null, 3, {"source": 5}]}'), NOTHING, "no cells"),
