@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import SETTINGS, records, sequences
 
-from labkit.coding import Clustered, FormatError, Record, decode, encode, ledger, symbol_stream
-from labkit.coding.bits import Reader, varint
+from labkit.coding import Clustered, FormatError, StoredTensor, decode, encode, ledger, symbol_stream
+from labkit.coding.bits import ByteReader, varint
 from labkit.coding.header import DTYPES, TensorSpec, read_header, write_header
 from labkit.coding.huffman import entropy_bits
 from labkit.coding.symbol_stream import CODERS, read_stream, write_stream
@@ -29,7 +29,7 @@ GOLDEN_BODY = (
 )
 
 
-def is_same(given_records: Mapping[str, Record], read: Mapping[str, Record]) -> bool:
+def is_same(given_records: Mapping[str, StoredTensor], read: Mapping[str, StoredTensor]) -> bool:
     """Names, order, types, shapes and bits."""
 
     def bits(array: np.ndarray) -> tuple[str, tuple[int, ...], bytes]:
@@ -50,10 +50,12 @@ def is_same(given_records: Mapping[str, Record], read: Mapping[str, Record]) -> 
     return True
 
 
-def network(seed: int, *, shapes: Mapping[str, tuple[int, ...]], zeros: float = 0.87) -> dict[str, Record]:
+def network(
+    seed: int, *, shapes: Mapping[str, tuple[int, ...]], zeros: float = 0.87
+) -> dict[str, StoredTensor]:
     """Tensors as a compressed network has them: 3-bit clustered weights, fp16 vectors."""
     rng = np.random.default_rng(seed)
-    tensors: dict[str, Record] = {}
+    tensors: dict[str, StoredTensor] = {}
     for name, shape in shapes.items():
         if len(shape) == 1:
             tensors[name] = rng.normal(1, 0.3, shape).astype(np.float16)
@@ -78,7 +80,7 @@ def hostile(header: object, body: bytes = b"") -> bytes:
     return seal(b"\x89LKC\x01" + varint(len(packed)) + packed + body)
 
 
-def encode_with(kind: int, tensors: Mapping[str, Record]) -> bytes:
+def encode_with(kind: int, tensors: Mapping[str, StoredTensor]) -> bytes:
     """The file with all its streams of this kind."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(symbol_stream, "CODERS", {kind: CODERS[kind]})
@@ -87,7 +89,7 @@ def encode_with(kind: int, tensors: Mapping[str, Record]) -> bytes:
 
 @SETTINGS
 @given(records())
-def test_what_is_put_in_comes_out_and_the_ledger_sums_to_the_file(tensors: dict[str, Record]) -> None:
+def test_what_is_put_in_comes_out_and_the_ledger_sums_to_the_file(tensors: dict[str, StoredTensor]) -> None:
     data = encode(tensors)
     assert is_same(tensors, decode(data))
     assert sum(row.size_bytes for row in ledger(data)) == len(data)
@@ -97,7 +99,7 @@ def test_what_is_put_in_comes_out_and_the_ledger_sums_to_the_file(tensors: dict[
 @SETTINGS
 @given(records(), st.sampled_from(sorted(CODERS)))
 def test_with_every_coder_what_is_put_in_comes_out_and_the_smallest_is_chosen(
-    tensors: dict[str, Record], kind: int
+    tensors: dict[str, StoredTensor], kind: int
 ) -> None:
     data = encode_with(kind, tensors)
     assert is_same(tensors, decode(data))
@@ -109,7 +111,7 @@ def test_with_every_coder_what_is_put_in_comes_out_and_the_smallest_is_chosen(
 @given(sequences(max_size=500))
 def test_streams_round_trip(sequence: tuple[np.ndarray, int]) -> None:
     symbols, alphabet_size = sequence
-    reader = Reader(write_stream(symbols, alphabet_size))
+    reader = ByteReader(write_stream(symbols, alphabet_size))
     read, _ = read_stream(reader, symbols.size, alphabet_size)
     reader.finish("stream")
     assert np.array_equal(read, symbols)
@@ -202,11 +204,13 @@ def test_golden_bytes() -> None:
         ({"a": Clustered(np.array([3]), np.zeros(2, np.float32))}, ValueError, "0 to 2, got 3 to 3"),
         ({"a": Clustered(np.array([-1]), np.zeros(2, np.float32))}, ValueError, "got -1"),
         ({"a": Clustered(np.array([0.0]), np.zeros(2, np.float32))}, TypeError, "integers"),
-        ({"a": Clustered(np.array([0]), np.zeros(2))}, ValueError, "float32 or float16"),
+        ({"a": Clustered(np.array([0]), np.zeros(2))}, ValueError, "float32, float16 or bfloat16"),
         ({"a": Clustered(np.array([0]), np.zeros((2, 1), np.float32))}, ValueError, "codebook"),
     ],
 )
-def test_what_cannot_be_stored_is_refused(tensors: dict[str, Record], error: type, message: str) -> None:
+def test_what_cannot_be_stored_is_refused(
+    tensors: dict[str, StoredTensor], error: type, message: str
+) -> None:
     with pytest.raises(error, match=message):
         encode(tensors)
 
@@ -337,7 +341,7 @@ def test_long_and_deep_headers_stay_within_memory() -> None:
 
 def test_a_stream_that_promises_more_symbols_than_its_bytes_allow_is_refused() -> None:
     with pytest.raises(FormatError, match="symbols in a stream of 2 bytes"):
-        read_stream(Reader(bytes([2, 2, 1, 1])), symbol_stream.FREE_SYMBOLS + 2 * 256 + 1, 2)
+        read_stream(ByteReader(bytes([2, 2, 1, 1])), symbol_stream.FREE_SYMBOLS + 2 * 256 + 1, 2)
 
 
 def test_very_compressible_tensors_are_stored_so_that_a_reader_accepts_them() -> None:

@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from labkit.coding import Clustered, Record
+from labkit.coding import Clustered, StoredTensor
 from labkit.coding.header import DTYPES
 
 SETTINGS = settings(deadline=None, derandomize=True, max_examples=60, database=None)
@@ -56,7 +56,7 @@ def clustered_tensors(draw: st.DrawFn) -> Clustered:
     return Clustered(indices.astype(np.uint8), codebook)
 
 
-def records() -> st.SearchStrategy[dict[str, Record]]:
+def records() -> st.SearchStrategy[dict[str, StoredTensor]]:
     """Tensors by name, of all kinds."""
     names = st.one_of(
         st.sampled_from(["conv1.weight", "layer1.0.conv1.weight", "layer1.1.conv1.weight", "linear.bias"]),

@@ -125,21 +125,21 @@ def checkpoint(trained, tmp_path):
 
 def test_pack_inspect_and_unpack_return_the_state_dict(checkpoint, tmp_path, capsys):
     packed, back = tmp_path / "net.lkc", tmp_path / "back.safetensors"
-    assert cli.main(["pack-model", str(checkpoint), str(packed)]) == 0
+    assert cli.main(["compress", str(checkpoint), str(packed)]) == 0
     assert f"{packed.stat().st_size} bytes" in capsys.readouterr().out
     assert cli.main(["inspect", str(packed)]) == 0
     listing = capsys.readouterr().out
     rows = {line.split("  ")[0]: line.split() for line in listing.splitlines() if line}
     assert int(rows["file"][1]) == packed.stat().st_size
     assert rows["0.weight"][1:3] == ["float32", "6×3×3×3"]
-    assert cli.main(["unpack-model", str(packed), str(back)]) == 0
+    assert cli.main(["decompress", str(packed), str(back)]) == 0
     original = load_file(checkpoint)
     assert same_bits({key: load_file(back)[key] for key in original}, original)
 
 
 def test_a_compact_file_is_read_and_evaluated_in_a_fresh_process(checkpoint, trained, tmp_path):
     packed = tmp_path / "net.lkc"
-    cli.main(["pack-model", str(checkpoint), str(packed), "--compact"])
+    cli.main(["compress", str(checkpoint), str(packed), "--compact"])
     program = (
         "import sys, pathlib; sys.path.insert(0, 'tests/helpers')\n"
         "from tiny import seeded_network, tiny_dataset\n"
@@ -157,7 +157,7 @@ def test_a_compact_file_is_read_and_evaluated_in_a_fresh_process(checkpoint, tra
 
 @pytest.mark.parametrize(
     ("verb", "message"),
-    [("pack-model", "is no safetensors file"), ("unpack-model", "not a labkit container")],
+    [("compress", "is not a safetensors file"), ("decompress", "not a labkit container")],
 )
 def test_a_foreign_file_is_refused_and_nothing_is_written(tmp_path, capsys, verb, message):
     source, target = tmp_path / "in", tmp_path / "out"
