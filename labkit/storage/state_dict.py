@@ -104,6 +104,8 @@ def _unfold(layer: str, scale: Tensor, shift: Tensor) -> dict[str, Tensor]:
 
 def _store(name: str, tensor: Tensor, *, compact: bool) -> StoredTensor:
     """What the container stores for one tensor."""
+    if tensor.layout != torch.strided:
+        raise TypeError(f"{name!r} is {tensor.layout}; convert it with to_dense() first.")
     tensor = tensor.detach().cpu().contiguous()
     if compact and tensor.is_floating_point():
         wide = tensor.float() if tensor.dtype == torch.bfloat16 else tensor
