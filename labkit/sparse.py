@@ -1,8 +1,7 @@
 """Sparse storage: a pruned weight as the coordinates and values of what is kept, and layers that hold it.
 
-Layer 3, a module of its own. A sparse linear layer multiplies in its sparse form; a sparse convolution
-only *stores* sparsely: PyTorch has no sparse convolution, so its forward pass builds the dense weight
-first and saves no time.
+A sparse linear layer multiplies in its sparse form; a sparse convolution only *stores* sparsely:
+PyTorch has no sparse convolution, so its forward pass builds the dense weight first and saves no time.
 Leaves out: training sparse layers, copying them (PyTorch cannot deep-copy a sparse parameter), and
 block or channel sparsity.
 """
@@ -14,11 +13,12 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from labkit.coding import Clustered, FormatError, decode, encode
+from labkit.coding import FormatError, decode, encode
 from labkit.models import prunable_weights
 
 __all__ = [
@@ -218,7 +218,7 @@ def unpack_sparse(data: bytes) -> dict[str, Tensor]:
     weights: dict[str, Tensor] = {}
     for name in (key.removesuffix(MASK) for key in records if key.endswith(MASK)):
         mask, values = records[name + MASK], records.get(name + VALUES)
-        if isinstance(mask, Clustered) or values is None or isinstance(values, Clustered):
+        if not isinstance(mask, np.ndarray) or not isinstance(values, np.ndarray):
             raise FormatError(f"{name!r} is not stored as a mask and values.")
         if mask.dtype != bool or values.shape != (int(mask.sum()),):
             raise FormatError(f"{name!r} keeps {int(mask.sum())} weights, its values are {values.shape}.")

@@ -1,16 +1,22 @@
-"""Subcommands for networks: train, pack-model, unpack-model, inspect."""
+"""Subcommands for networks: train, compress, decompress, inspect."""
 
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 from labkit.cli.common import add_subcommand
 
 __all__ = ["add_subcommands"]
 
+Action = Callable[[argparse.Namespace], int]
+Subcommands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
-def add_subcommands(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+
+def add_subcommands(subcommands: Subcommands) -> None:
     """Declare the subcommands of this module."""
     train = add_subcommand(subcommands, "train", _train, "make checkpoints that are missing or out of date")
     train.add_argument("names", nargs="*", metavar="NAME", help="a checkpoint; see --list")
@@ -24,19 +30,46 @@ def add_subcommands(subcommands: argparse._SubParsersAction[argparse.ArgumentPar
     )
     train.add_argument("--list", action="store_true", help="list the checkpoints there are")
 
-    pack = add_subcommand(subcommands, "pack-model", _pack, "write a network's weights as one small file")
-    pack.add_argument("source", type=Path, metavar="FILE.safetensors", help="a state dict")
-    pack.add_argument("target", type=Path, metavar="FILE.lkc")
-    pack.add_argument("--compact", action="store_true", help="fold batch norm, round floats to 16 bits")
-
-    unpack = add_subcommand(subcommands, "unpack-model", _unpack, "turn such a file back into a state dict")
-    unpack.add_argument("source", type=Path, metavar="FILE.lkc")
-    unpack.add_argument("target", type=Path, metavar="FILE.safetensors")
-
+    _add_compress(subcommands, "compress", _compress, "write a network's weights as one small file")
+    _add_decompress(subcommands, "decompress", _decompress, "turn such a file back into a state dict")
     inspect = add_subcommand(
-        subcommands, "inspect", _inspect, "say what takes how many bytes in such a file"
+        subcommands, "inspect", _inspect, "show which parts of such a file take how many bytes"
     )
     inspect.add_argument("source", type=Path, metavar="FILE.lkc")
+    _add_compress(
+        subcommands, "pack-model", _renamed("pack-model", "compress", _compress), "old name of compress"
+    )
+    _add_decompress(
+        subcommands,
+        "unpack-model",
+        _renamed("unpack-model", "decompress", _decompress),
+        "old name of decompress",
+    )
+
+
+def _add_compress(subcommands: Subcommands, name: str, action: Action, description: str) -> None:
+    """Declare a subcommand that takes what ``labkit compress`` takes."""
+    parser = add_subcommand(subcommands, name, action, description)
+    parser.add_argument("source", type=Path, metavar="SOURCE.safetensors", help="a state dict")
+    parser.add_argument("target", type=Path, metavar="TARGET.lkc")
+    parser.add_argument("--compact", action="store_true", help="fold batch norm, round floats to 16 bits")
+
+
+def _add_decompress(subcommands: Subcommands, name: str, action: Action, description: str) -> None:
+    """Declare a subcommand that takes what ``labkit decompress`` takes."""
+    parser = add_subcommand(subcommands, name, action, description)
+    parser.add_argument("source", type=Path, metavar="SOURCE.lkc")
+    parser.add_argument("target", type=Path, metavar="TARGET.safetensors")
+
+
+def _renamed(old_name: str, name: str, action: Action) -> Action:
+    """The action, which first says on stderr that its subcommand has another name now."""
+
+    def announce(arguments: argparse.Namespace) -> int:
+        print(f"labkit: {old_name} is now called {name}", file=sys.stderr)
+        return action(arguments)
+
+    return announce
 
 
 def _train(arguments: argparse.Namespace) -> int:
@@ -54,27 +87,27 @@ def _train(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _pack(arguments: argparse.Namespace) -> int:
-    """From safetensors to a container."""
-    from labkit.storage.convert import pack_file
+def _compress(arguments: argparse.Namespace) -> int:
+    """Write a safetensors file as a container."""
+    from labkit.storage.convert import compress_file
 
-    before, after = pack_file(arguments.source, arguments.target, compact=arguments.compact)
+    before, after = compress_file(arguments.source, arguments.target, compact=arguments.compact)
     print(f"{arguments.target}: {after} bytes, {before / after:.2f} times smaller than {before}")
     return 0
 
 
-def _unpack(arguments: argparse.Namespace) -> int:
-    """From a container to safetensors."""
-    from labkit.storage.convert import unpack_file
+def _decompress(arguments: argparse.Namespace) -> int:
+    """Write a container as a safetensors file."""
+    from labkit.storage.convert import decompress_file
 
-    tensors = unpack_file(arguments.source, arguments.target)
+    tensors = decompress_file(arguments.source, arguments.target)
     print(f"{arguments.target}: {tensors} tensors")
     return 0
 
 
 def _inspect(arguments: argparse.Namespace) -> int:
-    """The ledger of a container, and its tensors."""
-    from labkit.coding.describe import describe
+    """Print the ledger of a container, and its tensors."""
+    from labkit.cli.inspect import describe
 
     print(describe(arguments.source.read_bytes()))
     return 0

@@ -1,11 +1,28 @@
 """Coding arrays as bytes, NumPy only: bit packing, Huffman, rANS and the container of a small network.
 
-Layer 1, beside ``labkit.data``; of labkit it imports only itself. Read upwards: ``bits``;
-``huffman``, the codes, and ``bitstream``, sequences coded with them; ``rans``; ``streams``, which
-picks the smallest of these; ``header`` and ``container``.
+Read the modules in this order: ``bits``; ``huffman``, the codes, and ``huffman_stream``, sequences
+coded with them; ``rans``; ``symbol_stream``, which picks the smallest of these; ``header`` and
+``container``.
 """
 
 from labkit.coding.bits import FormatError
-from labkit.coding.container import Clustered, LedgerRow, Record, decode, encode, ledger
+from labkit.coding.container import (
+    Clustered,
+    HalfPrecision,
+    LedgerRow,
+    StoredTensor,
+    decode,
+    encode,
+    ledger,
+)
 
-__all__ = ["Clustered", "FormatError", "LedgerRow", "Record", "decode", "encode", "ledger"]
+__all__ = [
+    "Clustered",
+    "FormatError",
+    "HalfPrecision",
+    "LedgerRow",
+    "StoredTensor",
+    "decode",
+    "encode",
+    "ledger",
+]

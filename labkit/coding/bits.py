@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 __all__ = [
     "FormatError",
     "Ints",
-    "Reader",
+    "ByteReader",
     "Symbols",
     "count_symbols",
     "index_dtype",
@@ -79,7 +79,7 @@ def packed_size_bytes(count: int, width_bits: int) -> int:
 def pack(values: ArrayLike, width_bits: int) -> bytes:
     """Pack unsigned integers ``(n,)`` at ``width_bits`` bits each, without gaps.
 
-    :meth:`Reader.unpack` is its inverse.
+    :meth:`ByteReader.unpack` is its inverse.
 
     >>> pack([1, 2, 3], 5).hex()
     '410c'
@@ -104,7 +104,7 @@ def pack(values: ArrayLike, width_bits: int) -> bytes:
     return b"".join(np.packbits(block, bitorder="little").tobytes() for block in bits)
 
 
-class Reader:
+class ByteReader:
     """A cursor over bytes; every read past the end raises :class:`FormatError`."""
 
     def __init__(self, data: bytes) -> None:
@@ -136,7 +136,7 @@ class Reader:
     def unpack(self, count: int, width_bits: int, what: str) -> NDArray[np.uint32]:
         """The next integers ``(count,)`` of ``width_bits`` bits that :func:`pack` packed.
 
-        >>> Reader(bytes.fromhex("410c")).unpack(3, 5, "levels").tolist()
+        >>> ByteReader(bytes.fromhex("410c")).unpack(3, 5, "levels").tolist()
         [1, 2, 3]
         """
         if width_bits > MAX_WIDTH_BITS:
@@ -185,7 +185,7 @@ def write_used(used: NDArray[np.bool_]) -> bytes:
     return varint(span) + pack(used[:span], 1)
 
 
-def read_used(reader: Reader, alphabet_size: int) -> Ints:
+def read_used(reader: ByteReader, alphabet_size: int) -> Ints:
     """The symbols that :func:`write_used` said occur, ascending.
 
     Raises:

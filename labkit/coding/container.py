@@ -1,9 +1,9 @@
 """The file that holds a small network: tensors by name ↔ bytes, with a ledger that sums to its size.
 
-docs/format.md says what stands where. A tensor is stored exactly as an array, or clustered: indices
-into its own codebook, 0 for a pruned weight. Little-endian, no pickle, the same bytes for the same
-tensors; anything damaged is a :class:`~labkit.coding.bits.FormatError`.
-Leaves out: paths; how weights become clusters; folding batch norm, which the caller does.
+docs/format.md describes the bytes. A tensor is stored exactly as an array, or clustered: indices into
+its own codebook, 0 for a pruned weight. Little-endian, no pickle, the same bytes for the same
+tensors; damage raises a :class:`~labkit.coding.bits.FormatError`.
+Leaves out: how PyTorch tensors become these records (:mod:`labkit.storage.state_dict`).
 """
 
 from __future__ import annotations
@@ -11,18 +11,34 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from labkit.coding.bits import FormatError, Reader, Symbols, index_dtype, varint
-from labkit.coding.header import DTYPES, TensorSpec, read_header, write_header
+from labkit.coding.bits import ByteReader, FormatError, Symbols, index_dtype, varint
+from labkit.coding.header import (
+    DTYPES,
+    HALF_DTYPES,
+    HalfDtype,
+    TensorSpec,
+    read_header,
+    write_header,
+)
 from labkit.coding.symbol_stream import read_stream, write_stream
 
-__all__ = ["Clustered", "LedgerRow", "Record", "decode", "encode", "ledger"]
+__all__ = [
+    "Clustered",
+    "HalfPrecision",
+    "LedgerRow",
+    "StoredTensor",
+    "decode",
+    "encode",
+    "ledger",
+]
 
-MAGIC = b"\x89LKC\x01"  # the last byte is the version
+MAGIC = b"\x89LKC"  # one byte follows, the version
+PLAIN_VERSION, HALF_VERSION = 1, 2  # version 2 adds the types of HALF_DTYPES
 CHECKSUM_BYTES = 4
 
 
@@ -46,7 +62,20 @@ class Clustered:
         return np.concatenate([np.zeros(1, self.codebook.dtype), self.codebook])[self.indices]
 
 
-Record = NDArray[Any] | Clustered
+@dataclass(frozen=True, eq=False)
+class HalfPrecision:
+    """A tensor whose own type has 16 bits; a plain float16 array may also be a rounded float32 tensor.
+
+    ``stored`` is an array or clustered, of type float16, or uint16 with the bits of each bfloat16
+    number, because NumPy has no such type. The container keeps the two cases apart, so that whoever
+    rounded a tensor can give it back as float32.
+    """
+
+    dtype: HalfDtype
+    stored: NDArray[Any] | Clustered
+
+
+StoredTensor = NDArray[Any] | Clustered | HalfPrecision
 
 
 @dataclass(frozen=True)
@@ -58,41 +87,44 @@ class LedgerRow:
     size_bytes: int
 
 
-def encode(records: Mapping[str, Record]) -> bytes:
-    """Write tensors as one file's bytes.
+def encode(tensors: Mapping[str, StoredTensor]) -> bytes:
+    """Write tensors as the bytes of one file.
 
     Args:
-        records: tensors by name, in an order that is kept. Arrays are float, integer or bool.
+        tensors: by name, in an order that is kept. Arrays are float, integer or bool.
 
     Returns:
         The file. Indices come back in the smallest unsigned type, everything else as it was.
 
     Raises:
-        ValueError: if a tensor cannot be stored; says which and why.
+        ValueError: if a tensor cannot be stored; the message names it and says why.
         TypeError: if a tensor's type is not one of those named.
     """
-    specs = [_spec_of(name, record) for name, record in records.items()]
+    specs = [_spec_of(name, tensor) for name, tensor in tensors.items()]
     header = write_header(specs)
-    clustered = [record for record in records.values() if isinstance(record, Clustered)]
-    arrays = [np.asarray(record) for record in records.values() if not isinstance(record, Clustered)]
-    largest = max((len(record.codebook) for record in clustered), default=0)
-    flat = [np.asarray(record.indices, index_dtype(largest + 1)).reshape(-1) for record in clustered]
+    contents = [_content(tensor) for tensor in tensors.values()]
+    clustered = [content for content in contents if isinstance(content, Clustered)]
+    arrays = [np.asarray(content) for content in contents if not isinstance(content, Clustered)]
+    largest = max((len(content.codebook) for content in clustered), default=0)
+    flat = [np.asarray(content.indices, index_dtype(largest + 1)).reshape(-1) for content in clustered]
     indices = np.concatenate([np.zeros(0, index_dtype(largest + 1)), *flat])
+    has_half = any(spec.dtype in HALF_DTYPES for spec in specs)
     parts = [
         MAGIC,
+        bytes([HALF_VERSION if has_half else PLAIN_VERSION]),
         varint(len(header)),
         header,
         write_stream((indices > 0).astype(np.uint8), 2),
         write_stream(indices[indices > 0] - 1, max(largest, 1)),
-        _write_planes([np.asarray(record.codebook) for record in clustered]),
+        _write_planes([np.asarray(content.codebook) for content in clustered]),
         _write_planes(arrays),
     ]
-    content = b"".join(parts)
-    return content + zlib.crc32(content).to_bytes(CHECKSUM_BYTES, "little")
+    body = b"".join(parts)
+    return body + zlib.crc32(body).to_bytes(CHECKSUM_BYTES, "little")
 
 
-def decode(data: bytes) -> dict[str, Record]:
-    """The tensors that :func:`encode` wrote, by name, in their order.
+def decode(data: bytes) -> dict[str, StoredTensor]:
+    """Read the tensors that :func:`encode` wrote, by name, in their order.
 
     Raises:
         FormatError: if the bytes are damaged, cut short, foreign or of another version.
@@ -101,7 +133,7 @@ def decode(data: bytes) -> dict[str, Record]:
 
 
 def ledger(data: bytes) -> list[LedgerRow]:
-    """What each part of a file takes; the sizes sum to ``len(data)``.
+    """List how many bytes each part of a file takes; the sizes sum to ``len(data)``.
 
     Raises:
         FormatError: as :func:`decode`.
@@ -109,15 +141,25 @@ def ledger(data: bytes) -> list[LedgerRow]:
     return _parse(data)[1]
 
 
-def _spec_of(name: str, record: Record) -> TensorSpec:
-    """What the header says of a tensor, or an error that says why it cannot be stored."""
-    array = np.asarray(record.codebook if isinstance(record, Clustered) else record)
+def _content(tensor: StoredTensor) -> NDArray[Any] | Clustered:
+    """The array or clustered tensor whose bytes are written."""
+    return tensor.stored if isinstance(tensor, HalfPrecision) else tensor
+
+
+def _spec_of(name: str, tensor: StoredTensor) -> TensorSpec:
+    """The header's entry for a tensor, or an error that says why it cannot be stored."""
+    content = _content(tensor)
+    array = np.asarray(content.codebook if isinstance(content, Clustered) else content)
     dtype = array.dtype.newbyteorder("<").str
-    if not isinstance(record, Clustered):
-        if dtype not in DTYPES:
-            raise TypeError(f"tensor {name!r} is {array.dtype}; a container holds {', '.join(DTYPES)}.")
+    if isinstance(tensor, HalfPrecision):
+        if dtype != HALF_DTYPES.get(tensor.dtype):
+            raise TypeError(f"tensor {name!r} is {tensor.dtype} and cannot be stored as {array.dtype}.")
+        dtype = tensor.dtype
+    elif dtype not in DTYPES:
+        raise TypeError(f"tensor {name!r} is {array.dtype}; a container holds {', '.join(DTYPES)}.")
+    if not isinstance(content, Clustered):
         return TensorSpec(name, dtype, array.shape)
-    indices = np.asarray(record.indices)
+    indices = np.asarray(content.indices)
     if array.ndim != 1:
         raise ValueError(f"tensor {name!r}: a codebook must have shape (k,), got {array.shape}.")
     if indices.dtype.kind not in "iu":
@@ -129,50 +171,70 @@ def _spec_of(name: str, record: Record) -> TensorSpec:
     return TensorSpec(name, dtype, indices.shape, array.size)
 
 
-def _parse(data: bytes) -> tuple[dict[str, Record], list[LedgerRow]]:
+def _parse(data: bytes) -> tuple[dict[str, StoredTensor], list[LedgerRow]]:
     """The tensors and the ledger."""
-    if data[: len(MAGIC) - 1] != MAGIC[:-1]:
-        raise FormatError(f"not a labkit container: it begins with {data[:5].hex() or 'nothing'}.")
-    if data[len(MAGIC) - 1 : len(MAGIC)] != MAGIC[-1:]:
-        raise FormatError(f"container version {data[4:5].hex() or 'missing'}; this reader knows 1.")
-    content, checksum = data[:-CHECKSUM_BYTES], data[-CHECKSUM_BYTES:]
-    if zlib.crc32(content) != int.from_bytes(checksum, "little"):
+    version = _version(data)
+    body, checksum = data[:-CHECKSUM_BYTES], data[-CHECKSUM_BYTES:]
+    if zlib.crc32(body) != int.from_bytes(checksum, "little"):
         raise FormatError("the checksum does not match: the file is damaged or cut short.")
-    reader = Reader(content)
-    reader.take(len(MAGIC), "magic")
-    marks = [("magic and version", "raw", reader.position)]
+    reader = ByteReader(body)
+    reader.take(len(MAGIC) + 1, "magic and version")
+    part_ends = [("magic and version", "raw", reader.position)]
     specs = read_header(reader.take(reader.varint("header size"), "header"))
-    marks.append(("header", "zlib", reader.position))
+    if version == PLAIN_VERSION and any(spec.dtype in HALF_DTYPES for spec in specs):
+        raise FormatError(f"header: {', '.join(HALF_DTYPES)} need version {HALF_VERSION}, not {version}.")
+    part_ends.append(("header", "zlib", reader.position))
     clustered = [spec for spec in specs if spec.codebook_size is not None]
     dense = [spec for spec in specs if spec.codebook_size is None]
-    indices = _read_indices(reader, clustered, marks)
-    codebooks = _read_planes(reader, [(spec.dtype, spec.codebook_size or 0) for spec in clustered])
-    marks.append(("codebooks", "byte planes", reader.position))
-    arrays = _read_planes(reader, [(spec.dtype, spec.size) for spec in dense])
-    marks.append(("dense tensors", "byte planes", reader.position))
+    indices = _read_indices(reader, clustered, part_ends)
+    codebooks = _read_planes(reader, [(spec.stored_dtype, spec.codebook_size or 0) for spec in clustered])
+    part_ends.append(("codebooks", "byte planes", reader.position))
+    arrays = _read_planes(reader, [(spec.stored_dtype, spec.size) for spec in dense])
+    part_ends.append(("dense tensors", "byte planes", reader.position))
     reader.finish("container")
-    marks.append(("checksum", "raw", len(data)))
-    found: dict[str, Record] = {
+    part_ends.append(("checksum", "raw", len(data)))
+    contents: dict[str, NDArray[Any] | Clustered] = {
         spec.name: array.reshape(spec.shape) for spec, array in zip(dense, arrays, strict=True)
     }
     for spec, flat, codebook in zip(clustered, indices, codebooks, strict=True):
-        found[spec.name] = Clustered(flat.reshape(spec.shape), codebook)
-    starts = [0, *(end for _, _, end in marks[:-1])]
+        contents[spec.name] = Clustered(flat.reshape(spec.shape), codebook)
+    starts = [0, *(end for _, _, end in part_ends[:-1])]
     rows = [
-        LedgerRow(part, coder, end - start) for (part, coder, end), start in zip(marks, starts, strict=True)
+        LedgerRow(part, coder, end - start)
+        for (part, coder, end), start in zip(part_ends, starts, strict=True)
     ]
-    return {spec.name: found[spec.name] for spec in specs}, rows
+    return {spec.name: _tensor(spec, contents[spec.name]) for spec in specs}, rows
+
+
+def _version(data: bytes) -> int:
+    """The version of a container, one of those that this module reads."""
+    if data[: len(MAGIC)] != MAGIC:
+        raise FormatError(f"not a labkit container: it begins with {data[:5].hex() or 'nothing'}.")
+    version = data[len(MAGIC) : len(MAGIC) + 1]
+    if version not in (bytes([PLAIN_VERSION]), bytes([HALF_VERSION])):
+        raise FormatError(
+            f"container version {version.hex() or 'missing'}; "
+            f"this reader knows {PLAIN_VERSION} and {HALF_VERSION}."
+        )
+    return version[0]
+
+
+def _tensor(spec: TensorSpec, content: NDArray[Any] | Clustered) -> StoredTensor:
+    """What the header's entry and the bytes make together."""
+    if spec.dtype in HALF_DTYPES:
+        return HalfPrecision(cast(HalfDtype, spec.dtype), content)
+    return content
 
 
 def _read_indices(
-    reader: Reader, specs: Sequence[TensorSpec], marks: list[tuple[str, str, int]]
+    reader: ByteReader, specs: Sequence[TensorSpec], part_ends: list[tuple[str, str, int]]
 ) -> list[Symbols]:
     """The flat indices of each clustered tensor, in the smallest type; notes where mask and values end."""
     largest = max((spec.codebook_size or 0 for spec in specs), default=0)
     mask, coder = read_stream(reader, sum(spec.size for spec in specs), 2)
-    marks.append(("mask", coder, reader.position))
+    part_ends.append(("mask", coder, reader.position))
     values, coder = read_stream(reader, int(np.count_nonzero(mask)), max(largest, 1))
-    marks.append(("values", coder, reader.position))
+    part_ends.append(("values", coder, reader.position))
     indices = mask.astype(index_dtype(largest + 1))
     indices[mask > 0] = values.astype(indices.dtype) + 1
     parts, start = [], 0
@@ -199,7 +261,7 @@ def _write_planes(arrays: Sequence[NDArray[Any]]) -> bytes:
     return b"".join(parts)
 
 
-def _read_planes(reader: Reader, kinds: Sequence[tuple[str, int]]) -> list[NDArray[Any]]:
+def _read_planes(reader: ByteReader, kinds: Sequence[tuple[str, int]]) -> list[NDArray[Any]]:
     """Flat arrays of the given types and sizes."""
     arrays: dict[int, NDArray[Any]] = {}
     for dtype in DTYPES:

@@ -10,13 +10,17 @@ import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
+from typing import Literal, get_args
 
 from labkit.coding.bits import FormatError
 
-__all__ = ["DTYPES", "TensorSpec", "read_header", "write_header"]
+__all__ = ["DTYPES", "HALF_DTYPES", "HalfDtype", "TensorSpec", "read_header", "write_header"]
+
+HalfDtype = Literal["float16", "bfloat16"]
 
 DTYPES = ("<f4", "<f2", "<f8", "|i1", "<i2", "<i4", "<i8", "|u1", "<u2", "<u4", "<u8", "|b1")
-CODEBOOK_DTYPES = DTYPES[:2]
+HALF_DTYPES = dict(zip(get_args(HalfDtype), ("<f2", "<u2"), strict=True))  # and how each is stored
+CODEBOOK_DTYPES = ("<f4", "<f2", *HALF_DTYPES)
 MAX_HEADER_BYTES = 1 << 20  # before compression
 MAX_DIMENSIONS = 32
 MAX_EXTENT = 1 << 40
@@ -25,7 +29,10 @@ MAX_CODEBOOK_SIZE = (1 << 16) - 1
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """What a tensor is: for a clustered one, ``dtype`` is its codebook's."""
+    """Name, type and shape of a tensor; the ``dtype`` of a clustered tensor is that of its codebook.
+
+    ``dtype`` is one of :data:`DTYPES` or of :data:`HALF_DTYPES`.
+    """
 
     name: str
     dtype: str
@@ -34,7 +41,7 @@ class TensorSpec:
 
     def __post_init__(self) -> None:
         """Refuse what a container cannot hold; a header that was read may hold anything."""
-        if not isinstance(self.name, str) or self.dtype not in DTYPES:
+        if not isinstance(self.name, str) or self.dtype not in (*DTYPES, *HALF_DTYPES):
             raise ValueError(f"tensor {self.name!r} is of unknown type {self.dtype!r}.")
         sizes = [*self.shape, self.codebook_size or 0]
         if not all(type(size) is int and size >= 0 for size in sizes):
@@ -49,14 +56,19 @@ class TensorSpec:
             self.dtype not in CODEBOOK_DTYPES or self.codebook_size > MAX_CODEBOOK_SIZE
         ):
             raise ValueError(
-                f"tensor {self.name!r}: the codebook must be float32 or float16 with at most "
+                f"tensor {self.name!r}: the codebook must be float32, float16 or bfloat16 with at most "
                 f"{MAX_CODEBOOK_SIZE} values, not {self.codebook_size} of {self.dtype}."
             )
 
     @property
     def size(self) -> int:
-        """How many entries it has."""
+        """The number of entries."""
         return math.prod(self.shape)
+
+    @property
+    def stored_dtype(self) -> str:
+        """The one of :data:`DTYPES` that its bytes have."""
+        return HALF_DTYPES.get(self.dtype, self.dtype)
 
 
 def write_header(specs: Sequence[TensorSpec]) -> bytes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from labkit.coding.bits import FormatError, Ints, Reader, pack, read_used, write_used
+from labkit.coding.bits import ByteReader, FormatError, Ints, pack, read_used, write_used
 
 __all__ = [
     "MAX_LENGTH_BITS",
@@ -136,7 +136,7 @@ def write_lengths(lengths: NDArray[np.uint8], used: NDArray[np.bool_]) -> bytes:
     return write_used(used) + (pack(lengths[used] - 1, 4) if used.sum() > 1 else b"")
 
 
-def read_lengths(reader: Reader, alphabet_size: int) -> tuple[NDArray[np.uint8], Ints]:
+def read_lengths(reader: ByteReader, alphabet_size: int) -> tuple[NDArray[np.uint8], Ints]:
     """The lengths ``(alphabet_size,)`` that :func:`write_lengths` wrote, and the used symbols.
 
     Raises:

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from labkit.coding.bits import (
+    ByteReader,
     FormatError,
     Ints,
-    Reader,
     Symbols,
     count_symbols,
     index_dtype,
@@ -79,7 +79,7 @@ def decode(data: bytes, count: int, alphabet_size: int) -> Symbols:
     Raises:
         FormatError: if the bytes are not an encoding of ``count`` symbols.
     """
-    reader = Reader(data)
+    reader = ByteReader(data)
     lengths, used = read_lengths(reader, alphabet_size)
     dtype = np.dtype(index_dtype(alphabet_size))
     if used.size < 2 or not count:
@@ -119,7 +119,7 @@ def _join_codes(symbols: Symbols, lengths: NDArray[np.uint8], total_bits: int) -
     return stream.astype("<u8").tobytes()[: packed_size_bytes(total_bits, 1)], np.concatenate(all_ends)
 
 
-def _read_lane_index(reader: Reader, count: int, lengths: NDArray[np.uint8]) -> tuple[Ints, Ints]:
+def _read_lane_index(reader: ByteReader, count: int, lengths: NDArray[np.uint8]) -> tuple[Ints, Ints]:
     """Symbols and bits of each lane, checked against the shortest and longest code word."""
     lane_size = 4 * reader.varint("Huffman lane size")
     if not 4 <= lane_size < count + 4:

@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from labkit.coding.bits import (
+    ByteReader,
     FormatError,
     Ints,
-    Reader,
     Symbols,
     count_symbols,
     index_dtype,
@@ -89,7 +89,7 @@ def decode(data: bytes, count: int, alphabet_size: int, *, by_density: bool = Fa
     Raises:
         FormatError: if the bytes are not an encoding of ``count`` symbols.
     """
-    reader = Reader(data)
+    reader = ByteReader(data)
     context_count = DENSITY_CONTEXTS if by_density else 1
     frequencies = np.stack([_read_frequencies(reader, alphabet_size) for _ in range(context_count)])
     used = np.flatnonzero(frequencies.any(axis=0))
@@ -157,7 +157,7 @@ def _write_frequencies(frequencies: Ints) -> bytes:
     return write_used(used) + b"".join(map(varint, frequencies[used][:-1].tolist()))
 
 
-def _read_frequencies(reader: Reader, alphabet_size: int) -> Ints:
+def _read_frequencies(reader: ByteReader, alphabet_size: int) -> Ints:
     """The frequencies ``(alphabet_size,)`` that :func:`_write_frequencies` wrote."""
     frequencies = np.zeros(alphabet_size, np.int64)
     used = read_used(reader, alphabet_size)

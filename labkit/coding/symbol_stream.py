@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from labkit.coding import huffman_stream, rans
-from labkit.coding.bits import FormatError, Reader, Symbols, index_dtype, pack, varint
+from labkit.coding.bits import ByteReader, FormatError, Symbols, index_dtype, pack, varint
 
 __all__ = ["CODERS", "Coder", "read_stream", "write_stream"]
 
@@ -34,7 +34,7 @@ def _width_bits(alphabet_size: int) -> int:
 
 def _unpack(data: bytes, count: int, alphabet_size: int) -> Symbols:
     """Raw symbols."""
-    reader = Reader(data)
+    reader = ByteReader(data)
     symbols = reader.unpack(count, _width_bits(alphabet_size), "raw symbols")
     reader.finish("raw symbols")
     if count and int(symbols.max()) >= alphabet_size:
@@ -62,7 +62,7 @@ def write_stream(symbols: Symbols, alphabet_size: int) -> bytes:
     return bytes([kind]) + varint(len(payload)) + payload
 
 
-def read_stream(reader: Reader, count: int, alphabet_size: int) -> tuple[Symbols, str]:
+def read_stream(reader: ByteReader, count: int, alphabet_size: int) -> tuple[Symbols, str]:
     """The ``count`` symbols that :func:`write_stream` wrote, and the name of their coder.
 
     Raises:

@@ -1,1 +1,1 @@
-"""What lies on disk: checkpoints, and networks as compressed files."""
+"""Networks on disk: checkpoints with their manifest, and state dicts as compressed files."""

@@ -1,8 +1,8 @@
-"""The store of trained weights: one file each, and a manifest that vouches for them.
+"""The store of trained weights: one file per network, and a manifest that describes them all.
 
 ``checkpoints/<dataset>/<name>.safetensors``, or ``.lkc`` (docs/format.md) for large networks and
 those mostly zero, beside ``checkpoints/<dataset>/manifest.json``. A file that does not match its recorded
-SHA-256 is refused. Leaves out: how weights are made.
+SHA-256 is refused. Leaves out: how weights are trained (:mod:`labkit.recipes`).
 """
 
 from __future__ import annotations
@@ -12,14 +12,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
 from labkit import settings
-from labkit.coding.container import decode, encode
 from labkit.files import digest, write_atomically
+from labkit.storage.state_dict import pack_state, unpack_state
 from labkit.training.loop import EpochRecord
 
 __all__ = [
@@ -37,7 +35,7 @@ FileFormat = Literal["safetensors", "lkc"]
 
 
 class CheckpointError(RuntimeError):
-    """A checkpoint is missing, damaged or not what the manifest says; the message tells the remedy."""
+    """A checkpoint is missing, damaged or not what the manifest says; the message says how to fix it."""
 
 
 @dataclass(frozen=True)
@@ -60,17 +58,17 @@ class Entry:
 
 
 def manifest_path(dataset: str) -> Path:
-    """Where the manifest of ``dataset`` lies."""
+    """Return the path of the manifest of ``dataset``."""
     return settings.checkpoint_dir() / dataset / "manifest.json"
 
 
 def weights_path(dataset: str, name: str, file_format: FileFormat = "safetensors") -> Path:
-    """Where the weights of checkpoint ``name`` lie."""
-    return settings.checkpoint_dir() / dataset / f"{name}.{file_format}"
+    """Return the path of the weights of checkpoint ``name``."""
+    return settings.checkpoint_dir() / dataset / settings.checkpoint_file(name, {"format": file_format})
 
 
 def read_manifest(dataset: str) -> dict[str, Entry]:
-    """All entries for ``dataset`` by name; empty where nothing was trained yet.
+    """Read all entries for ``dataset``, by name; there are none where nothing was trained yet.
 
     Raises:
         CheckpointError: if the manifest is not the JSON this module writes.
@@ -91,19 +89,19 @@ def read_manifest(dataset: str) -> dict[str, Entry]:
 
 
 def read_entry(dataset: str, name: str) -> Entry:
-    """The manifest's entry for checkpoint ``name``.
+    """Read the manifest's entry for checkpoint ``name``.
 
     Raises:
         CheckpointError: if there is none.
     """
     entries = read_manifest(dataset)
     if name not in entries:
-        raise CheckpointError(f"no checkpoint {name!r} for {dataset}; make it: {_remedy(name)}.")
+        raise CheckpointError(f"there is no checkpoint {name!r} for {dataset}; make it: {_remedy(name)}.")
     return entries[name]
 
 
 def read_weights(dataset: str, name: str) -> dict[str, Tensor]:
-    """The state dict of checkpoint ``name``, after checking it against the manifest.
+    """Read the state dict of checkpoint ``name``, after checking the file against the manifest.
 
     Raises:
         CheckpointError: if the file is absent, truncated or changed.
@@ -114,10 +112,10 @@ def read_weights(dataset: str, name: str) -> dict[str, Tensor]:
         content = path.read_bytes()
     except FileNotFoundError as error:
         raise CheckpointError(f"{path} is missing; rebuild it: {_remedy(name)}.") from error
-    found = digest(content)
-    if found != entry.sha256:
+    actual = digest(content)
+    if actual != entry.sha256:
         raise CheckpointError(
-            f"{path} is damaged: {len(content)} bytes with SHA-256 {found[:12]}…, expected "
+            f"{path} is damaged: {len(content)} bytes with SHA-256 {actual[:12]}…, expected "
             f"{entry.size_bytes} bytes with {entry.sha256[:12]}…; rebuild it: {_remedy(name)}."
         )
     return _from_bytes(content, entry.format)
@@ -137,7 +135,7 @@ def write_checkpoint(
         name: the checkpoint's name.
         state: the model's state dict.
         facts: the fields of :class:`Entry` besides ``sha256``, ``size_bytes`` and ``format``.
-        file_format: ``"lkc"`` takes fewer bytes where most weights are zero; both are exact.
+        file_format: ``"lkc"`` takes fewer bytes where most weights are zero or shared; both are exact.
 
     Raises:
         CheckpointError: if the manifest is damaged; nothing is written then.
@@ -157,13 +155,13 @@ def _to_bytes(state: dict[str, Tensor], file_format: FileFormat) -> bytes:
     tensors = {key: value.detach().cpu().contiguous() for key, value in state.items()}
     if file_format == "safetensors":
         return save(tensors)
-    return encode({key: value.numpy() for key, value in tensors.items()})
+    return pack_state(tensors)
 
 
 def _from_bytes(content: bytes, file_format: FileFormat) -> dict[str, Tensor]:
     if file_format == "safetensors":
         return load(content)
-    return {key: torch.from_numpy(np.array(array)) for key, array in decode(content).items()}
+    return unpack_state(content)
 
 
 def _remedy(name: str) -> str:

@@ -1,7 +1,4 @@
-"""Files of networks: safetensors ↔ the project's container, each written whole or not at all.
-
-Leaves out: what is stored how (packing).
-"""
+"""Files of networks: safetensors ↔ the project's container, each file replaced whole or not at all."""
 
 from __future__ import annotations
 
@@ -14,10 +11,10 @@ from labkit.coding.bits import FormatError
 from labkit.files import write_atomically
 from labkit.storage.state_dict import pack_state, unpack_state
 
-__all__ = ["pack_file", "unpack_file"]
+__all__ = ["compress_file", "decompress_file"]
 
 
-def pack_file(source: Path, target: Path, *, compact: bool = False) -> tuple[int, int]:
+def compress_file(source: Path, target: Path, *, compact: bool = False) -> tuple[int, int]:
     """Write the state dict in the safetensors file ``source`` as the container ``target``.
 
     Args:
@@ -28,7 +25,7 @@ def pack_file(source: Path, target: Path, *, compact: bool = False) -> tuple[int
         The sizes of both files in bytes.
 
     Raises:
-        ValueError: if ``source`` is no safetensors file or cannot be packed; nothing is written.
+        ValueError: if ``source`` is not a safetensors file or cannot be stored; nothing is written.
         OSError: if a file cannot be read or written.
     """
     content = source.read_bytes()
@@ -36,20 +33,23 @@ def pack_file(source: Path, target: Path, *, compact: bool = False) -> tuple[int
         state = load(content)
     except (SafetensorError, ValueError) as error:
         advice = "give a state dict saved by safetensors, such as those in checkpoints/"
-        raise ValueError(f"{source} is no safetensors file ({error}); {advice}.") from error
-    packed = pack_state(state, compact=compact)
+        raise ValueError(f"{source} is not a safetensors file ({error}); {advice}.") from error
+    try:
+        packed = pack_state(state, compact=compact)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{source}: {error}") from error
     write_atomically(target, packed)
     return len(content), len(packed)
 
 
-def unpack_file(source: Path, target: Path) -> int:
+def decompress_file(source: Path, target: Path) -> int:
     """Write the state dict in the container ``source`` as the safetensors file ``target``.
 
     Returns:
         The number of tensors.
 
     Raises:
-        FormatError: if ``source`` is damaged or no container; names it, and nothing is written.
+        FormatError: if ``source`` is damaged or not a container; it is named, and nothing is written.
         OSError: if a file cannot be read or written.
     """
     try:

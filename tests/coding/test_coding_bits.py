@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from strategies import SETTINGS
 
 from labkit.coding.bits import (
+    ByteReader,
     FormatError,
-    Reader,
     count_symbols,
     index_dtype,
     pack,
@@ -27,7 +27,7 @@ def oracle(values: list[int], width_bits: int) -> bytes:
 
 def unpack(data: bytes, width_bits: int, count: int) -> np.ndarray:
     """All of ``data``, read as integers."""
-    reader = Reader(data)
+    reader = ByteReader(data)
     values = reader.unpack(count, width_bits, "values")
     reader.finish("values")
     return values
@@ -103,15 +103,15 @@ def test_bitmap_round_trip(mask: list[bool]) -> None:
 @given(st.lists(st.booleans(), max_size=70))
 def test_used_symbols_round_trip_and_fit_the_alphabet(mask: list[bool]) -> None:
     content = write_used(np.array(mask, bool))
-    reader = Reader(content)
+    reader = ByteReader(content)
     used = read_used(reader, len(mask))
     reader.finish("used symbols")
     assert used.tolist() == np.flatnonzero(mask).tolist()
     if any(mask):
         with pytest.raises(FormatError, match="alphabet"):
-            read_used(Reader(content), int(used[-1]))
+            read_used(ByteReader(content), int(used[-1]))
         with pytest.raises(FormatError, match="unused"):
-            read_used(Reader(varint(int(used[-1]) + 2) + pack([*mask[: used[-1] + 1], False], 1)), 100)
+            read_used(ByteReader(varint(int(used[-1]) + 2) + pack([*mask[: used[-1] + 1], False], 1)), 100)
 
 
 def test_symbols_are_counted_and_those_outside_the_alphabet_refused() -> None:
@@ -124,12 +124,12 @@ def test_symbols_are_counted_and_those_outside_the_alphabet_refused() -> None:
 @given(st.integers(0, 2**63 - 1))
 def test_varint_round_trip_and_every_cut_is_refused(value: int) -> None:
     content = varint(value)
-    reader = Reader(content)
+    reader = ByteReader(content)
     assert reader.varint("value") == value
     reader.finish("value")
     for size in range(len(content)):
         with pytest.raises(FormatError):
-            Reader(content[:size]).varint("value")
+            ByteReader(content[:size]).varint("value")
 
 
 def test_varint_limits() -> None:
@@ -138,11 +138,11 @@ def test_varint_limits() -> None:
     with pytest.raises(ValueError, match="-1"):
         varint(-1)
     with pytest.raises(FormatError, match="more than 9 bytes"):
-        Reader(b"\xff" * 10).varint("value")
+        ByteReader(b"\xff" * 10).varint("value")
 
 
 def test_reader_says_what_is_missing_and_what_is_left() -> None:
-    reader = Reader(b"abc")
+    reader = ByteReader(b"abc")
     with pytest.raises(FormatError, match="mask: 4 bytes expected, 3 are left"):
         reader.take(4, "mask")
     with pytest.raises(FormatError, match="file: 3 bytes more"):

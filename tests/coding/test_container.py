@@ -9,10 +9,19 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import SETTINGS, records, sequences
+from strategies import SETTINGS, sequences, stored_tensors
 
-from labkit.coding import Clustered, FormatError, Record, decode, encode, ledger, symbol_stream
-from labkit.coding.bits import Reader, varint
+from labkit.coding import (
+    Clustered,
+    FormatError,
+    HalfPrecision,
+    StoredTensor,
+    decode,
+    encode,
+    ledger,
+    symbol_stream,
+)
+from labkit.coding.bits import ByteReader, varint
 from labkit.coding.header import DTYPES, TensorSpec, read_header, write_header
 from labkit.coding.huffman import entropy_bits
 from labkit.coding.symbol_stream import CODERS, read_stream, write_stream
@@ -28,32 +37,34 @@ GOLDEN_BODY = (
     "00 02 0000 00 02 0000 00 02 8000 00 02 3f40"  # b's four planes
 )
 
+BFLOAT16_BITS = np.array([0xBF80, 0x3F80], np.uint16)  # -1 and 1
 
-def is_same(given_records: Mapping[str, Record], read: Mapping[str, Record]) -> bool:
+
+def is_same(written: Mapping[str, StoredTensor], read: Mapping[str, StoredTensor]) -> bool:
     """Names, order, types, shapes and bits."""
 
     def bits(array: np.ndarray) -> tuple[str, tuple[int, ...], bytes]:
         return array.dtype.str, array.shape, array.tobytes()
 
-    if list(given_records) != list(read):
-        return False
-    for name, record in given_records.items():
-        other = read[name]
-        if isinstance(record, Clustered) != isinstance(other, Clustered):
+    def same(left: StoredTensor, right: StoredTensor) -> bool:
+        if type(left) is not type(right):
             return False
-        if isinstance(record, Clustered):
-            same = record.indices.shape == other.indices.shape and (record.indices == other.indices).all()
-            if not same or bits(record.codebook) != bits(other.codebook):
-                return False
-        elif bits(record) != bits(other):
-            return False
-    return True
+        if isinstance(left, HalfPrecision):
+            return left.dtype == right.dtype and same(left.stored, right.stored)
+        if isinstance(left, Clustered):
+            equal = left.indices.shape == right.indices.shape and (left.indices == right.indices).all()
+            return bool(equal) and bits(left.codebook) == bits(right.codebook)
+        return bits(left) == bits(right)
+
+    return list(written) == list(read) and all(same(written[name], read[name]) for name in written)
 
 
-def network(seed: int, *, shapes: Mapping[str, tuple[int, ...]], zeros: float = 0.87) -> dict[str, Record]:
+def network(
+    seed: int, *, shapes: Mapping[str, tuple[int, ...]], zeros: float = 0.87
+) -> dict[str, StoredTensor]:
     """Tensors as a compressed network has them: 3-bit clustered weights, fp16 vectors."""
     rng = np.random.default_rng(seed)
-    tensors: dict[str, Record] = {}
+    tensors: dict[str, StoredTensor] = {}
     for name, shape in shapes.items():
         if len(shape) == 1:
             tensors[name] = rng.normal(1, 0.3, shape).astype(np.float16)
@@ -78,7 +89,7 @@ def hostile(header: object, body: bytes = b"") -> bytes:
     return seal(b"\x89LKC\x01" + varint(len(packed)) + packed + body)
 
 
-def encode_with(kind: int, tensors: Mapping[str, Record]) -> bytes:
+def encode_with(kind: int, tensors: Mapping[str, StoredTensor]) -> bytes:
     """The file with all its streams of this kind."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(symbol_stream, "CODERS", {kind: CODERS[kind]})
@@ -86,8 +97,8 @@ def encode_with(kind: int, tensors: Mapping[str, Record]) -> bytes:
 
 
 @SETTINGS
-@given(records())
-def test_what_is_put_in_comes_out_and_the_ledger_sums_to_the_file(tensors: dict[str, Record]) -> None:
+@given(stored_tensors())
+def test_what_is_put_in_comes_out_and_the_ledger_sums_to_the_file(tensors: dict[str, StoredTensor]) -> None:
     data = encode(tensors)
     assert is_same(tensors, decode(data))
     assert sum(row.size_bytes for row in ledger(data)) == len(data)
@@ -95,9 +106,9 @@ def test_what_is_put_in_comes_out_and_the_ledger_sums_to_the_file(tensors: dict[
 
 
 @SETTINGS
-@given(records(), st.sampled_from(sorted(CODERS)))
+@given(stored_tensors(), st.sampled_from(sorted(CODERS)))
 def test_with_every_coder_what_is_put_in_comes_out_and_the_smallest_is_chosen(
-    tensors: dict[str, Record], kind: int
+    tensors: dict[str, StoredTensor], kind: int
 ) -> None:
     data = encode_with(kind, tensors)
     assert is_same(tensors, decode(data))
@@ -109,7 +120,7 @@ def test_with_every_coder_what_is_put_in_comes_out_and_the_smallest_is_chosen(
 @given(sequences(max_size=500))
 def test_streams_round_trip(sequence: tuple[np.ndarray, int]) -> None:
     symbols, alphabet_size = sequence
-    reader = Reader(write_stream(symbols, alphabet_size))
+    reader = ByteReader(write_stream(symbols, alphabet_size))
     read, _ = read_stream(reader, symbols.size, alphabet_size)
     reader.finish("stream")
     assert np.array_equal(read, symbols)
@@ -191,9 +202,33 @@ def test_golden_bytes() -> None:
     assert is_same(tensors, decode(hostile(GOLDEN_HEADER, bytes.fromhex(GOLDEN_BODY))))
 
 
+def test_golden_bytes_of_version_2() -> None:
+    tensors = {
+        "w": HalfPrecision("bfloat16", Clustered(np.array([[0, 1], [2, 0]]), BFLOAT16_BITS)),
+        "h": HalfPrecision("float16", np.array([1.5], np.float16)),
+    }
+    data = encode(tensors)
+    size = data[5]
+    assert data[:5].hex() == "894c4b4302"  # magic, version
+    assert zlib.decompress(data[6 : 6 + size]) == b'[["w","bfloat16",[2,2],2],["h","float16",[1],null]]'
+    body = "00 01 06  00 01 02  00 02 8080 00 02 bf3f  00 01 00 00 01 3e"
+    assert data[6 + size : -4].hex() == bytes.fromhex(body).hex()
+    assert data == seal(data[:-4])
+
+
+def test_half_precision_types_need_version_2() -> None:
+    data = encode({"a": HalfPrecision("float16", np.ones(3, np.float16))})
+    with pytest.raises(FormatError, match="version 2"):
+        decode(seal(data[:4] + b"\x01" + data[5:-4]))
+
+
 @pytest.mark.parametrize(
     ("tensors", "error", "message"),
     [
+        ({"a": HalfPrecision("bfloat16", np.zeros(2, np.float16))}, TypeError, "bfloat16"),
+        ({"a": HalfPrecision("float16", np.zeros(2, np.uint16))}, TypeError, "float16"),
+        ({"a": HalfPrecision("float8", np.zeros(2, np.uint8))}, TypeError, "float8"),
+        ({"a": Clustered(np.array([0]), np.zeros(2, np.uint16))}, ValueError, "codebook"),
         ({"a": np.zeros(2, np.complex64)}, TypeError, "'a' is complex64"),
         ({"a": np.array(["x"])}, TypeError, "'a'"),
         ({7: np.zeros(2)}, ValueError, "tensor 7"),
@@ -202,11 +237,13 @@ def test_golden_bytes() -> None:
         ({"a": Clustered(np.array([3]), np.zeros(2, np.float32))}, ValueError, "0 to 2, got 3 to 3"),
         ({"a": Clustered(np.array([-1]), np.zeros(2, np.float32))}, ValueError, "got -1"),
         ({"a": Clustered(np.array([0.0]), np.zeros(2, np.float32))}, TypeError, "integers"),
-        ({"a": Clustered(np.array([0]), np.zeros(2))}, ValueError, "float32 or float16"),
+        ({"a": Clustered(np.array([0]), np.zeros(2))}, ValueError, "float32, float16 or bfloat16"),
         ({"a": Clustered(np.array([0]), np.zeros((2, 1), np.float32))}, ValueError, "codebook"),
     ],
 )
-def test_what_cannot_be_stored_is_refused(tensors: dict[str, Record], error: type, message: str) -> None:
+def test_what_cannot_be_stored_is_refused(
+    tensors: dict[str, StoredTensor], error: type, message: str
+) -> None:
     with pytest.raises(error, match=message):
         encode(tensors)
 
@@ -221,8 +258,9 @@ def test_foreign_files_and_other_versions_are_refused() -> None:
         with pytest.raises(FormatError, match="not a labkit container"):
             decode(foreign)
     data = encode(SMALL)
-    with pytest.raises(FormatError, match="version 02"):
-        decode(data[:4] + b"\x02" + data[5:])
+    for version in (b"\x00", b"\x03", b"\xff"):
+        with pytest.raises(FormatError, match=f"version {version.hex()}"):
+            decode(data[:4] + version + data[5:])
 
 
 def test_every_cut_is_refused() -> None:
@@ -337,7 +375,7 @@ def test_long_and_deep_headers_stay_within_memory() -> None:
 
 def test_a_stream_that_promises_more_symbols_than_its_bytes_allow_is_refused() -> None:
     with pytest.raises(FormatError, match="symbols in a stream of 2 bytes"):
-        read_stream(Reader(bytes([2, 2, 1, 1])), symbol_stream.FREE_SYMBOLS + 2 * 256 + 1, 2)
+        read_stream(ByteReader(bytes([2, 2, 1, 1])), symbol_stream.FREE_SYMBOLS + 2 * 256 + 1, 2)
 
 
 def test_very_compressible_tensors_are_stored_so_that_a_reader_accepts_them() -> None:

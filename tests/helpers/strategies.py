@@ -7,8 +7,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from labkit.coding import Clustered, Record
-from labkit.coding.header import DTYPES
+from labkit.coding import Clustered, HalfPrecision, StoredTensor
+from labkit.coding.header import DTYPES, HALF_DTYPES
 
 SETTINGS = settings(deadline=None, derandomize=True, max_examples=60, database=None)
 
@@ -56,10 +56,25 @@ def clustered_tensors(draw: st.DrawFn) -> Clustered:
     return Clustered(indices.astype(np.uint8), codebook)
 
 
-def records() -> st.SearchStrategy[dict[str, Record]]:
+@st.composite
+def half_tensors(draw: st.DrawFn) -> HalfPrecision:
+    """A float16 or bfloat16 tensor, as an array of any bits or clustered."""
+    dtype = draw(st.sampled_from(["float16", "bfloat16"]))
+    if draw(st.booleans()):
+        shape = draw(shapes)
+        size = 2 * int(np.prod(shape, dtype=int))
+        bits = np.frombuffer(draw(st.binary(min_size=size, max_size=size)), HALF_DTYPES[dtype])
+        return HalfPrecision(dtype, bits.reshape(shape))
+    clustered = draw(clustered_tensors())
+    codebook = clustered.codebook.astype(np.float16).view(HALF_DTYPES[dtype])
+    return HalfPrecision(dtype, Clustered(clustered.indices, codebook))
+
+
+def stored_tensors() -> st.SearchStrategy[dict[str, StoredTensor]]:
     """Tensors by name, of all kinds."""
     names = st.one_of(
         st.sampled_from(["conv1.weight", "layer1.0.conv1.weight", "layer1.1.conv1.weight", "linear.bias"]),
         st.text(st.characters(codec="utf-8"), max_size=12),
     )
-    return st.dictionaries(names, st.one_of(dense_arrays(), clustered_tensors()), max_size=6)
+    kinds = st.one_of(dense_arrays(), clustered_tensors(), half_tensors())
+    return st.dictionaries(names, kinds, max_size=6)

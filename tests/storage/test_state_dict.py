@@ -1,3 +1,4 @@
+import math
 import subprocess
 import sys
 
@@ -11,7 +12,7 @@ from strategies import SETTINGS
 from tiny import seeded_network, tiny_dataset
 
 from labkit import cli
-from labkit.coding import Clustered, FormatError, decode, ledger
+from labkit.coding import Clustered, FormatError, decode, encode, ledger
 from labkit.data import load_dataset
 from labkit.models import ResNet20, prunable_weights
 from labkit.models.vgg import vgg16_from_state
@@ -26,10 +27,15 @@ pytestmark = pytest.mark.heavy
 
 def same_bits(left, right):
     """Names, order, types, shapes and bits; NaN and −0.0 included."""
+
+    def raw(tensor):
+        flat = tensor.contiguous().flatten()
+        return flat.view(torch.uint8) if flat.numel() else torch.zeros(0)
+
     return list(left) == list(right) and all(
-        (a := left[name].numpy()).dtype == (b := right[name].numpy()).dtype
-        and a.shape == b.shape
-        and a.tobytes() == b.tobytes()
+        left[name].dtype == right[name].dtype
+        and left[name].shape == right[name].shape
+        and torch.equal(raw(left[name]), raw(right[name]))
         for name in left
     )
 
@@ -44,14 +50,118 @@ def trained():
     return model.eval()
 
 
-FLOATS = st.sampled_from([0.0, -0.0, 1.0, -1.0, 0.5, 1e-40, 3e38, float("inf"), float("nan")])
+DTYPES = [
+    *(torch.float32, torch.float16, torch.bfloat16, torch.float64, torch.bool),
+    *(torch.int8, torch.int16, torch.int32, torch.int64),
+    *(torch.uint8, torch.uint16, torch.uint32, torch.uint64),
+]
+
+
+@st.composite
+def tensors(draw):
+    """A tensor of any type and shape, with any bits: NaN payloads, −0.0, few values and many zeros."""
+    dtype = draw(st.sampled_from(DTYPES))
+    shape = draw(st.lists(st.integers(0, 6), max_size=3))
+    item = st.binary(min_size=dtype.itemsize, max_size=dtype.itemsize)
+    values = [bytes(dtype.itemsize), *draw(st.lists(item, min_size=1, max_size=4))]
+    size = math.prod(shape)
+    items = draw(st.lists(st.sampled_from(values), min_size=size, max_size=size))
+    content = torch.frombuffer(bytearray(b"".join(items)) or bytearray(1), dtype=torch.uint8)[
+        : size * dtype.itemsize
+    ]
+    content = content & 1 if dtype == torch.bool else content
+    return content.view(dtype).reshape(shape)
 
 
 @SETTINGS
-@given(st.dictionaries(st.text(max_size=6), st.lists(FLOATS, max_size=40), max_size=4))
-def test_an_exact_round_trip_returns_every_bit(values):
-    state = {f"t.{name}": torch.tensor(items, dtype=torch.float32) for name, items in values.items()}
+@given(st.dictionaries(st.text(max_size=6), tensors(), max_size=4))
+def test_an_exact_round_trip_returns_every_type_and_every_bit(state):
     assert same_bits(unpack_state(pack_state(state)), state)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_every_16_bit_pattern_comes_back(dtype):
+    patterns = torch.arange(-(2**15), 2**15).to(torch.int16).view(dtype)
+    state = {"all": patterns, **{f"{i}": patterns[i].expand(8).clone() for i in range(0, 2**16, 997)}}
+    assert same_bits(unpack_state(pack_state(state)), state)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_shared_values_of_every_float_type_become_a_codebook(dtype):
+    weight = torch.tensor([0.0, -1.5, 0.25, 3e-5] * 50).to(dtype)
+    stored = decode(pack_state({"w": weight}))["w"]
+    assert isinstance(stored if dtype == torch.float32 else stored.stored, Clustered)
+    assert same_bits(unpack_state(pack_state({"w": weight})), {"w": weight})
+
+
+@SETTINGS
+@given(st.lists(st.floats(-6e4, 6e4, width=16), max_size=20), st.sampled_from(DTYPES[:4]))
+def test_what_compact_mode_rounds_comes_back_as_float32(values, dtype):
+    tensor = torch.tensor(values).to(dtype)
+    back = unpack_state(pack_state({"w": tensor}, compact=True))["w"]
+    assert same_bits({"w": back + 0.0}, {"w": tensor.half().float() + 0.0})  # −0.0 + 0.0 is 0.0
+
+
+# Written by the first version of the writer: a shared float32 weight, a float16 bias, a count.
+VERSION_1 = (
+    "894c4b43013378da8b8e562a57d251b2493351d28936d2318a05a168a524b09811482c5627af34270724980712ccb400"
+    "0a42c56201eecc10bd00010e0001050002000000020000000200000002bf3f0002000000023cc0000107000100000100"
+    "000100000100000100000100000100018cc5c3"
+)
+# And a batch normalization of scale 2 and shift 0, compact.
+VERSION_1_COMPACT = (
+    "894c4b43013578da8b8e564acad34bcbcf49494d892f4e4ecc4955d251b2493352d289368cd5c92bcdc989d541519291"
+    "995682a124160044e81719000000000002005400024000b80f89b4"
+)
+
+
+def test_files_of_the_first_version_are_read_and_their_half_precision_comes_back_as_float32():
+    state = unpack_state(bytes.fromhex(VERSION_1))
+    expected = {
+        "w": torch.tensor([[0.0, 0.5], [-0.5, 0.5]]),
+        "b": torch.tensor([1.0, -2.0]),
+        "n": torch.tensor(7),
+    }
+    assert same_bits(state, expected)
+    norm = unpack_state(bytes.fromhex(VERSION_1_COMPACT))
+    assert norm["bn.weight"].item() == pytest.approx(2, rel=1e-3)
+    assert norm["bn.bias"].item() == pytest.approx(0, abs=1e-3)
+
+
+def test_compact_files_and_exact_ones_without_half_precision_stay_in_the_first_version(trained):
+    state = trained.state_dict()
+    assert pack_state(state)[4] == pack_state(state, compact=True)[4] == 1
+    assert pack_state({"w": torch.zeros(3).half()})[4] == 2
+
+
+@pytest.mark.parametrize("name", ["bn.folded_scale", "bn.folded_shift"])
+def test_names_that_stand_for_folded_batch_normalization_are_refused(name):
+    with pytest.raises(ValueError, match=name):
+        pack_state({name: torch.zeros(3)})
+
+
+@pytest.mark.parametrize(
+    "parts", [{".folded_scale": 3}, {".folded_shift": 3}, {".folded_scale": 3, ".folded_shift": 2}]
+)
+def test_a_folded_scale_without_its_shift_is_a_format_error(parts):
+    data = encode({f"bn{part}": np.ones(size, np.float16) for part, size in parts.items()})
+    with pytest.raises(FormatError, match="'bn'"):
+        unpack_state(data)
+
+
+def test_a_batch_normalization_without_scale_and_shift_of_its_own_is_kept():
+    state = torch.nn.BatchNorm2d(3, affine=False).state_dict()
+    back = unpack_state(pack_state({f"bn.{name}": value for name, value in state.items()}, compact=True))
+    assert list(back) == [f"bn.{name}" for name in state]
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [torch.zeros(2, dtype=torch.complex64), torch.eye(2).to_sparse(), torch.zeros(2).to(torch.float8_e5m2)],
+)
+def test_a_tensor_without_a_stored_form_is_refused_by_name(tensor):
+    with pytest.raises(TypeError, match="'w'"):
+        pack_state({"w": tensor})
 
 
 def test_a_dense_a_pruned_and_a_shared_state_dict_come_back_bit_for_bit(trained):
@@ -123,23 +233,23 @@ def checkpoint(trained, tmp_path):
     return path
 
 
-def test_pack_inspect_and_unpack_return_the_state_dict(checkpoint, tmp_path, capsys):
+def test_compress_inspect_and_decompress_return_the_state_dict(checkpoint, tmp_path, capsys):
     packed, back = tmp_path / "net.lkc", tmp_path / "back.safetensors"
-    assert cli.main(["pack-model", str(checkpoint), str(packed)]) == 0
+    assert cli.main(["compress", str(checkpoint), str(packed)]) == 0
     assert f"{packed.stat().st_size} bytes" in capsys.readouterr().out
     assert cli.main(["inspect", str(packed)]) == 0
     listing = capsys.readouterr().out
     rows = {line.split("  ")[0]: line.split() for line in listing.splitlines() if line}
     assert int(rows["file"][1]) == packed.stat().st_size
     assert rows["0.weight"][1:3] == ["float32", "6×3×3×3"]
-    assert cli.main(["unpack-model", str(packed), str(back)]) == 0
+    assert cli.main(["decompress", str(packed), str(back)]) == 0
     original = load_file(checkpoint)
     assert same_bits({key: load_file(back)[key] for key in original}, original)
 
 
 def test_a_compact_file_is_read_and_evaluated_in_a_fresh_process(checkpoint, trained, tmp_path):
     packed = tmp_path / "net.lkc"
-    cli.main(["pack-model", str(checkpoint), str(packed), "--compact"])
+    cli.main(["compress", str(checkpoint), str(packed), "--compact"])
     program = (
         "import sys, pathlib; sys.path.insert(0, 'tests/helpers')\n"
         "from tiny import seeded_network, tiny_dataset\n"
@@ -155,9 +265,38 @@ def test_a_compact_file_is_read_and_evaluated_in_a_fresh_process(checkpoint, tra
     assert float(done.stdout) == pytest.approx(evaluate(trained, data, data.test).top1, abs=2)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_files_come_back_in_their_own_type(dtype, tmp_path):
+    source, packed, back = (tmp_path / name for name in ("in.safetensors", "net.lkc", "out.safetensors"))
+    state = {"w": torch.randn(40).to(dtype)}
+    save_file(state, source)
+    assert cli.main(["compress", str(source), str(packed)]) == 0
+    assert cli.main(["decompress", str(packed), str(back)]) == 0
+    assert same_bits(load_file(back), state)
+
+
+def test_the_old_names_still_work_and_name_the_new_ones(checkpoint, tmp_path, capsys):
+    packed, back = tmp_path / "net.lkc", tmp_path / "back.safetensors"
+    assert cli.main(["pack-model", str(checkpoint), str(packed)]) == 0
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == len(err.splitlines()) == 1
+    assert "compress" in err
+    assert cli.main(["unpack-model", str(packed), str(back)]) == 0
+    assert "decompress" in capsys.readouterr().err
+    assert same_bits(load_file(back), load_file(checkpoint))
+
+
+def test_a_type_that_a_container_does_not_hold_is_refused_and_nothing_is_written(tmp_path, capsys):
+    source, target = tmp_path / "net.safetensors", tmp_path / "net.lkc"
+    save_file({"w": torch.zeros(2).to(torch.float8_e5m2)}, source)
+    assert cli.main(["compress", str(source), str(target)]) == 2
+    assert "'w'" in capsys.readouterr().err
+    assert not target.exists()
+
+
 @pytest.mark.parametrize(
     ("verb", "message"),
-    [("pack-model", "is no safetensors file"), ("unpack-model", "not a labkit container")],
+    [("compress", "is not a safetensors file"), ("decompress", "not a labkit container")],
 )
 def test_a_foreign_file_is_refused_and_nothing_is_written(tmp_path, capsys, verb, message):
     source, target = tmp_path / "in", tmp_path / "out"
