@@ -12,18 +12,11 @@ from typing import Any
 import numpy as np
 
 from labkit.checks.expect import Expect
-from labkit.checks.lab04_codes import canonical_codes, code_lengths, encode_decode
 
-__all__ = ["CASES"]
+__all__ = ["density_centroids", "initial_centroids", "lloyd_step", "share"]
 
 Answer = Callable[..., Any]
 
-QUESTIONS = (
-    "n_shared_weights_at_k_bits_take_nk_bits",
-    "pruning_shortens_huffman_codes",
-    "n_equally_likely_symbols_take_log2_n_bits",
-    "the_likelier_symbol_gets_the_longer_word",
-)
 NEAREST = "each value belongs to its nearest centroid; each centroid moves to the mean of its values"
 TIE = "a value halfway between two centroids belongs to the upper one"
 EMPTY = "a centroid that no value belongs to stays where it is"
@@ -140,11 +133,6 @@ def density_centroids(expect: Expect, answer: Answer) -> None:
         expect.close(got, _density(values, clusters, bins), given=given, hint=why)
 
 
-def concept_answers(expect: Expect, answer: Answer) -> None:
-    """04.8: every statement judged; whether rightly is not said here."""
-    expect.verdicts(answer, QUESTIONS)
-
-
 def _index(value: float, centroids: Any) -> int:
     """The index of a weight: 0 for zero, else 1 + the last of the nearest centroids."""
     return (
@@ -206,15 +194,3 @@ def _brief(values: Any) -> str:
         if array.size > 8
         else f"{array.tolist()}"
     )
-
-
-CASES: dict[str, Callable[..., None]] = {
-    "04.1": lloyd_step,
-    "04.2": initial_centroids,
-    "04.3": share,
-    "04.4": density_centroids,
-    "04.5": code_lengths,
-    "04.6": canonical_codes,
-    "04.7": encode_decode,
-    "04.8": concept_answers,
-}

@@ -14,19 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from labkit.checks.expect import Expect
-from labkit.checks.lab07_storage import coordinates, sparse_layers, storage
 
-__all__ = ["CASES"]
+__all__ = ["by_hand", "greedy_choice", "sensitivity_curve"]
 
 Answer = Callable[..., Any]
 
-QUESTIONS = (
-    "sensitivities_add_up",
-    "first_layer_loses_most",
-    "zeros_alone_save_time",
-    "coo_saves_at_80",
-    "bitmap_has_no_indices",
-)
 CURVE = "at each level the round(level / 100 · n) least |w| of the original weight are 0, the others as they were"
 RESTORE = "put the original values back into the same tensor, in a `finally` block"
 RATIO = "zeros over all weights: a large layer counts for more; round each layer's count"
@@ -169,11 +161,6 @@ def greedy_choice(expect: Expect, answer: Answer) -> None:
         expect.close([got[name] for name in counts], wanted, given=given, hint=why)
 
 
-def concept_answers(expect: Expect, answer: Answer) -> None:
-    """07.7: every statement judged; whether rightly is not said here."""
-    expect.verdicts(answer, QUESTIONS)
-
-
 def _restores(expect: Expect, answer: Answer) -> None:
     """The weight is whole again when the score raises, and the exception is not swallowed."""
     weight = nn.Parameter(torch.arange(1.0, 11.0))
@@ -212,14 +199,3 @@ def _greedy(
         following = [prices[i, p] if p < len(levels) - 1 else np.inf for i, p in enumerate(place)]
         place[int(np.argmin(following))] += 1
     return [levels[p] for p in place]
-
-
-CASES: dict[str, Callable[..., None]] = {
-    "07.1": sensitivity_curve,
-    "07.2": by_hand,
-    "07.3": greedy_choice,
-    "07.4": coordinates,
-    "07.5": sparse_layers,
-    "07.6": storage,
-    "07.7": concept_answers,
-}

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from labkit.checks.expect import Expect
-from labkit.checks.lab08_hessian import (
+from labkit.checks.lab08.oracle import (
     as_layers,
     full_hessian_product,
     join,
@@ -24,19 +24,17 @@ from labkit.checks.lab08_hessian import (
     weights_of,
 )
 
-__all__ = ["CASES"]
+__all__ = [
+    "grasp_scores",
+    "hessian_gradient_product",
+    "snip_scores",
+    "stage_sparsities",
+    "staged_masks",
+]
 
 Answer = Callable[..., Any]
 Numbers = Mapping[str, Sequence[float]]
 
-QUESTIONS = (
-    "double_backward_stores_the_hessian",
-    "a_pruned_weight_has_the_highest_grasp_score",
-    "two_calibration_sets_keep_the_same_weights",
-    "the_layers_shares_matter_more_than_which_weights",
-    "snip_needs_second_derivatives",
-    "early_unstructured_pruning_shortens_training_here",
-)
 PRODUCT = "Hg is the gradient of (∇L · g) with g held fixed, for a loss that sums over images"
 SUMMED = "g is the sum over all batches, and only then comes the second pass over each batch"
 DIVIDE = "divide the logits by the temperature, then take the cross-entropy"
@@ -170,11 +168,6 @@ def snip_scores(expect: Expect, answer: Answer) -> None:
         _unchanged(expect, parameters, theta, given)
 
 
-def concept_answers(expect: Expect, answer: Answer) -> None:
-    """08.6: every statement judged; whether rightly is not said here."""
-    expect.verdicts(answer, QUESTIONS)
-
-
 def _split(layers: Numbers, kept: Sequence[bool]) -> dict[str, Tensor]:
     """One flat list of verdicts as column masks, layer by layer."""
     parts = torch.tensor(kept, dtype=torch.bool).split([len(layer) for layer in layers.values()])
@@ -214,13 +207,3 @@ def _unchanged(expect: Expect, now: Mapping[str, Tensor], before: Mapping[str, T
 
 def _halves(row: Sequence[float]) -> Tensor:
     return torch.tensor(row).double().view(2, -1)
-
-
-CASES: dict[str, Callable[..., None]] = {
-    "08.1": hessian_gradient_product,
-    "08.2": grasp_scores,
-    "08.3": staged_masks,
-    "08.4": stage_sparsities,
-    "08.5": snip_scores,
-    "08.6": concept_answers,
-}
