@@ -51,16 +51,16 @@ def _gradient_and_step(expect: Expect, loss_gradient: Answer, gradient_step: Ans
         ("four samples and two features", np.array([1.0, -1]), tall, np.array([1.0, 0, 2, -1])),
         ("w = (0, 2, 0, 0, −1), where Xw = y", np.array([0.0, 2, 0, 0, -1]), X, Y),
     ):
-        got = expect.call(loss_gradient, w, features, targets, given=name, hint=factor)
-        expect.close(got, _differences(w, features, targets), given=f"the gradient at {name}", hint=factor)
+        got = expect.given(name).call(loss_gradient, w, features, targets, hint=factor)
+        expect.given(f"the gradient at {name}").close(got, _differences(w, features, targets), hint=factor)
     w = np.array([1.0, -2, 0, 0.5, 3])
-    given = "a step of 0.02 from w = (1, −2, 0, 0.5, 3)"
+    case = expect.given("a step of 0.02 from w = (1, −2, 0, 0.5, 3)")
     downhill = "The step goes against the gradient, and its length is the step size times the gradient."
     wanted = w - 0.02 * _differences(w, X, Y)
-    got = expect.call(gradient_step, w, X, Y, 0.02, given=given, hint=downhill)
-    expect.close(got, wanted, given=given, hint=downhill)
+    got = case.call(gradient_step, w, X, Y, 0.02, hint=downhill)
+    case.close(got, wanted, hint=downhill)
     untouched = "The run keeps every w it visits: return a new array instead of changing the one given."
-    expect.equal(w, [1, -2, 0, 0.5, 3], given=f"w itself after {given}", hint=untouched)
+    expect.given(f"w itself after {case}").equal(w, [1, -2, 0, 0.5, 3], hint=untouched)
 
 
 def _nearest_sparse(w: np.ndarray, k: int) -> np.ndarray:
@@ -87,11 +87,11 @@ def _projection(expect: Expect, project: Answer) -> None:
         ([0.3, -2.0, 1.5], 3, "k = d keeps everything: the answer equals w."),
         ([0.0, 0.0, 0.0], 1, "Of three zeros any one may stay; the answer is zero."),
     ):
-        array, given = np.array(w), f"w = {w}, k = {k}"
-        got = expect.call(project, array, k, given=given, hint=hint)
-        expect.close(got, _nearest_sparse(np.array(w), k), given=given, hint=hint)
-        expect.equal(
-            array, w, given=f"w itself after the call with k = {k}", hint="Do not change the input."
+        array, case = np.array(w), expect.given(f"w = {w}, k = {k}")
+        got = case.call(project, array, k, hint=hint)
+        case.close(got, _nearest_sparse(np.array(w), k), hint=hint)
+        expect.given(f"w itself after the call with k = {k}").equal(
+            array, w, hint="Do not change the input."
         )
 
 
@@ -106,9 +106,9 @@ def _subgradient(expect: Expect, l1_subgradient: Answer) -> None:
         ([0.0, -0.0], [0, 0], zero),
     ):
         array = np.array(w)
-        got = expect.call(l1_subgradient, array, given=f"w = {w}", hint=hint)
-        expect.equal(got, wanted, given=f"w = {w}", hint=hint)
-        expect.equal(array, w, given="w itself after the call", hint="Do not change the input.")
+        got = expect.given(f"w = {w}").call(l1_subgradient, array, hint=hint)
+        expect.given(f"w = {w}").equal(got, wanted, hint=hint)
+        expect.given("w itself after the call").equal(array, w, hint="Do not change the input.")
 
 
 def _proximal_point(value: float, threshold: float) -> float:
@@ -129,13 +129,13 @@ def _soft(expect: Expect, soft_threshold: Answer) -> None:
         ([1.0, -2.0, 0.0], 0.0, "A threshold of 0 changes nothing."),
         ([0.0, 0.0], 1.0, stop),
     ):
-        array, given = np.array(w), f"w = {w}, threshold = {t}"
-        got = expect.call(soft_threshold, array, t, given=given, hint=hint)
+        array, case = np.array(w), expect.given(f"w = {w}, threshold = {t}")
+        got = case.call(soft_threshold, array, t, hint=hint)
         wanted = np.array([_proximal_point(value, t) for value in w])
-        expect.close(got, wanted, given=given, hint=hint)
+        case.close(got, wanted, hint=hint)
         exact = bool(np.all(np.asarray(got)[wanted == 0] == 0))
-        expect.true(exact, given=given, expected="zeros that are exactly 0", got=got, hint=stop)
-        expect.equal(array, w, given="w itself after the call", hint="Do not change the input.")
+        case.true(exact, expected="zeros that are exactly 0", got=got, hint=stop)
+        expect.given("w itself after the call").equal(array, w, hint="Do not change the input.")
 
 
 def _trimmed(expect: Expect, trimmed: Answer) -> None:
@@ -152,14 +152,14 @@ def _trimmed(expect: Expect, trimmed: Answer) -> None:
         ([3.0, -1.0, 0.4], 0.5, 0, "smallest = 0: nothing shrinks."),
         ([3.0, -1.0, 0.4], 0.5, 3, "smallest = d: this is plain soft-thresholding."),
     ):
-        array, given = np.array(w), f"w = {w}, threshold = {t}, smallest = {smallest}"
-        got = expect.call(trimmed, array, t, smallest, given=given, hint=hint)
+        array, case = np.array(w), expect.given(f"w = {w}, threshold = {t}, smallest = {smallest}")
+        got = case.call(trimmed, array, t, smallest, hint=hint)
         spared = _nearest_sparse(np.array(w), len(w) - smallest) != 0
         wanted = [
             value if keep else _proximal_point(value, t) for value, keep in zip(w, spared, strict=True)
         ]
-        expect.close(got, wanted, given=given, hint=hint)
-        expect.equal(array, w, given="w itself after the call", hint="Do not change the input.")
+        case.close(got, wanted, hint=hint)
+        expect.given("w itself after the call").equal(array, w, hint="Do not change the input.")
 
 
 def _concepts(expect: Expect, concept_answers: Answer) -> None:

@@ -48,24 +48,25 @@ def affine(expect: Expect, quantize: Answer, dequantize: Answer) -> None:
         ([2.5, 2.5, 2.5], 8, "equal numbers have a range of 0: use 1 as scale"),
     ):
         x = np.array(values, np.float32)
-        given, kept = f"bits = {bits}, x = {np.array2string(x, separator=', ')}".replace("\n", ""), x.copy()
-        got = expect.call(quantize, x, bits, given=given, hint=hint)
-        _holds(expect, isinstance(got, tuple) and len(got) == 3, given, "three things", got, TRIPLE)
+        shown = np.array2string(x, separator=", ").replace("\n", "")
+        case, kept = expect.given(f"bits = {bits}, x = {shown}"), x.copy()
+        got = case.call(quantize, x, bits, hint=hint)
+        case.true(isinstance(got, tuple) and len(got) == 3, expected="three things", got=got, hint=TRIPLE)
         levels, scale, shift = got
         form = (getattr(levels, "dtype", None), np.shape(levels))
         right = form == (np.uint8, x.shape)
-        _holds(expect, right, given, "uint8 levels, shaped like x", form, "convert them")
+        case.true(right, expected="uint8 levels, shaped like x", got=form, hint="convert them")
         low, step = float(x.min()), (float(x.max()) - float(x.min())) / (2**bits - 1) or 1.0
-        expect.close([scale, shift], [step, low], given=given, hint=why, rtol=1e-5)
-        expect.equal(levels, np.rint((x.astype(float) - low) / step), given=given, hint=why)
-        back = expect.call(dequantize, levels, scale, shift, given=given, hint=hint)
-        expect.close(back, low + step * levels.astype(float), given=given, hint=why, atol=1e-5)
-        _holds(expect, np.array_equal(x, kept), given, "x unchanged", x, "compute with a copy")
-    given = "dequantize([0, 7, 255], scale = 0.5, shift = −3)"
+        case.close([scale, shift], [step, low], hint=why, rtol=1e-5)
+        case.equal(levels, np.rint((x.astype(float) - low) / step), hint=why)
+        back = case.call(dequantize, levels, scale, shift, hint=hint)
+        case.close(back, low + step * levels.astype(float), hint=why, atol=1e-5)
+        case.true(np.array_equal(x, kept), expected="x unchanged", got=x, hint="compute with a copy")
+    case = expect.given("dequantize([0, 7, 255], scale = 0.5, shift = −3)")
     why = "scale · level + shift; beware of computing in uint8, where 255 + 1 is 0"
-    back = expect.call(dequantize, np.array([0, 7, 255], np.uint8), 0.5, -3.0, given=given, hint=why)
-    expect.close(back, [-3.0, 0.5, 124.5], given=given, hint=why)
-    _holds(expect, back.dtype == np.float32, given, "float32", back.dtype, "convert with astype")
+    back = case.call(dequantize, np.array([0, 7, 255], np.uint8), 0.5, -3.0, hint=why)
+    case.close(back, [-3.0, 0.5, 124.5], hint=why)
+    case.true(back.dtype == np.float32, expected="float32", got=back.dtype, hint="convert with astype")
 
 
 def count_bytes(expect: Expect, answer: Answer) -> None:
@@ -81,16 +82,16 @@ def count_bytes(expect: Expect, answer: Answer) -> None:
         ([(1,), (2, 2), (2, 2, 2)], 1, padded),
     ):
         arrays = [np.zeros(shape, np.float32) for shape in shapes]
-        given = f"bits = {bits}, float32 arrays of shapes {', '.join(map(str, shapes))}"
-        got = expect.call(answer, arrays, bits, given=given, hint=hint)
-        expect.keys(got, PARTS, given=given)
+        case = expect.given(f"bits = {bits}, float32 arrays of shapes {', '.join(map(str, shapes))}")
+        got = case.call(answer, arrays, bits, hint=hint)
+        case.keys(got, PARTS)
         sizes = [int(np.prod(shape)) for shape in shapes]
         parts = [4 * sum(sizes), sum((size * bits + 7) // 8 for size in sizes), 8 * len(sizes)]
         parts.append(sum(sys.getsizeof(array) - array.nbytes for array in arrays))
-        expect.equal([got[part] for part in PARTS[:4]], parts, given=f"{given}; {PARTS[:4]}", hint=why)
+        expect.given(f"{case}; {PARTS[:4]}").equal([got[part] for part in PARTS[:4]], parts, hint=why)
         ratio = (parts[0] + parts[3]) / (parts[1] + parts[2] + parts[3])
         why = "an object is needed before and after: add it on both sides"
-        expect.close(got["ratio"], ratio, given=f"{given}; ratio", hint=why)
+        expect.given(f"{case}; ratio").close(got["ratio"], ratio, hint=why)
 
 
 def asymmetric(expect: Expect, answer: Answer) -> None:
@@ -110,9 +111,10 @@ def asymmetric(expect: Expect, answer: Answer) -> None:
         ([-0.9, 0.3, 0.7, 1.0], 1, "1 bit has two values, one of them 0"),
     ):
         _rounding_case(expect, answer, values, bits, _asymmetric_oracle(values, bits), why)
-    given, why = "bits = 2, weight = [-1, -0.6, 0, 0.6, 1]", "clamp: both ends may round outwards"
-    got = expect.call(answer, torch.tensor([-1.0, -0.6, 0.0, 0.6, 1.0]), 2, given=given, hint=why)
-    _holds(expect, got.unique().numel() <= 4, given, "at most 4 different values", got, why)
+    case = expect.given("bits = 2, weight = [-1, -0.6, 0, 0.6, 1]")
+    why = "clamp: both ends may round outwards"
+    got = case.call(answer, torch.tensor([-1.0, -0.6, 0.0, 0.6, 1.0]), 2, hint=why)
+    case.true(got.unique().numel() <= 4, expected="at most 4 different values", got=got, hint=why)
     _straight_through(expect, answer)
 
 
@@ -136,26 +138,27 @@ def symmetric(expect: Expect, answer: Answer) -> None:
 
 def swap_blocks(expect: Expect, answer: Answer) -> None:
     """03.5: every convolution inside the blocks, none outside, in a copy."""
-    model, given = _nested_model(), "a model with convolutions in conv1, layer1 … layer3, layer30 and head"
+    model = _nested_model()
+    case = expect.given("a model with convolutions in conv1, layer1 … layer3, layer30 and head")
     hint = "go through model.named_modules() of a copy; replace by set_submodule"
     before = {key: value.clone() for key, value in model.state_dict().items()}
     types = [type(module) for module in model.modules()]
-    modules = dict(expect.call(answer, model, _Marked, given=given, hint=hint).named_modules())
+    modules = dict(case.call(answer, model, _Marked, hint=hint).named_modules())
     marked = [name for name, module in modules.items() if isinstance(module, _Marked)]
     wanted = ["layer1.0", "layer1.2.0", "layer2.inner.conv1", "layer2.inner.shortcut.0", "layer3"]
     why = "all convolutions whose name begins with one of the three attributes, shortcuts too; none else"
-    _holds(expect, marked == wanted, given, f"swapped: {', '.join(wanted)}", ", ".join(marked), why)
+    case.true(marked == wanted, expected=f"swapped: {', '.join(wanted)}", got=", ".join(marked), hint=why)
     why = "swap in a deep copy; the model that was given stays as it is"
     same = types == [type(module) for module in model.modules()]
-    _holds(expect, same, given, "the model that was given unchanged", "it has swapped modules", why)
+    case.true(same, expected="the model that was given unchanged", got="it has swapped modules", hint=why)
     for parameter in modules[""].parameters():
         nn.init.zeros_(parameter)
     unchanged = all(torch.equal(before[key], value) for key, value in model.state_dict().items())
-    _holds(expect, unchanged, given, "weights of its own in the result", "shared weights", why)
+    case.true(unchanged, expected="weights of its own in the result", got="shared weights", hint=why)
     x, model = torch.linspace(-1, 1, 48).view(1, 3, 4, 4), _nested_model()
-    same_made = expect.call(answer, model, lambda convolution: convolution, given=given, hint=hint)
+    same_made = case.call(answer, model, lambda convolution: convolution, hint=hint)
     why = "give make the convolution with its weights"
-    expect.close(same_made.layer1(x), model.layer1(x), given=f"{given}, make gives it back", hint=why)
+    expect.given(f"{case}, make gives it back").close(same_made.layer1(x), model.layer1(x), hint=why)
 
 
 def concept_answers(expect: Expect, answer: Answer) -> None:
@@ -187,11 +190,6 @@ def _nested_model() -> Any:
     return model
 
 
-def _holds(expect: Expect, condition: bool, given: str, expected: str, got: Any, hint: str) -> None:
-    """``expect.true`` on one line."""
-    expect.true(condition, given=given, expected=expected, got=got, hint=hint)
-
-
 def _asymmetric_oracle(values: Any, bits: int) -> np.ndarray:
     """The definition in float64."""
     x = np.array(values, float)
@@ -204,26 +202,30 @@ def _asymmetric_oracle(values: Any, bits: int) -> np.ndarray:
 def _rounding_case(expect: Expect, answer: Answer, values: Any, bits: int, right: Any, why: str) -> None:
     """The rounded weights, exact zeros where the weights are 0, and the weights left alone."""
     weight = torch.tensor(values)
-    given, kept = f"bits = {bits}, weight = {values}", weight.clone()
-    got = expect.call(answer, weight, bits, given=given, hint=why)
-    expect.close(got, right, given=given, hint=why, atol=2e-6, rtol=1e-5)
+    case, kept = expect.given(f"bits = {bits}, weight = {values}"), weight.clone()
+    got = case.call(answer, weight, bits, hint=why)
+    case.close(got, right, hint=why, atol=2e-6, rtol=1e-5)
     zeros = got[kept == 0]
-    _holds(expect, bool((zeros == 0).all()), given, "exact zeros at zeros", zeros, "the grid has a 0")
-    _holds(expect, torch.equal(weight, kept), given, "the weight unchanged", weight, "compute with a copy")
+    case.true(bool((zeros == 0).all()), expected="exact zeros at zeros", got=zeros, hint="the grid has a 0")
+    case.true(
+        torch.equal(weight, kept), expected="the weight unchanged", got=weight, hint="compute with a copy"
+    )
 
 
 def _straight_through(expect: Expect, answer: Answer) -> None:
     """The gradient that arrives is the one that leaves, at zeros and extremes too."""
     weight = torch.tensor([[[-1.3, 0.0], [0.4, 2.2]], [[0.0, 0.1], [-0.2, 0.75]]], requires_grad=True)
     factors = torch.arange(1.0, 9.0).view(2, 2, 2)
-    given = "weight of shape (2, 2, 2) with zeros, bits = 3, loss = Σ (1, 2, …, 8) · rounded weight"
+    case = expect.given(
+        "weight of shape (2, 2, 2) with zeros, bits = 3, loss = Σ (1, 2, …, 8) · rounded weight"
+    )
 
     def gradient() -> Tensor | None:
         (factors * answer(weight, 3)).sum().backward()
         return weight.grad
 
-    got = expect.call(gradient, given=given, hint=PASSES)
-    expect.close(got, factors, given=given, hint=PASSES)
+    got = case.call(gradient, hint=PASSES)
+    case.close(got, factors, hint=PASSES)
 
 
 CASES: dict[str, Callable[..., None]] = {

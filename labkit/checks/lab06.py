@@ -53,15 +53,17 @@ def macs(expect: Expect, convolution: Answer, linear: Answer) -> None:
         x = torch.empty(1, shape[1], height, width, device="meta")
         out = functional.conv2d(x, torch.empty(shape, device="meta"), stride=stride, padding=padding)
         wanted = out.numel() * shape[1] * shape[2] * shape[3]
-        given = f"weight {shape}, a map of {height} × {width}, stride {stride}, padding {padding}"
+        case = expect.given(
+            f"weight {shape}, a map of {height} × {width}, stride {stride}, padding {padding}"
+        )
         hint = f"{why}; {OUTPUT}; {PRODUCTS}"
-        got = expect.call(convolution, shape, height, width, stride, padding, given=given, hint=hint)
-        expect.equal(got, wanted, given=given, hint=hint)
+        got = case.call(convolution, shape, height, width, stride, padding, hint=hint)
+        case.equal(got, wanted, hint=hint)
         whole = isinstance(got, int)
-        expect.true(whole, given=given, expected="an int", got=got, hint="whole numbers only: use //")
+        case.true(whole, expected="an int", got=got, hint="whole numbers only: use //")
     for pair, wanted in (((512, 512), 262144), ((10, 512), 5120), ((1, 1), 1), ((7, 3), 21)):
-        got = expect.call(linear, pair, given=f"weight {pair}", hint=LINEAR)
-        expect.equal(got, wanted, given=f"a linear layer's weight {pair}", hint=LINEAR)
+        got = expect.given(f"weight {pair}").call(linear, pair, hint=LINEAR)
+        expect.given(f"a linear layer's weight {pair}").equal(got, wanted, hint=LINEAR)
 
 
 class _Device:
@@ -98,18 +100,18 @@ def latency(expect: Expect, answer: Answer) -> None:
     ):
         device = _Device(times, pending=pending)
         batches = len(times) - warmup
-        given = f"warmup {warmup}, batches {batches}; the batches take {times} s"
+        case = expect.given(f"warmup {warmup}, batches {batches}; the batches take {times} s")
         hint = f"{why}; {ORDER}"
         calls = (device.run, device.synchronize, device.clock, warmup, batches)
-        got = expect.call(answer, *calls, given=given, hint=hint)
+        got = case.call(answer, *calls, hint=hint)
         runs = f"run called {len(times)} times"
-        expect.true(device.runs == len(times), given=given, expected=runs, got=device.runs, hint=ORDER)
+        case.true(device.runs == len(times), expected=runs, got=device.runs, hint=ORDER)
         pair = isinstance(got, tuple) and len(got) == 2
-        expect.true(pair, given=given, expected="(median_ms, iqr_ms)", got=got, hint="return two numbers")
+        case.true(pair, expected="(median_ms, iqr_ms)", got=got, hint="return two numbers")
         timed = [1000 * seconds for seconds in times[warmup:]]
-        expect.close(got[0], median(timed), given=f"median_ms, {given}", hint=hint, atol=1e-6)
+        expect.given(f"median_ms, {case}").close(got[0], median(timed), hint=hint, atol=1e-6)
         spread = _quantile(timed, 0.75) - _quantile(timed, 0.25)
-        expect.close(got[1], spread, given=f"iqr_ms, {given}", hint=f"{QUARTILES}; {hint}", atol=1e-6)
+        expect.given(f"iqr_ms, {case}").close(got[1], spread, hint=f"{QUARTILES}; {hint}", atol=1e-6)
 
 
 def top_k(expect: Expect, answer: Answer) -> None:
@@ -129,10 +131,10 @@ def top_k(expect: Expect, answer: Answer) -> None:
     ):
         n, classes = logits.shape
         wanted_labels = labels or torch.randint(classes, (n,), generator=generator).tolist()
-        given = f"logits of shape ({n}, {classes}), labels {wanted_labels[:6]}…, k = {k}"
+        case = expect.given(f"logits of shape ({n}, {classes}), labels {wanted_labels[:6]}…, k = {k}")
         hits = sum(_rank(row, label) < k for row, label in zip(logits.tolist(), wanted_labels, strict=True))
-        got = expect.call(answer, logits.clone(), torch.tensor(wanted_labels), k, given=given, hint=why)
-        expect.close(got, 100 * hits / n, given=given, hint=why, atol=1e-4)
+        got = case.call(answer, logits.clone(), torch.tensor(wanted_labels), k, hint=why)
+        case.close(got, 100 * hits / n, hint=why, atol=1e-4)
 
 
 def energy(expect: Expect, answer: Answer) -> None:
@@ -146,9 +148,9 @@ def energy(expect: Expect, answer: Answer) -> None:
         (3, 996, 1000, 3, "up to the last value it did not begin anew"),
     ):
         after = (before + spent) % range_uj
-        given = f"before {before}, after {after}, range {range_uj}, {batches} batches"
-        got = expect.call(answer, before, after, range_uj, batches, given=given, hint=COUNTER)
-        expect.close(got, spent / 1000 / batches, given=given, hint=f"{why}; {COUNTER}")
+        case = expect.given(f"before {before}, after {after}, range {range_uj}, {batches} batches")
+        got = case.call(answer, before, after, range_uj, batches, hint=COUNTER)
+        case.close(got, spent / 1000 / batches, hint=f"{why}; {COUNTER}")
 
 
 def concept_answers(expect: Expect, answer: Answer) -> None:

@@ -16,7 +16,7 @@ from sklearn.linear_model import lars_path
 from torch import Tensor, nn
 from torch.nn import functional
 
-from labkit.checks.expect import Expect
+from labkit.checks.expect import Case, Expect
 
 __all__ = ["CASES"]
 
@@ -42,12 +42,12 @@ def unfold_inputs(expect: Expect, answer: Answer) -> None:
         ((4, 3, 2, 2), 2, 0, "one position an image"),
     ):
         x = torch.randn(shape, generator=generator, dtype=torch.float64)
-        given = f"x of shape {shape}, kernel {kernel}, padding {padding}"
-        got = _unchanged(expect, answer, (x, kernel, padding), given=given, hint=UNFOLD)
-        expect.close(got, _patches(x, kernel, padding), given=given, hint=why)
+        case = expect.given(f"x of shape {shape}, kernel {kernel}, padding {padding}")
+        got = _unchanged(case, answer, (x, kernel, padding), hint=UNFOLD)
+        case.close(got, _patches(x, kernel, padding), hint=why)
         weight = torch.randn(6, shape[1], kernel, kernel, generator=generator, dtype=torch.float64)
         wanted = functional.conv2d(x, weight, padding=padding).permute(0, 2, 3, 1).reshape(-1, 6)
-        expect.close(got @ weight.flatten(1).T, wanted, given=f"X Wᵀ for {given}", hint=why)
+        expect.given(f"X Wᵀ for {case}").close(got @ weight.flatten(1).T, wanted, hint=why)
 
 
 def channel_outputs(expect: Expect, answer: Answer) -> None:
@@ -62,11 +62,11 @@ def channel_outputs(expect: Expect, answer: Answer) -> None:
     ):
         weight = torch.randn(n, c, *kernel, generator=generator, dtype=torch.float64)
         x = torch.randn(rows, weight[0].numel(), generator=generator, dtype=torch.float64)
-        given = f"X of shape {tuple(x.shape)}, W of shape {tuple(weight.shape)}"
-        got = _unchanged(expect, answer, (x, weight), given=given, hint=SHARES)
+        case = expect.given(f"X of shape {tuple(x.shape)}, W of shape {tuple(weight.shape)}")
+        got = _unchanged(case, answer, (x, weight), hint=SHARES)
         k = kernel[0] * kernel[1]
         columns = [x[:, i * k : i * k + k] @ weight[:, i].reshape(n, k).T for i in range(c)]
-        expect.close(got, torch.stack([column.flatten() for column in columns], 1), given=given, hint=why)
+        case.close(got, torch.stack([column.flatten() for column in columns], 1), hint=why)
 
 
 def choose_channels(expect: Expect, answer: Answer) -> None:
@@ -79,21 +79,21 @@ def choose_channels(expect: Expect, answer: Answer) -> None:
     ):
         z, y = _design(rows, c, mixing, generator)
         for count in range(1, c + 1):
-            given = f"Z of shape {(rows, c)}, correlation {mixing:g}, count {count}"
+            case = expect.given(f"Z of shape {(rows, c)}, correlation {mixing:g}, count {count}")
             wanted = _on_the_path(z, y, count)
-            _chooses(expect, answer, (z, y, count), wanted, given=given, hint=why)
+            _chooses(case, answer, (z, y, count), wanted, hint=why)
     z, y = torch.eye(5, dtype=torch.float64), torch.tensor([0.5, -4.0, 3.0, 0.1, -1.0]).double()
     why = "β may be negative: it is |β| that counts"
-    _chooses(expect, answer, (z, y, 2), [1, 2], given="Z = I, y = (0.5, −4, 3, 0.1, −1), count 2", hint=why)
+    _chooses(expect.given("Z = I, y = (0.5, −4, 3, 0.1, −1), count 2"), answer, (z, y, 2), [1, 2], hint=why)
     z, y = _design(50, 6, 0.0, generator)
     z[:, [0, 4]] = 0.0
     why = "a channel that is always 0 never enters; the count asked for holds all the same"
-    given = "Z with columns 0 and 4 all zero"
+    case = expect.given("Z with columns 0 and 4 all zero")
     live = _on_the_path(z[:, [1, 2, 3, 5]], y, 3)
     wanted = [[1, 2, 3, 5][place] for place in live]
-    _chooses(expect, answer, (z, y, 3), wanted, given=f"{given}, count 3", hint=why)
+    _chooses(expect.given(f"{case}, count 3"), answer, (z, y, 3), wanted, hint=why)
     _chooses(
-        expect, answer, (z, y, 5), [0, 1, 2, 3, 5], given=f"{given}, count 5", hint=f"{why}; lowest first"
+        expect.given(f"{case}, count 5"), answer, (z, y, 5), [0, 1, 2, 3, 5], hint=f"{why}; lowest first"
     )
 
 
@@ -107,13 +107,13 @@ def fit_weight(expect: Expect, answer: Answer) -> None:
     ):
         x = torch.randn(rows, columns, generator=generator, dtype=torch.float64) + 0.5
         y = torch.randn(rows, n, generator=generator, dtype=torch.float64) + 2.0
-        _fits(expect, answer, x, y, given=f"X of shape {(rows, columns)}, Y of shape {(rows, n)}", hint=why)
+        _fits(expect.given(f"X of shape {(rows, columns)}, Y of shape {(rows, n)}"), answer, x, y, hint=why)
     x = torch.randn(40, 10, generator=generator, dtype=torch.float64)
     y = torch.randn(40, 3, generator=generator, dtype=torch.float64)
     x[:, 4] = 0.0
     x[:, 7] = x[:, 2]
     why = "XᵀX has no inverse here, but the minimum exists"
-    _fits(expect, answer, x, y, given="X with a column of zeros and two equal ones", hint=why)
+    _fits(expect.given("X with a column of zeros and two equal ones"), answer, x, y, hint=why)
 
 
 def cut_channels(expect: Expect, answer: Answer) -> None:
@@ -129,17 +129,17 @@ def cut_channels(expect: Expect, answer: Answer) -> None:
         options: dict[str, Any] = {"kernel_size": 3, "padding": 1, **settings}
         layers = (nn.Conv2d(3, 6, **options), nn.BatchNorm2d(6, eps=0.1), nn.Conv2d(6, 4, **options))
         _stir(layers[1])
-        given = f"3 → 6 → 4 channels, {settings or 'plain 3 × 3'}, kept {kept}"
-        _cuts(expect, answer, layers, kept, given=given, hint=why)
+        case = expect.given(f"3 → 6 → 4 channels, {settings or 'plain 3 × 3'}, kept {kept}")
+        _cuts(case, answer, layers, kept, hint=why)
 
 
-def _unchanged(expect: Expect, answer: Answer, inputs: tuple[Any, ...], *, given: str, hint: str) -> Any:
+def _unchanged(case: Case, answer: Answer, inputs: tuple[Any, ...], *, hint: str) -> Any:
     """The answer's value; a case that its tensors stay as they are."""
     copies = copy.deepcopy(inputs)
-    got = expect.call(answer, *inputs, given=given, hint=hint)
+    got = case.call(answer, *inputs, hint=hint)
     pairs = zip(map(torch.as_tensor, inputs), map(torch.as_tensor, copies), strict=True)
     same = all(torch.equal(now, then) for now, then in pairs)
-    expect.true(same, given=given, expected="arguments unchanged", got="other values", hint=UNTOUCHED)
+    case.true(same, expected="arguments unchanged", got="other values", hint=UNTOUCHED)
     return got
 
 
@@ -165,33 +165,32 @@ def _on_the_path(z: Tensor, y: Tensor, count: int) -> list[int]:
 
 
 def _chooses(
-    expect: Expect,
+    case: Case,
     answer: Answer,
     inputs: tuple[Tensor, Tensor, int],
     wanted: list[int],
     *,
-    given: str,
     hint: str,
 ) -> None:
     """One selection, exact, its arguments unchanged."""
     z, y, count = inputs
-    got = _unchanged(expect, answer, (z, y, count), given=given, hint=hint)
+    got = _unchanged(case, answer, (z, y, count), hint=hint)
     whole = isinstance(got, Tensor) and got.dtype == torch.int64
-    expect.true(whole, given=given, expected="an int64 tensor", got=got, hint="indices of channels, rising")
-    expect.equal(got, wanted, given=given, hint=hint)
+    case.true(whole, expected="an int64 tensor", got=got, hint="indices of channels, rising")
+    case.equal(got, wanted, hint=hint)
 
 
-def _fits(expect: Expect, answer: Answer, x: Tensor, y: Tensor, *, given: str, hint: str) -> None:
+def _fits(case: Case, answer: Answer, x: Tensor, y: Tensor, *, hint: str) -> None:
     """One fit: shape, finite values, and the least error there is."""
-    got = _unchanged(expect, answer, (x, y), given=given, hint=FIT)
+    got = _unchanged(case, answer, (x, y), hint=FIT)
     form, wanted = tuple(getattr(got, "shape", ())), (y.shape[1], x.shape[1])
-    expect.true(form == wanted, given=given, expected=f"shape {wanted}", got=form, hint="W is (n, columns)")
+    case.true(form == wanted, expected=f"shape {wanted}", got=form, hint="W is (n, columns)")
     finite = bool(got.isfinite().all()) and float(got.abs().max()) < 1e6
-    expect.true(finite, given=given, expected="finite weights", got=got, hint=hint)
+    case.true(finite, expected="finite weights", got=got, hint=hint)
     best = np.linalg.lstsq(x.numpy(), y.numpy(), rcond=None)[0]
     least = float(((y.numpy() - x.numpy() @ best) ** 2).sum())
     error = float((y - x @ got.T).square().sum())
-    expect.close(error, least, given=f"the squared error for {given}", hint=hint, atol=1e-7, rtol=1e-6)
+    case.given(f"the squared error for {case}").close(error, least, hint=hint, atol=1e-7, rtol=1e-6)
 
 
 def _stir(norm: nn.BatchNorm2d) -> None:
@@ -203,21 +202,17 @@ def _stir(norm: nn.BatchNorm2d) -> None:
     norm.running_var = torch.linspace(0.2, 3.0, norm.num_features)
 
 
-def _cuts(
-    expect: Expect, answer: Answer, layers: tuple[nn.Module, ...], kept: list[int], *, given: str, hint: str
-) -> None:
+def _cuts(case: Case, answer: Answer, layers: tuple[nn.Module, ...], kept: list[int], *, hint: str) -> None:
     """One cut: three layers of the right sizes, the same outputs, the originals as they were."""
     copies = [copy.deepcopy(layer).eval() for layer in layers]
-    got = expect.call(answer, *layers, torch.tensor(kept), given=given, hint=SLICE)
+    got = case.call(answer, *layers, torch.tensor(kept), hint=SLICE)
     three = isinstance(got, tuple) and len(got) == 3
-    expect.true(
-        three, given=given, expected="(convolution, norm, next)", got=got, hint="return three layers"
-    )
+    case.true(three, expected="(convolution, norm, next)", got=got, hint="return three layers")
     names = ("the convolution", "its batch norm", "the next convolution")
     for name, layer, before in zip(names, layers, copies, strict=True):
         pairs = zip(layer.state_dict().values(), before.state_dict().values(), strict=True)
         same = all(torch.equal(now, then) for now, then in pairs)
-        expect.true(same, given=given, expected=f"{name} unchanged", got="other values", hint=UNTOUCHED)
+        case.true(same, expected=f"{name} unchanged", got="other values", hint=UNTOUCHED)
     m = len(kept)
     for name, layer, before, (axis, field) in zip(
         names, got, copies, ((0, "out_channels"), (0, "num_features"), (1, "in_channels")), strict=True
@@ -226,7 +221,7 @@ def _cuts(
         wanted[axis] = m
         form = [*layer.state_dict()["weight"].shape, getattr(layer, field)]
         why = f"weights of the kept channels only, and {field} says how many"
-        expect.equal(form, [*wanted, m], given=f"{name}: weight's shape, {field}; {given}", hint=why)
+        case.given(f"{name}: weight's shape, {field}; {case}").equal(form, [*wanted, m], hint=why)
     x = torch.randn(2, 3, 7, 7)
     mask = torch.zeros(1, 6, 1, 1)
     mask[:, kept] = 1.0
@@ -234,7 +229,7 @@ def _cuts(
     with torch.no_grad():
         whole = second(norm(first(x)).relu() * mask)
         out = got[2].eval()(got[1].eval()(got[0].eval()(x)).relu())
-    expect.close(out, whole, given=f"the output for {given}", hint=hint, atol=1e-5, rtol=1e-4)
+    case.given(f"the output for {case}").close(out, whole, hint=hint, atol=1e-5, rtol=1e-4)
 
 
 CASES: dict[str, Callable[..., None]] = {

@@ -13,7 +13,6 @@ from fractions import Fraction
 from typing import Any
 
 from labkit.checks.expect import Expect
-from labkit.error_names import public_name
 
 __all__ = ["canonical_codes", "code_lengths", "encode_decode"]
 
@@ -40,34 +39,29 @@ def code_lengths(expect: Expect, lengths_of: Answer, average_and_entropy: Answer
         ([0, 0], "no symbols, no words: an empty dict"),
         ([], "no symbols, no words: an empty dict"),
     ):
-        given, used = f"counts = {counts}", [symbol for symbol, count in enumerate(counts) if count]
+        case = expect.given(f"counts = {counts}")
+        used = [symbol for symbol, count in enumerate(counts) if count]
         given_counts = list(counts)
-        got = expect.call(lengths_of, given_counts, given=given, hint=COST)
+        got = case.call(lengths_of, given_counts, hint=COST)
         fits = isinstance(got, Mapping) and sorted(got) == used
         form = f"a dict with the keys {used}"
-        expect.true(
-            fits, given=given, expected=form, got=got, hint="one entry a symbol that occurs, no other"
-        )
-        expect.true(
-            given_counts == counts, given=given, expected=f"{counts}", got=given_counts, hint=UNTOUCHED
-        )
+        case.true(fits, expected=form, got=got, hint="one entry a symbol that occurs, no other")
+        case.true(given_counts == counts, expected=f"{counts}", got=given_counts, hint=UNTOUCHED)
         cost = sum(counts[symbol] * int(length) for symbol, length in got.items())
         why_not_free = f"{why}; a prefix code needs Σ 2^−length = 1"
         kraft = sum((Fraction(1, 2 ** max(int(length), 0)) for length in got.values()), Fraction())
         complete = kraft == bool(used)
-        expect.true(complete, given=given, expected="Σ 2^−length = 1", got=dict(got), hint=why_not_free)
+        case.true(complete, expected="Σ 2^−length = 1", got=dict(got), hint=why_not_free)
         wanted = _least_cost(counts)
-        expect.true(
-            cost == wanted, given=given, expected=f"{wanted} bits in all", got=f"{cost} bits", hint=why
-        )
-        pair = expect.call(average_and_entropy, counts, dict(got), given=given, hint="return two numbers")
+        case.true(cost == wanted, expected=f"{wanted} bits in all", got=f"{cost} bits", hint=why)
+        pair = case.call(average_and_entropy, counts, dict(got), hint="return two numbers")
         total = sum(counts)
         shares = [counts[symbol] / total for symbol in used]
         entropy = sum(-p * math.log2(p) for p in shares)
         figures = "L = Σ p · length and H = −Σ p log2 p over the symbols that occur; both 0 without any"
-        expect.close(pair, [cost / max(total, 1), entropy], given=f"L and H for {given}", hint=figures)
+        expect.given(f"L and H for {case}").close(pair, [cost / max(total, 1), entropy], hint=figures)
         bound = not used or entropy - 1e-9 <= pair[0] < entropy + 1
-        expect.true(bound, given=given, expected="H ≤ L < H + 1", got=pair, hint=figures)
+        case.true(bound, expected="H ≤ L < H + 1", got=pair, hint=figures)
 
 
 def canonical_codes(expect: Expect, answer: Answer) -> None:
@@ -84,10 +78,10 @@ def canonical_codes(expect: Expect, answer: Answer) -> None:
         ({3: 0}, {3: ""}),
         ({}, {}),
     ):
-        given = f"lengths = {lengths}"
-        got = expect.call(answer, dict(lengths), given=given, hint=ORDER)
+        case = expect.given(f"lengths = {lengths}")
+        got = case.call(answer, dict(lengths), hint=ORDER)
         why = ORDER if len(lengths) > 1 else "the only symbol has the empty word; no symbols, no words"
-        expect.equal(got, wanted, given=given, hint=why)
+        case.equal(got, wanted, hint=why)
 
 
 def encode_decode(expect: Expect, encode: Answer, decode: Answer) -> None:
@@ -101,14 +95,14 @@ def encode_decode(expect: Expect, encode: Answer, decode: Answer) -> None:
         ([4, 4, 4], {4: ""}, ""),
         ([], {}, ""),
     ):
-        given = f"symbols = {symbols}, codes = {table}"
-        got = expect.call(encode, symbols, table, given=given, hint="the words one after the other")
-        expect.equal(got, bits, given=given, hint="the words one after the other, nothing between")
-        given = f"bits = {bits!r}, codes = {table}, count = {len(symbols)}"
+        case = expect.given(f"symbols = {symbols}, codes = {table}")
+        got = case.call(encode, symbols, table, hint="the words one after the other")
+        case.equal(got, bits, hint="the words one after the other, nothing between")
+        case = expect.given(f"bits = {bits!r}, codes = {table}, count = {len(symbols)}")
         why = "read bit by bit; as soon as the bits read are a word, that is the symbol"
         why = why if len(table) > 1 else "one symbol, the empty word: count says how often it occurs"
-        got = expect.call(decode, bits, table, len(symbols), given=given, hint=why)
-        expect.equal(got, symbols, given=given, hint=why)
+        got = case.call(decode, bits, table, len(symbols), hint=why)
+        case.equal(got, symbols, hint=why)
     for bits, table, count in (
         ("01111", codes, 3),
         ("0", codes, 2),
@@ -116,14 +110,8 @@ def encode_decode(expect: Expect, encode: Answer, decode: Answer) -> None:
         ("1", {4: ""}, 3),
         ("", codes, 1),
     ):
-        given = f"bits = {bits!r}, codes = {table}, count = {count}"
-        try:
-            got = decode(bits, table, count)
-        except ValueError:
-            got = "ValueError"
-        except Exception as error:
-            got = public_name(error)
-        expect.true(got == "ValueError", given=given, expected="a ValueError", got=got, hint=MISFIT)
+        case = expect.given(f"bits = {bits!r}, codes = {table}, count = {count}")
+        case.raises(ValueError, decode, bits, table, count, hint=MISFIT)
 
 
 def _least_cost(counts: Sequence[int]) -> int:

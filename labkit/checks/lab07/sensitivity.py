@@ -57,7 +57,7 @@ def sensitivity_curve(expect: Expect, answer: Answer) -> None:
         ),
         ([2.0, 1.0], [], "no levels, no scores"),
     ):
-        given = f"weight = {values}, levels = {levels} %"
+        case = expect.given(f"weight = {values}, levels = {levels} %")
         weight = nn.Parameter(torch.tensor(values))
         seen: list[list[float]] = []
         before = weight.detach().clone()
@@ -66,13 +66,11 @@ def sensitivity_curve(expect: Expect, answer: Answer) -> None:
             seen.append(weight.detach().flatten().tolist())
             return float(len(seen))
 
-        got = expect.call(answer, weight, list(levels), score, given=given, hint=CURVE)
+        got = case.call(answer, weight, list(levels), score, hint=CURVE)
         wanted = [_pruned(before, level) for level in levels]
-        expect.close(seen, wanted, given=f"the weight that score() meets for {given}", hint=why)
-        expect.close(
-            got, [float(i + 1) for i in range(len(levels))], given=given, hint="return one score a level"
-        )
-        expect.equal(weight, before, given=f"the weight after {given}", hint=RESTORE)
+        expect.given(f"the weight that score() meets for {case}").close(seen, wanted, hint=why)
+        case.close(got, [float(i + 1) for i in range(len(levels))], hint="return one score a level")
+        expect.given(f"the weight after {case}").equal(weight, before, hint=RESTORE)
     _restores(expect, answer)
 
 
@@ -92,25 +90,26 @@ def by_hand(expect: Expect, overall: Answer, choice: Answer) -> None:
         ({}, {}, "no layers: 0"),
         ({"a": 5}, {"a": 100.0}, "everything"),
     ):
-        given = f"counts = {counts}, sparsities = {sparsities}"
-        got = expect.call(overall, dict(counts), dict(sparsities), given=given, hint=RATIO)
+        case = expect.given(f"counts = {counts}, sparsities = {sparsities}")
+        got = case.call(overall, dict(counts), dict(sparsities), hint=RATIO)
         removed = sum(round(sparsities.get(name, 0) / 100 * n) for name, n in counts.items())
-        expect.close(got, 100 * removed / (sum(counts.values()) or 1), given=given, hint=why)
-    given, hint = "hand_choice()", "one sparsity in per cent for each of the sixteen layers"
-    got = expect.call(choice, given=given, hint=hint)
-    expect.keys(got, list(LAYERS), given=given, hint=hint)
+        case.close(got, 100 * removed / (sum(counts.values()) or 1), hint=why)
+    case = expect.given("hand_choice()")
+    hint = "one sparsity in per cent for each of the sixteen layers"
+    got = case.call(choice, hint=hint)
+    case.keys(got, list(LAYERS), hint=hint)
     fits = all(
         isinstance(s, int | float) and not isinstance(s, bool) and 0 <= s <= 99 for s in got.values()
     )
     why = "no layer may lose more than 99 %: nothing would pass"
-    expect.true(fits, given=given, expected="numbers from 0 to 99", got=got, hint=why)
+    case.true(fits, expected="numbers from 0 to 99", got=got, hint=why)
     zeros = sum(round(s / 100 * LAYERS[name]) for name, s in got.items())
     share = 100 * zeros / sum(LAYERS.values())
     why = "weigh each layer by its number of weights; write per cent, not shares"
-    expect.true(70 <= share <= 90, given="the overall sparsity", expected="70 to 90 %", got=share, hint=why)
+    expect.given("the overall sparsity").true(70 <= share <= 90, expected="70 to 90 %", got=share, hint=why)
     different = len(set(got.values())) >= 3
     why = "layers differ in what they bear: use the curves"
-    expect.true(different, given=given, expected="at least three sparsities", got=got, hint=why)
+    case.true(different, expected="at least three sparsities", got=got, hint=why)
 
 
 def greedy_choice(expect: Expect, answer: Answer) -> None:
@@ -153,12 +152,12 @@ def greedy_choice(expect: Expect, answer: Answer) -> None:
             "a loss may fall: price below 0",
         ),
     ):
-        given = f"counts = {counts}, levels = {levels}, losses = {losses}, target = {target} %"
+        case = expect.given(f"counts = {counts}, levels = {levels}, losses = {losses}, target = {target} %")
         copies = {name: list(map(float, row)) for name, row in losses.items()}
-        got = expect.call(answer, dict(counts), list(levels), copies, target, given=given, hint=RULE)
-        expect.keys(got, list(counts), given=given, hint="one level for each layer")
+        got = case.call(answer, dict(counts), list(levels), copies, target, hint=RULE)
+        case.keys(got, list(counts), hint="one level for each layer")
         wanted = _greedy(counts, levels, losses, target)
-        expect.close([got[name] for name in counts], wanted, given=given, hint=why)
+        case.close([got[name] for name in counts], wanted, hint=why)
 
 
 def _restores(expect: Expect, answer: Answer) -> None:
@@ -168,15 +167,10 @@ def _restores(expect: Expect, answer: Answer) -> None:
     def score() -> float:
         raise KeyboardInterrupt
 
-    given = "a score that raises KeyboardInterrupt"
-    try:
-        got: Any = answer(weight, [50.0], score)
-    except KeyboardInterrupt:
-        got = KeyboardInterrupt
-    raised = got is KeyboardInterrupt
+    case = expect.given("a score that raises KeyboardInterrupt")
     why = "let the exception pass on: `finally`, not `except`"
-    expect.true(raised, given=given, expected="KeyboardInterrupt", got=got, hint=why)
-    expect.equal(weight, torch.arange(1.0, 11.0), given=f"the weight after {given}", hint=RESTORE)
+    case.raises(KeyboardInterrupt, answer, weight, [50.0], score, hint=why)
+    expect.given(f"the weight after {case}").equal(weight, torch.arange(1.0, 11.0), hint=RESTORE)
 
 
 def _pruned(weight: Tensor, level: float) -> list[float]:

@@ -36,18 +36,16 @@ def coordinates(expect: Expect, to_coo: Answer, indices_are_mask: Answer) -> Non
         torch.zeros(2, 3),
         torch.ones(1, 2, 1),
     ):
-        given = f"weight of shape {tuple(weight.shape)}, {int((weight != 0).sum())} not 0"
-        got = expect.call(to_coo, weight, given=given, hint=COO)
+        case = expect.given(f"weight of shape {tuple(weight.shape)}, {int((weight != 0).sum())} not 0")
+        got = case.call(to_coo, weight, hint=COO)
         pair = isinstance(got, tuple) and len(got) == 2 and all(isinstance(part, Tensor) for part in got)
-        expect.true(pair, given=given, expected="(indices, values)", got=got, hint="return two tensors")
+        case.true(pair, expected="(indices, values)", got=got, hint="return two tensors")
         places = [place for place in np.ndindex(*weight.shape) if weight[place] != 0]
         indices = np.array(places, np.int64).reshape(-1, weight.ndim).T
-        expect.equal(got[0], indices, given=given, hint=COO)
+        case.equal(got[0], indices, hint=COO)
         right = got[0].dtype == torch.int64
-        expect.true(
-            right, given=given, expected="int64 indices", got=got[0].dtype, hint="COO counts in int64"
-        )
-        expect.equal(got[1], [weight[place].item() for place in places], given=given, hint=COO)
+        case.true(right, expected="int64 indices", got=got[0].dtype, hint="COO counts in int64")
+        case.equal(got[1], [weight[place].item() for place in places], hint=COO)
     mask = torch.tensor([[True, False, True], [False, True, False]])
     for named, wanted, why in (
         ([[0, 0], [0, 2], [1, 1]], True, MASK),
@@ -58,14 +56,12 @@ def coordinates(expect: Expect, to_coo: Answer, indices_are_mask: Answer) -> Non
         ([[0, 0], [0, 2], [1, 1], [1, 1]], False, "a place named twice would count its value twice"),
         ([[0, 0], [0, 0], [1, 1]], False, "as many columns as True entries, but one of them twice"),
     ):
-        given = f"places {named}, mask {mask.tolist()}"
-        got = expect.call(indices_are_mask, torch.tensor(named).T, mask.clone(), given=given, hint=MASK)
-        expect.true(
-            isinstance(got, bool), given=given, expected="True or False", got=got, hint="return a bool"
-        )
-        expect.true(got == wanted, given=given, expected=str(wanted), got=got, hint=why)
+        case = expect.given(f"places {named}, mask {mask.tolist()}")
+        got = case.call(indices_are_mask, torch.tensor(named).T, mask.clone(), hint=MASK)
+        case.true(isinstance(got, bool), expected="True or False", got=got, hint="return a bool")
+        case.true(got == wanted, expected=str(wanted), got=got, hint=why)
     got = indices_are_mask(torch.zeros(2, 0, dtype=torch.int64), torch.zeros(2, 3, dtype=torch.bool))
-    expect.true(got is True, given="no places, an empty mask", expected="True", got=got, hint=MASK)
+    expect.given("no places, an empty mask").true(got is True, expected="True", got=got, hint=MASK)
 
 
 def sparse_layers(expect: Expect, linear: Answer, conv: Answer) -> None:
@@ -74,31 +70,29 @@ def sparse_layers(expect: Expect, linear: Answer, conv: Answer) -> None:
     for shape, n in (((4, 6), 3), ((1, 5), 1), ((5, 1), 2), ((3, 3), 0)):
         weight = torch.randint(-1, 2, shape, generator=generator).float()
         x, bias = torch.randn(n, shape[1], generator=generator), torch.randn(shape[0], generator=generator)
-        given = f"x ({n}, {shape[1]}), a weight {shape}, {int((weight != 0).sum())} kept"
-        got = expect.call(linear, x, *_coo(weight), shape, bias, given=given, hint=LINEAR)
-        expect.close(got, functional.linear(x, weight, bias), given=given, hint=LINEAR, atol=1e-5)
+        case = expect.given(f"x ({n}, {shape[1]}), a weight {shape}, {int((weight != 0).sum())} kept")
+        got = case.call(linear, x, *_coo(weight), shape, bias, hint=LINEAR)
+        case.close(got, functional.linear(x, weight, bias), hint=LINEAR, atol=1e-5)
     size = 3_000_000
-    given = f"a weight ({size}, {size}) with two values: 36 TB if it were dense"
+    case = expect.given(f"a weight ({size}, {size}) with two values: 36 TB if it were dense")
     place, why = (
         torch.tensor([[7, size - 1], [size - 1, 0]]),
         "never build the dense weight: torch.sparse.mm",
     )
     x = torch.zeros(1, size).index_fill_(1, torch.tensor([0, size - 1]), 1.0)
-    got = expect.call(
-        linear, x, place, torch.tensor([2.0, 3.0]), (size, size), torch.zeros(size), given=given, hint=why
-    )
+    got = case.call(linear, x, place, torch.tensor([2.0, 3.0]), (size, size), torch.zeros(size), hint=why)
     form = tuple(got.shape) if isinstance(got, Tensor) else type(got).__name__
-    expect.true(form == (1, size), given=given, expected=f"shape (1, {size})", got=form, hint=why)
-    expect.close([got[0, 7], got[0, -1], got.sum()], [2.0, 3.0, 5.0], given=given, hint=LINEAR)
+    case.true(form == (1, size), expected=f"shape (1, {size})", got=form, hint=why)
+    case.close([got[0, 7], got[0, -1], got.sum()], [2.0, 3.0, 5.0], hint=LINEAR)
     for out, inputs, height in ((3, 2, 4), (1, 1, 1), (2, 5, 3)):
         weight = torch.randint(-1, 2, (out, inputs, 3, 3), generator=generator).float()
         x, bias = (
             torch.randn(2, inputs, height, 5, generator=generator),
             torch.randn(out, generator=generator),
         )
-        given = f"x {tuple(x.shape)}, a weight {tuple(weight.shape)}"
-        got = expect.call(conv, x, *_coo(weight), tuple(weight.shape), bias, given=given, hint=CONV)
-        expect.close(got, functional.conv2d(x, weight, bias, padding=1), given=given, hint=CONV, atol=1e-5)
+        case = expect.given(f"x {tuple(x.shape)}, a weight {tuple(weight.shape)}")
+        got = case.call(conv, x, *_coo(weight), tuple(weight.shape), bias, hint=CONV)
+        case.close(got, functional.conv2d(x, weight, bias, padding=1), hint=CONV, atol=1e-5)
 
 
 def storage(expect: Expect, count: Answer, even: Answer) -> None:
@@ -112,7 +106,9 @@ def storage(expect: Expect, count: Answer, even: Answer) -> None:
         torch.eye(17, dtype=torch.float64)[:, :5],
         torch.zeros(0, 3),
     ):
-        given = f"{weight.dtype} weight of shape {tuple(weight.shape)}, {int((weight != 0).sum())} not 0"
+        case = expect.given(
+            f"{weight.dtype} weight of shape {tuple(weight.shape)}, {int((weight != 0).sum())} not 0"
+        )
         array = weight.numpy()
         values = array[array != 0]
         wanted = {
@@ -120,16 +116,16 @@ def storage(expect: Expect, count: Answer, even: Answer) -> None:
             "coo": np.argwhere(array).astype(np.int64).nbytes + values.nbytes,
             "bitmap": np.packbits(array != 0).nbytes + values.nbytes,
         }
-        got = expect.call(count, weight, given=given, hint=BYTES)
-        expect.keys(got, list(wanted), given=given, hint=BYTES)
-        expect.equal([got[form] for form in wanted], list(wanted.values()), given=given, hint=BYTES)
+        got = case.call(count, weight, hint=BYTES)
+        case.keys(got, list(wanted), hint=BYTES)
+        case.equal([got[form] for form in wanted], list(wanted.values()), hint=BYTES)
     for dimensions, size in ((4, 4), (2, 4), (1, 4), (4, 2), (3, 8)):
-        given = f"dimensions = {dimensions}, value_bytes = {size}"
+        case = expect.given(f"dimensions = {dimensions}, value_bytes = {size}")
         why = "dense and COO are equal when kept / n is value_bytes / (bytes of a COO entry); answer in per cent"
-        got = expect.call(even, dimensions, size, given=given, hint=why)
-        expect.close(got, 100 - 100 * size / (size + 8 * dimensions), given=given, hint=why)
+        got = case.call(even, dimensions, size, hint=why)
+        case.close(got, 100 - 100 * size / (size + 8 * dimensions), hint=why)
     why = "values are float32 unless said otherwise"
-    expect.close(expect.call(even, 2, given="2", hint=why), 80.0, given="dimensions = 2", hint=why)
+    expect.given("dimensions = 2").close(expect.given("2").call(even, 2, hint=why), 80.0, hint=why)
 
 
 def _coo(weight: Tensor) -> tuple[Tensor, Tensor]:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from labkit.checks.expect import Expect
+from labkit.checks.expect import Case, Expect
 from labkit.checks.lab08.oracle import (
     as_layers,
     full_hessian_product,
@@ -63,14 +63,14 @@ def hessian_gradient_product(expect: Expect, answer: Answer) -> None:
         before = {name: part.clone() for name, part in model.state_dict().items()}
         wanted = full_hessian_product(model, batches, *(temperature or (200.0,)))
         scale = max(float(part.abs().max()) for part in wanted.values())
-        given = f"batches of {sizes} images, {named}, {activation} (Hg ÷ {scale:.3g})"
-        got = expect.call(answer, model, batches, *temperature, given=given, hint=PRODUCT)
-        _same_form(expect, got, wanted, given, NAMES)
+        case = expect.given(f"batches of {sizes} images, {named}, {activation} (Hg ÷ {scale:.3g})")
+        got = case.call(answer, model, batches, *temperature, hint=PRODUCT)
+        _same_form(case, got, wanted, NAMES)
         got = {name: part.detach() / scale for name, part in got.items()}
-        _compare(expect, got, {name: part / scale for name, part in wanted.items()}, given, why)
-        _unchanged(expect, model.state_dict(), before, given)
+        _compare(case, got, {name: part / scale for name, part in wanted.items()}, why)
+        _unchanged(case, model.state_dict(), before)
         clean = all(parameter.grad is None for parameter in model.parameters())
-        expect.true(clean, given=given, expected="no .grad", got="a .grad", hint=TIDY)
+        case.true(clean, expected="no .grad", got="a .grad", hint=TIDY)
 
 
 def grasp_scores(expect: Expect, answer: Answer) -> None:
@@ -81,18 +81,18 @@ def grasp_scores(expect: Expect, answer: Answer) -> None:
         ([2.0, -3.0, 1.0, -1.0], [-4.0, 0.0, 1.0, -0.5], [8.0, 0.0, -1.0, -0.5], SCORE),
         ([0.0, 5.0], [7.0, 1.0], [0.0, -5.0], nothing),
     ):
-        given = f"weights = {weights}, product = {product}, in two layers"
+        case = expect.given(f"weights = {weights}, product = {product}, in two layers")
         theta, hg, target = (
             dict(zip("ab", _halves(row), strict=True)) for row in (weights, product, wanted)
         )
         parameters = {name: nn.Parameter(part.clone()) for name, part in theta.items()}
         slopes = {name: part.clone() for name, part in hg.items()}
-        got = expect.call(answer, parameters, slopes, given=given, hint=SCORE)
-        _compare(expect, got, target, given, why)
+        got = case.call(answer, parameters, slopes, hint=SCORE)
+        _compare(case, got, target, why)
         free = not any(tensor.requires_grad for tensor in got.values())
-        expect.true(free, given=given, expected="no gradient attached", got=got, hint="detach the weights")
-        _unchanged(expect, parameters, theta, given)
-        _unchanged(expect, slopes, hg, given)
+        case.true(free, expected="no gradient attached", got=got, hint="detach the weights")
+        _unchanged(case, parameters, theta)
+        _unchanged(case, slopes, hg)
 
 
 def staged_masks(expect: Expect, answer: Answer) -> None:
@@ -113,14 +113,14 @@ def staged_masks(expect: Expect, answer: Answer) -> None:
     ):
         flat = [value for layer in scores.values() for value in layer]
         shown = flat if len(flat) < 20 else f"{len(flat)} times {flat[0]}"
-        given = f"scores = {shown}, sparsity = {sparsity:g}, removed before: {removed}"
+        case = expect.given(f"scores = {shown}, sparsity = {sparsity:g}, removed before: {removed}")
         before = _split(scores, [index not in removed for index in range(len(flat))])
         tensors = {name: torch.tensor(layer).view(-1, 1) for name, layer in scores.items()}
         copies = [{name: part.clone() for name, part in parts.items()} for parts in (tensors, before)]
-        got = expect.call(answer, tensors, before, sparsity, given=given, hint=HIGHEST)
-        _compare(expect, got, _split(scores, _kept(flat, removed, sparsity)), given, why)
+        got = case.call(answer, tensors, before, sparsity, hint=HIGHEST)
+        _compare(case, got, _split(scores, _kept(flat, removed, sparsity)), why)
         for now, old in zip((tensors, before), copies, strict=True):
-            _unchanged(expect, now, old, given)
+            _unchanged(case, now, old)
 
 
 def stage_sparsities(expect: Expect, answer: Answer) -> None:
@@ -138,9 +138,9 @@ def stage_sparsities(expect: Expect, answer: Answer) -> None:
         ([], 0.9, [], "without a measurement there is nothing to return"),
         ([80.0, 80.0], 0.0, [0.0, 0.0], "a target of 0 prunes nothing"),
     ):
-        given = f"accuracies = {accuracies}, target = {target:g}"
-        got = expect.call(answer, list(accuracies), target, given=given, hint=STAGES)
-        expect.close(got, wanted, given=given, hint=why)
+        case = expect.given(f"accuracies = {accuracies}, target = {target:g}")
+        got = case.call(answer, list(accuracies), target, hint=STAGES)
+        case.close(got, wanted, hint=why)
 
 
 def snip_scores(expect: Expect, answer: Answer) -> None:
@@ -161,11 +161,13 @@ def snip_scores(expect: Expect, answer: Answer) -> None:
         theta, slope = (dict(zip("ab", _halves(row), strict=True)) for row in (values, slopes))
         cases.append((theta, slope, torch.tensor(wanted).double(), why))
     for theta, slope, target, why in cases:
-        given = "a network of 60 weights" if len(target) > 8 else f"weights = {theta}, gradients = {slope}"
+        case = expect.given(
+            "a network of 60 weights" if len(target) > 8 else f"weights = {theta}, gradients = {slope}"
+        )
         parameters = {name: nn.Parameter(part.clone()) for name, part in theta.items()}
-        got = expect.call(answer, parameters, slope, given=given, hint=SNIP)
-        _compare(expect, got, as_layers(theta, target), given, why)
-        _unchanged(expect, parameters, theta, given)
+        got = case.call(answer, parameters, slope, hint=SNIP)
+        _compare(case, got, as_layers(theta, target), why)
+        _unchanged(case, parameters, theta)
 
 
 def _split(layers: Numbers, kept: Sequence[bool]) -> dict[str, Tensor]:
@@ -183,26 +185,26 @@ def _kept(flat: Sequence[float], removed: Sequence[int], sparsity: float) -> lis
     return [index not in gone for index in range(len(flat))]
 
 
-def _same_form(expect: Expect, got: Any, wanted: Mapping[str, Tensor], given: str, hint: str) -> None:
+def _same_form(case: Case, got: Any, wanted: Mapping[str, Tensor], hint: str) -> None:
     """``got`` has the names and shapes of ``wanted``; masks are bool."""
     right = [(name, tuple(part.shape), part.dtype == torch.bool) for name, part in wanted.items()]
     form: Any = type(got).__name__
     if isinstance(got, Mapping) and all(isinstance(part, Tensor) for part in got.values()):
         form = [(name, tuple(part.shape), part.dtype == torch.bool) for name, part in got.items()]
     text = "a dict with " + ", ".join(f"{name!r} of shape {shape}" for name, shape, _ in right)
-    expect.true(form == right, given=given, expected=text, got=form, hint=hint)
+    case.true(form == right, expected=text, got=form, hint=hint)
 
 
-def _compare(expect: Expect, got: Any, wanted: Mapping[str, Tensor], given: str, why: str) -> None:
+def _compare(case: Case, got: Any, wanted: Mapping[str, Tensor], hint: str) -> None:
     """Names, shapes, then values."""
-    _same_form(expect, got, wanted, given, "one tensor a layer, of its shape; masks are bool")
+    _same_form(case, got, wanted, "one tensor a layer, of its shape; masks are bool")
     for name, part in wanted.items():
-        expect.close(got[name], part, given=f"{name!r}, {given}", hint=why, atol=1e-8)
+        case.given(f"{name!r}, {case}").close(got[name], part, hint=hint, atol=1e-8)
 
 
-def _unchanged(expect: Expect, now: Mapping[str, Tensor], before: Mapping[str, Tensor], given: str) -> None:
+def _unchanged(case: Case, now: Mapping[str, Tensor], before: Mapping[str, Tensor]) -> None:
     same = all(torch.equal(now[name], part) for name, part in before.items())
-    expect.true(same, given=given, expected="arguments unchanged", got="changes", hint=COPY)
+    case.true(same, expected="arguments unchanged", got="changes", hint=COPY)
 
 
 def _halves(row: Sequence[float]) -> Tensor:
