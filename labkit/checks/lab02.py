@@ -1,7 +1,7 @@
 """Visible checks of lab 02: masks, sparsity, the hook that keeps zeros, schedules.
 
-The expected values come from sorting with plain Python and NumPy, or from properties that any
-correct answer has; nothing here imports the modules that hold the answers.
+Expected values come from sorting with plain Python and NumPy, or from properties that every
+correct answer has.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["CASES"]
 Answer = Callable[..., Any]
 Optimizers = Callable[[list[Tensor]], torch.optim.Optimizer]
 
-QUESTIONS = (
+STATEMENTS = (
     "l1_with_sgd_gives_exact_zeros",
     "unstructured_sparsity_speeds_up_a_gpu",
     "group_lasso_zeroes_whole_groups",
@@ -36,7 +36,7 @@ HALF = torch.arange(8).view(2, 4) % 2 == 0
 
 
 def magnitude_mask(expect: Expect, answer: Answer) -> None:
-    """02.1: exactly k weights of least magnitude removed, lowest index first."""
+    """02.1: exactly the k weights of least magnitude are removed, lowest index first."""
     hint = "remove the k = round(q / 100 · n) least |w|; True means kept"
     for values, q, why in (
         ([0.5, -0.1, 2.0, -3.0, 0.3], 40, hint),
@@ -56,7 +56,7 @@ def magnitude_mask(expect: Expect, answer: Answer) -> None:
 
 
 def deviation_mask(expect: Expect, answer: Answer) -> None:
-    """02.2: kept where |w| exceeds s population standard deviations."""
+    """02.2: a weight is kept where |w| exceeds s population standard deviations."""
     hint = "keep where |w| > s · σ; σ is the standard deviation of the layer's weights, signs included"
     for values, s, why in (
         ([0.2, -0.4, 2.0, -3.0, 0.1, 1.2], 1.0, hint),
@@ -66,7 +66,7 @@ def deviation_mask(expect: Expect, answer: Answer) -> None:
         ([3.0, 5.0, 3.0, 5.0], 2.0, "σ is measured around the mean: not the root of the mean square"),
         ([10.0, 10.1, 9.9, 10.0], 1.0, "compare |w| itself with s · σ, not its distance from the mean"),
         ([0.0, 0.5, -0.5, 0.0], 0.0, "at s = 0 the threshold is 0: only exact zeros fall"),
-        ([0.5, 0.5, 0.5], 2.0, "equal weights have σ = 0, so that nothing is removed"),
+        ([0.5, 0.5, 0.5], 2.0, "equal weights have σ = 0, so nothing is removed"),
     ):
         case, array = expect.given(f"s = {s}, weight = {values}"), np.asarray(values)
         mask = case.call(answer, torch.tensor(values), s, hint=hint)
@@ -76,7 +76,7 @@ def deviation_mask(expect: Expect, answer: Answer) -> None:
 
 
 def sparsity(expect: Expect, answer: Answer) -> None:
-    """02.3: zeros in per cent, by layer and in total."""
+    """02.3: the zeros in per cent, by layer and in total."""
     conv, norm, linear, last = nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Linear(8, 1), nn.Linear(1, 4)
     model = nn.Sequential(nn.Sequential(conv, norm, nn.Flatten(), linear), nn.ReLU(), last)
     for parameter in model.parameters():
@@ -104,7 +104,7 @@ def sparsity(expect: Expect, answer: Answer) -> None:
 
 
 def keep_zeros(expect: Expect, answer: Answer) -> None:
-    """02.4: pruned weights stay at zero in any optimizer; the others move as without the hook."""
+    """02.4: pruned weights stay at zero in any optimizer; the others train as they do without the hook."""
     optimizers: dict[str, Optimizers] = {
         "SGD, momentum 0.9, weight decay 0.1": lambda p: torch.optim.SGD(p, 0.1, 0.9, weight_decay=0.1),
         "Adam, weight decay 0.1": lambda p: torch.optim.Adam(p, 0.1, weight_decay=0.1),
@@ -137,7 +137,7 @@ def sparsity_schedule(expect: Expect, answer: Answer) -> None:
         ((10.0, 3, 5), [10.0, 20.0, 30.0, 30.0, 30.0], flat),
         ((8.0, 10, 20), [8.0 * min(n, 10) for n in range(1, 21)], flat),
         ((24.0, 4, 4), [24.0, 48.0, 72.0, 96.0], "the ramp's last epoch reaches ramp_epochs · step"),
-        ((5.0, 6, 3), [5.0, 10.0, 15.0], "one entry an epoch, even if training ends before the ramp"),
+        ((5.0, 6, 3), [5.0, 10.0, 15.0], "one entry per epoch, even if training ends before the ramp"),
         ((80.0, 1, 3), [80.0, 80.0, 80.0], "one-shot pruning is a ramp of a single epoch"),
     ):
         case = expect.given("step = {} %, ramp_epochs = {}, epochs = {}".format(*inputs))
@@ -146,8 +146,8 @@ def sparsity_schedule(expect: Expect, answer: Answer) -> None:
 
 
 def global_masks(expect: Expect, answer: Answer) -> None:
-    """02.6: one ranking over all layers."""
-    hint = "rank the weights of all layers together; each layer loses what it happens to hold"
+    """02.6: one ranking covers all layers."""
+    hint = "rank the weights of all layers together; a layer loses as many as are among the smallest"
     large, small = [3.0, -4.0, 5.0, 0.1], [0.2, -0.3, 0.25, 6.0, 0.15, -0.05]
     tiny = [value / 100 for value in small]
     for layers, q, why in (
@@ -173,18 +173,18 @@ def global_masks(expect: Expect, answer: Answer) -> None:
 
 
 def concept_answers(expect: Expect, answer: Answer) -> None:
-    """02.7: every statement judged; whether rightly is not said here."""
-    expect.verdicts(answer, QUESTIONS)
+    """02.7: each statement has the answer True or False; grading tells whether it is right."""
+    expect.verdicts(answer, STATEMENTS)
 
 
 def _brief(values: Any) -> str:
-    """A list for a message, cut after eight entries."""
+    """Format a list for a message, cut after eight entries."""
     texts = [f"{value:g}" for value in values[:8]]
     return f"[{', '.join(texts)}{f', … {len(values)} in all' if len(values) > 8 else ''}]"
 
 
 def _least_removed(values: Any, q: float) -> np.ndarray:
-    """The mask by its definition: sort (magnitude, index) pairs, remove the first k."""
+    """Return the mask by its definition: sort (magnitude, index) pairs and remove the first k."""
     ranked = sorted(range(len(values)), key=lambda index: (abs(values[index]), index))
     kept = np.ones(len(values), bool)
     kept[ranked[: round(q / 100 * len(values))]] = False
@@ -192,7 +192,7 @@ def _least_removed(values: Any, q: float) -> np.ndarray:
 
 
 def _mask_form(expect: Expect, weight: Tensor, answer: Answer) -> None:
-    """A mask is bool, has its weight's shape, and making it changes nothing."""
+    """Check that the mask is bool and has the weight's shape, and that the weight stays unchanged."""
     case = expect.given(f"a parameter of shape {tuple(weight.shape)} that requires a gradient")
     parameter = nn.Parameter(weight.clone())
     mask = case.call(answer, parameter, hint="shape the mask like its weight")
@@ -204,9 +204,9 @@ def _mask_form(expect: Expect, weight: Tensor, answer: Answer) -> None:
 
 
 def _train(make: Optimizers, hook: Answer, remove: bool = False) -> dict[str, Tensor]:
-    """Three steps, prune half of ``a``, register ``hook`` (and take it off again), four steps.
+    """Take three steps, prune half of ``a``, register ``hook`` (and remove it again), take four more steps.
 
-    The loss treats every weight by itself, so that a pruned weight cannot influence the others.
+    The loss is a sum over single weights, so a pruned weight cannot influence the others.
     """
     weights = {"a": nn.Parameter(torch.linspace(-1, 1, 8).view(2, 4)), "b": nn.Parameter(torch.ones(3))}
     optimizer = make(list(weights.values()))

@@ -1,8 +1,7 @@
 """Visible checks of lab 03: affine grids, bytes, straight-through rounding, swapping layers.
 
-The expected values come from the definitions in float64 NumPy, or from properties that any correct
-answer has; nothing here imports the modules that hold the answers. Values that lie halfway between
-two levels are avoided: either neighbour is right.
+Expected values come from the definitions in float64 NumPy, or from properties that every correct
+answer has. Values halfway between two levels are avoided, since either neighbour is right.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ __all__ = ["CASES"]
 
 Answer = Callable[..., Any]
 
-QUESTIONS = (
+STATEMENTS = (
     "eight_bits_make_an_exact_quarter",
     "rounding_trains_by_its_own_gradient",
     "integer_zero_point_keeps_zeros",
@@ -30,8 +29,8 @@ QUESTIONS = (
 )
 PARTS = ("float32", "payload", "parameters", "objects", "ratio")
 TRIPLE = "return levels, scale, shift"
-PASSES = "backward hands on the gradient as it came, for every weight, whatever forward did with it"
-# No value of these lies near the middle between two levels, at the bits they are used with.
+PASSES = "backward returns the gradient unchanged for every weight, whatever forward did with it"
+# None of these values lies near the middle between two levels at the bits they are used with.
 MIXED = [0.31, -0.62, 0.0, 1.27, -0.08, 0.84, 0.0, -0.29, 0.55, 0.02]
 WIDE = [[-2.6, 0.0, 0.43], [1.1, -0.45, 0.9], [0.16, -1.97, 0.0]]
 
@@ -43,7 +42,7 @@ def affine(expect: Expect, quantize: Answer, dequantize: Answer) -> None:
         ([-1.0, 0.1, 0.9, 2.0], 2, hint),
         (MIXED, 4, "4 bits have 16 levels, 0 to 15, and 15 steps between them"),
         (MIXED, 8, "the largest number has level 255: 8 bits have 255 steps, not 256"),
-        ([3.0, 4.2, 3.7], 3, "the grid begins at the minimum, also where 0 is far away"),
+        ([3.0, 4.2, 3.7], 3, "the grid starts at the minimum, even if 0 is far away"),
         (WIDE, 5, "one scale and one shift for the whole array, also in two dimensions"),
         ([2.5, 2.5, 2.5], 8, "equal numbers have a range of 0: use 1 as scale"),
     ):
@@ -51,11 +50,15 @@ def affine(expect: Expect, quantize: Answer, dequantize: Answer) -> None:
         shown = np.array2string(x, separator=", ").replace("\n", "")
         case, kept = expect.given(f"bits = {bits}, x = {shown}"), x.copy()
         got = case.call(quantize, x, bits, hint=hint)
-        case.true(isinstance(got, tuple) and len(got) == 3, expected="three things", got=got, hint=TRIPLE)
+        case.true(
+            isinstance(got, tuple) and len(got) == 3, expected="a tuple of three", got=got, hint=TRIPLE
+        )
         levels, scale, shift = got
         form = (getattr(levels, "dtype", None), np.shape(levels))
         right = form == (np.uint8, x.shape)
-        case.true(right, expected="uint8 levels, shaped like x", got=form, hint="convert them")
+        case.true(
+            right, expected="uint8 levels, shaped like x", got=form, hint="convert the levels to uint8"
+        )
         low, step = float(x.min()), (float(x.max()) - float(x.min())) / (2**bits - 1) or 1.0
         case.close([scale, shift], [step, low], hint=why, rtol=1e-5)
         case.equal(levels, np.rint((x.astype(float) - low) / step), hint=why)
@@ -70,15 +73,15 @@ def affine(expect: Expect, quantize: Answer, dequantize: Answer) -> None:
 
 
 def count_bytes(expect: Expect, answer: Answer) -> None:
-    """03.2: bytes by part, and the ratio that is left."""
+    """03.2: the bytes of each part, and the ratio that results."""
     hint = "one entry for each part named in the docstring"
-    padded = "levels are packed without gaps, but each array begins with a byte of its own: round up"
+    padded = "levels are packed without gaps, but each array starts at a new byte: round up"
     for shapes, bits, why in (
-        ([(1000,)], 8, "8 bits are a byte a number; 4 bytes each for scale and shift"),
+        ([(1000,)], 8, "8 bits are one byte per number; scale and shift take 4 bytes each"),
         ([(1000,)], 4, "two levels of 4 bits fill a byte"),
         ([(3,)], 4, padded),
         ([(3,), (3,)], 3, padded),
-        ([(20, 5), (5,)], 6, "every array has a scale, a shift and an object of its own"),
+        ([(20, 5), (5,)], 6, "every array has its own scale, shift and object"),
         ([(1,), (2, 2), (2, 2, 2)], 1, padded),
     ):
         arrays = [np.zeros(shape, np.float32) for shape in shapes]
@@ -95,9 +98,9 @@ def count_bytes(expect: Expect, answer: Answer) -> None:
 
 
 def asymmetric(expect: Expect, answer: Answer) -> None:
-    """03.3: nearest value of a grid with an integer zero point; the gradient passes."""
+    """03.3: a weight becomes the nearest value of a grid with an integer zero point; the gradient passes."""
     hint = "scale = (high − low) / (2**bits − 1), zero_point = round(−low / scale), clamp the levels"
-    nearest = "round w / scale, then add the integer zero point: (w − low) / scale has another rounding"
+    nearest = "round w / scale, then add the integer zero point: (w − low) / scale rounds differently"
     for values, bits, why in (
         (MIXED, 3, hint),
         (MIXED, 2, nearest),
@@ -106,7 +109,7 @@ def asymmetric(expect: Expect, answer: Answer) -> None:
         ([0.3, 0.9, 1.7, 0.0, 2.4], 2, "high is the largest weight, low is 0 where no weight is negative"),
         ([3.1, 4.2, 3.7, 5.9], 3, "the range always contains 0: clamp low and high"),
         ([-3.1, -4.2, -3.7, -5.9], 3, "the range always contains 0: clamp low and high"),
-        ([-0.7, -0.7], 3, "one value and 0 make a range"),
+        ([-0.7, -0.7], 3, "a single value and 0 still span a range"),
         ([0.0, 0.0, 0.0], 4, "all weights 0: there is no range, return them as they are"),
         ([-0.9, 0.3, 0.7, 1.0], 1, "1 bit has two values, one of them 0"),
     ):
@@ -119,7 +122,7 @@ def asymmetric(expect: Expect, answer: Answer) -> None:
 
 
 def symmetric(expect: Expect, answer: Answer) -> None:
-    """03.4: as many values below 0 as above; the gradient passes."""
+    """03.4: the grid has as many values below 0 as above; the gradient passes."""
     hint = "scale = max|w| / (2**(bits − 1) − 1); the zero point is 0"
     for values, bits, why in (
         (MIXED, 3, hint),
@@ -137,7 +140,7 @@ def symmetric(expect: Expect, answer: Answer) -> None:
 
 
 def swap_blocks(expect: Expect, answer: Answer) -> None:
-    """03.5: every convolution inside the blocks, none outside, in a copy."""
+    """03.5: every convolution inside the blocks is swapped in a copy, and none outside."""
     model = _nested_model()
     case = expect.given("a model with convolutions in conv1, layer1 … layer3, layer30 and head")
     hint = "go through model.named_modules() of a copy; replace by set_submodule"
@@ -145,29 +148,31 @@ def swap_blocks(expect: Expect, answer: Answer) -> None:
     types = [type(module) for module in model.modules()]
     modules = dict(case.call(answer, model, _Marked, hint=hint).named_modules())
     marked = [name for name, module in modules.items() if isinstance(module, _Marked)]
-    wanted = ["layer1.0", "layer1.2.0", "layer2.inner.conv1", "layer2.inner.shortcut.0", "layer3"]
-    why = "all convolutions whose name begins with one of the three attributes, shortcuts too; none else"
-    case.true(marked == wanted, expected=f"swapped: {', '.join(wanted)}", got=", ".join(marked), hint=why)
-    why = "swap in a deep copy; the model that was given stays as it is"
+    expected = ["layer1.0", "layer1.2.0", "layer2.inner.conv1", "layer2.inner.shortcut.0", "layer3"]
+    why = "all convolutions whose name begins with one of the three attributes, shortcuts included, and no others"
+    case.true(
+        marked == expected, expected=f"swapped: {', '.join(expected)}", got=", ".join(marked), hint=why
+    )
+    why = "swap in a deep copy; the argument stays as it is"
     same = types == [type(module) for module in model.modules()]
-    case.true(same, expected="the model that was given unchanged", got="it has swapped modules", hint=why)
+    case.true(same, expected="the argument unchanged", got="it has swapped modules", hint=why)
     for parameter in modules[""].parameters():
         nn.init.zeros_(parameter)
     unchanged = all(torch.equal(before[key], value) for key, value in model.state_dict().items())
-    case.true(unchanged, expected="weights of its own in the result", got="shared weights", hint=why)
+    case.true(unchanged, expected="separate weights in the result", got="shared weights", hint=why)
     x, model = torch.linspace(-1, 1, 48).view(1, 3, 4, 4), _nested_model()
     same_made = case.call(answer, model, lambda convolution: convolution, hint=hint)
-    why = "give make the convolution with its weights"
-    expect.given(f"{case}, make gives it back").close(same_made.layer1(x), model.layer1(x), hint=why)
+    why = "pass make the convolution with its weights"
+    expect.given(f"{case}, make returns its argument").close(same_made.layer1(x), model.layer1(x), hint=why)
 
 
 def concept_answers(expect: Expect, answer: Answer) -> None:
-    """03.6: every statement judged; whether rightly is not said here."""
-    expect.verdicts(answer, QUESTIONS)
+    """03.6: each statement has the answer True or False; grading tells whether it is right."""
+    expect.verdicts(answer, STATEMENTS)
 
 
 class _Marked(nn.Module):
-    """What ``make`` gives in the check: a module that holds the convolution."""
+    """What ``make`` returns in the check: a module that holds the convolution."""
 
     def __init__(self, convolution: nn.Module) -> None:
         super().__init__()
@@ -175,7 +180,7 @@ class _Marked(nn.Module):
 
 
 def _nested_model() -> Any:
-    """Convolutions inside and outside the blocks, in all depths; attributes like ResNet-20's."""
+    """Build a model with convolutions inside and outside the blocks, at all depths, named as in ResNet-20."""
     torch.manual_seed(0)
     model, inner = nn.Module(), nn.Module()
     inner.conv1, inner.bn = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)
@@ -191,7 +196,7 @@ def _nested_model() -> Any:
 
 
 def _asymmetric_oracle(values: Any, bits: int) -> np.ndarray:
-    """The definition in float64."""
+    """Compute the rounded weights from the definition, in float64."""
     x = np.array(values, float)
     low, high = min(x.min(), 0.0), max(x.max(), 0.0)
     scale = (high - low) / (2**bits - 1) or 1.0
@@ -200,7 +205,7 @@ def _asymmetric_oracle(values: Any, bits: int) -> np.ndarray:
 
 
 def _rounding_case(expect: Expect, answer: Answer, values: Any, bits: int, right: Any, why: str) -> None:
-    """The rounded weights, exact zeros where the weights are 0, and the weights left alone."""
+    """Check the rounded weights, exact zeros where weights are 0, and that the argument is unchanged."""
     weight = torch.tensor(values)
     case, kept = expect.given(f"bits = {bits}, weight = {values}"), weight.clone()
     got = case.call(answer, weight, bits, hint=why)
@@ -213,7 +218,7 @@ def _rounding_case(expect: Expect, answer: Answer, values: Any, bits: int, right
 
 
 def _straight_through(expect: Expect, answer: Answer) -> None:
-    """The gradient that arrives is the one that leaves, at zeros and extremes too."""
+    """Check that the gradient passes unchanged, at zeros and extremes too."""
     weight = torch.tensor([[[-1.3, 0.0], [0.4, 2.2]], [[0.0, 0.1], [-0.2, 0.75]]], requires_grad=True)
     factors = torch.arange(1.0, 9.0).view(2, 2, 2)
     case = expect.given(

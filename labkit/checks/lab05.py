@@ -1,7 +1,7 @@
-"""Visible checks of lab 05: a ratio by formula, the bound, the ledger, folding, and one's own recipe.
+"""Visible checks of lab 05: compression ratio, entropy bound, byte ledger, folding, the student's recipe.
 
-Oracles: entropies symbol by symbol in plain Python, PyTorch's batch normalization, and properties
-that any recipe must have. Leaves out: hidden checks, which are cells of the notebook.
+The oracles are entropies counted symbol by symbol in plain Python, PyTorch's batch normalization, and
+properties that every recipe must have.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ __all__ = ["CASES"]
 
 Answer = Callable[..., Any]
 
-FORMULA = "32 bits a weight before; after, nonzero / total of them take huffman_bits each"
+FORMULA = "before: 32 bits per weight; after: huffman_bits for each of the nonzero weights"
 BOUND = "H(p) for which weights are kept, and p · H(v) for their values: v are the nonzero indices only"
 GROUPS = {"weights": 0, "other tensors": 0, "overhead": 0}
 LEDGER = "mask, values and codebooks are weights; dense tensors are other tensors; the rest is overhead"
-FOLD = "γ (x − mean) / √(var + ε) + β is scale · x + shift: collect what multiplies x, and what does not"
+FOLD = "γ (x − mean) / √(var + ε) + β is scale · x + shift: collect what multiplies x and what does not"
 UNTOUCHED = "leave the arguments as they are and return something new"
 MAX_ERROR, MIN_RATIO = 0.02, 20.0
 
 
 def formula_ratio(expect: Expect, answer: Answer) -> None:
-    """05.1: against the product of the three factors, and the ends of its range."""
+    """05.1: compare with the product of the three factors, and check the ends of the range."""
     for nonzero, total, bits, huffman_bits, why in (
-        (36, 100, 5, 4.298, "the assignment's own figures give 20.67"),
+        (36, 100, 5, 4.298, "the assignment's figures give 20.67"),
         (100, 100, 8, 8.0, "nothing pruned, nothing gained by Huffman: only 32 / bits remains"),
         (1, 8, 2, 1.5, FORMULA),
         (3, 7, 3, 2.25, FORMULA),
@@ -45,8 +45,8 @@ def formula_ratio(expect: Expect, answer: Answer) -> None:
             f"nonzero = {nonzero}, total = {total}, bits = {bits}, huffman_bits = {huffman_bits}"
         )
         got = case.call(answer, nonzero, total, bits, huffman_bits, hint=why)
-        wanted = 1 / (nonzero / total * bits / 32 * huffman_bits / bits)
-        case.close(got, wanted, hint=why)
+        expected = 1 / (nonzero / total * bits / 32 * huffman_bits / bits)
+        case.close(got, expected, hint=why)
     why = "where nothing is left to store the formula promises any ratio: math.inf"
     for nonzero, huffman_bits in ((0, 4.0), (5, 0.0), (0, 0.0)):
         case = expect.given(f"nonzero = {nonzero}, total = 9, bits = 5, huffman_bits = {huffman_bits}")
@@ -55,7 +55,7 @@ def formula_ratio(expect: Expect, answer: Answer) -> None:
 
 
 def bound_bits(expect: Expect, answer: Answer) -> None:
-    """05.2: against entropies counted symbol by symbol."""
+    """05.2: compare with entropies counted symbol by symbol."""
     for indices, why in (
         ([0, 0, 1, 2], BOUND),
         ([[0, 3, 0, 1], [2, 0, 0, 1]], BOUND),
@@ -78,26 +78,26 @@ def bound_bits(expect: Expect, answer: Answer) -> None:
 
 
 def byte_ledger(expect: Expect, answer: Answer) -> None:
-    """05.3: groups that sum, and errors where they cannot."""
+    """05.3: the groups sum to the file's size; rows that do not sum to it are an error."""
     whole = [("magic and version", 5), ("header", 300), ("mask", 4000), ("values", 900)]
     whole += [("codebooks", 70), ("dense tensors", 210), ("checksum", 4)]
-    for rows, wanted, why in (
+    for rows, expected, why in (
         (whole, {"weights": 4970, "other tensors": 210, "overhead": 309}, LEDGER),
         (whole[::-1], {"weights": 4970, "other tensors": 210, "overhead": 309}, "in any order"),
         ([("mask", 3), ("mask", 4), ("header", 1)], GROUPS | {"weights": 7, "overhead": 1}, "add all rows"),
-        ([("checksum", 4)], GROUPS | {"overhead": 4}, "a group without rows is there, with 0 bytes"),
+        ([("checksum", 4)], GROUPS | {"overhead": 4}, "a group without rows is still listed, with 0 bytes"),
         ([], GROUPS, "no rows and no bytes: every group is 0"),
     ):
-        case, size = expect.given(f"rows = {rows}"), sum(wanted.values())
+        case, size = expect.given(f"rows = {rows}"), sum(expected.values())
         got = case.call(answer, list(rows), size, hint=LEDGER)
-        fits = isinstance(got, Mapping) and dict(got) == wanted
-        case.given(f"{case}, file_bytes = {size}").true(fits, expected=str(wanted), got=got, hint=why)
+        fits = isinstance(got, Mapping) and dict(got) == expected
+        case.given(f"{case}, file_bytes = {size}").true(fits, expected=str(expected), got=got, hint=why)
     for rows, size, why in (
-        (whole, 5490, "the rows sum to 5489: a byte nobody accounts for is a ValueError"),
+        (whole, 5490, "the rows sum to 5489: bytes that no row accounts for are a ValueError"),
         (whole, 5488, "the rows sum to 5489, more than the file holds: ValueError"),
-        ([], 1, "a byte nobody accounts for is a ValueError"),
+        ([], 1, "bytes that no row accounts for are a ValueError"),
         ([("mask", 3), ("padding", 2)], 5, "'padding' belongs to no group: ValueError"),
-        ([("mask", 9), ("header", -4)], 5, "no part has fewer than 0 bytes: ValueError"),
+        ([("mask", 9), ("header", -4)], 5, "a negative number of bytes is a ValueError"),
     ):
         expect.given(f"rows = {rows}, file_bytes = {size}").raises(
             ValueError, answer, list(rows), size, hint=why
@@ -105,7 +105,7 @@ def byte_ledger(expect: Expect, answer: Answer) -> None:
 
 
 def folding(expect: Expect, fold: Answer, apply: Answer) -> None:
-    """05.4: against PyTorch's batch normalization in evaluation mode."""
+    """05.4: compare with PyTorch's batch normalization in evaluation mode."""
     generator = torch.Generator().manual_seed(5)
     for shape, epsilon, why in (
         ((3, 4, 2, 5), 1e-5, FOLD),
@@ -129,13 +129,13 @@ def folding(expect: Expect, fold: Answer, apply: Answer) -> None:
         case.true(fits, expected=f"two of shape ({shape[1]},)", got=form, hint=FOLD)
         same = all(torch.equal(a, b) for a, b in zip(vectors, copies, strict=True))
         case.true(same, expected="arguments unchanged", got=vectors, hint=UNTOUCHED)
-        wanted = functional.batch_norm(x, mean, var, gamma, beta, eps=epsilon)
+        expected = functional.batch_norm(x, mean, var, gamma, beta, eps=epsilon)
         out = case.call(apply, x.clone(), *got, hint="scale · x + shift, channel by channel")
-        expect.given(f"the output for {case}").close(out, wanted, hint=why, atol=1e-8)
+        expect.given(f"the output for {case}").close(out, expected, hint=why, atol=1e-8)
 
 
 def compress(expect: Expect, answer: Answer) -> None:
-    """05.5: what any recipe must keep, the error it may make, and the bits it must save."""
+    """05.5: what every recipe must keep, the error it may make, and the bits it must save."""
     for seed, scales in ((0, (1.0, 0.02)), (1, (0.3, 7.0))):
         state = _pruned_state(seed, scales)
         case = expect.given(f"a state 80 % pruned, seed {seed}, weights of scales {scales}")
@@ -153,7 +153,7 @@ def compress(expect: Expect, answer: Answer) -> None:
 
 
 def _keeps(case: Case, answer: Answer, state: dict[str, Tensor], *, ratio: float) -> None:
-    """Keys, shapes, zeros and other tensors as they were; error and size within the limits."""
+    """Check that keys, shapes, zeros and other tensors are kept, and that error and size obey the limits."""
     before = {name: tensor.clone() for name, tensor in state.items()}
     got = case.call(answer, state, hint="return a state dict of the same keys")
     fits = isinstance(got, Mapping) and list(got) == list(before)
@@ -174,18 +174,18 @@ def _keeps(case: Case, answer: Answer, state: dict[str, Tensor], *, ratio: float
         count = f"{int((out == 0).sum())} zeros"
         part.true(zeros, expected="every zero still 0", got=count, hint=why)
         error = float((out - tensor).square().sum() / tensor.square().sum().clamp(min=1e-30))
-        wanted = f"a squared error of at most {100 * MAX_ERROR:g} % of Σ w²"
+        expected = f"a squared error of at most {100 * MAX_ERROR:g} % of Σ w²"
         why = "more values, better placed, or a codebook for each layer"
-        part.true(error <= MAX_ERROR, expected=wanted, got=f"{100 * error:.2f} %", hint=why)
+        part.true(error <= MAX_ERROR, expected=expected, got=f"{100 * error:.2f} %", hint=why)
     size = _size_bits(got.values())
     dense = 32 * sum(tensor.numel() for tensor in before.values())
-    wanted = f"at least {ratio:g} times smaller by the bound"
+    expected = f"at least {ratio:g} times smaller by the bound"
     why = "fewer values per layer: how many does 2 % need?"
-    case.true(dense >= ratio * size, expected=wanted, got=f"{dense / max(size, 1):.1f}", hint=why)
+    case.true(dense >= ratio * size, expected=expected, got=f"{dense / max(size, 1):.1f}", hint=why)
 
 
 def _pruned_state(seed: int, scales: Iterable[float]) -> dict[str, Tensor]:
-    """Normal weights of which the smallest 80 % are zero, and what else a network holds."""
+    """Build a state dict: normal weights with the smallest 80 % at zero, and batch-norm statistics."""
     generator = torch.Generator().manual_seed(seed)
     state: dict[str, Tensor] = {}
     for place, scale in enumerate(scales):
@@ -198,7 +198,7 @@ def _pruned_state(seed: int, scales: Iterable[float]) -> dict[str, Tensor]:
 
 
 def _size_bits(tensors: Iterable[Tensor]) -> float:
-    """The bound of each shared weight with its codebook in float16; 16 bits a value of any other."""
+    """Return the entropy bound of the shared weights plus their codebooks; other values count 16 bits each."""
     bits = 0.0
     for tensor in tensors:
         if tensor.ndim < 2:
@@ -210,14 +210,14 @@ def _size_bits(tensors: Iterable[Tensor]) -> float:
 
 
 def _bound(symbols: list[Any]) -> tuple[float, float]:
-    """H(p) and p · H(v), counted symbol by symbol."""
+    """Return H(p) and p · H(v), counted symbol by symbol."""
     kept = [symbol for symbol in symbols if symbol != 0]
     share = len(kept) / max(1, len(symbols))
     return _entropy([symbol != 0 for symbol in symbols]), share * _entropy(kept)
 
 
 def _entropy(symbols: list[Any]) -> float:
-    """Bits a symbol; 0 where there is none."""
+    """Return the entropy in bits per symbol; 0 without symbols."""
     counts = Counter(symbols).values()
     return sum(count / len(symbols) * math.log2(len(symbols) / count) for count in counts)
 

@@ -1,7 +1,7 @@
-"""Visible checks of lab 09: unfolding, a channel's share of the output, selection, fitting, slicing.
+"""Visible checks of lab 09: unfolding, outputs per channel, channel selection, least squares, slicing.
 
-Oracles: convolution itself, explicit loops, LASSO solved on the full design, NumPy's least squares, and
-networks whose channels were set to zero. Leaves out: hidden checks, which are cells of the notebook.
+The oracles are convolution itself, explicit loops, the LASSO path of the full design matrix, NumPy's
+least squares, and networks whose channels were set to zero.
 """
 
 from __future__ import annotations
@@ -24,38 +24,38 @@ Answer = Callable[..., Any]
 
 UNFOLD = "row (image, height, width) holds what the kernel sees there: channel by channel, row by row"
 SHARES = "column i is Xᵢ Wᵢᵀ, flattened as X Wᵀ would be: only the kernel's columns of channel i take part"
-PATH = "go along the path to the first solution with at least count nonzero β; drop the smallest |β|"
+PATH = "take the first solution on the path with at least count nonzero β; drop the smallest |β|"
 FIT = "minimize ‖Y − X Wᵀ‖² over W: no intercept, no penalty"
-SLICE = "the convolution loses filters, its batch norm all entries of them, the next one input columns"
+SLICE = "the convolution loses filters, its batch norm their entries, the next convolution input columns"
 UNTOUCHED = "leave the arguments as they are and return something new"
 
 
 def unfold_inputs(expect: Expect, answer: Answer) -> None:
-    """09.1: X Wᵀ must be the convolution, and every entry where it belongs."""
+    """09.1: X Wᵀ must be the convolution, and every entry must be in its place."""
     generator = torch.Generator().manual_seed(1)
     for shape, kernel, padding, why in (
         ((2, 3, 5, 4), 3, 1, UNFOLD),
-        ((1, 2, 3, 3), 3, 1, "zeros stand where the kernel reaches over the border"),
+        ((1, 2, 3, 3), 3, 1, "values outside the image are 0"),
         ((3, 4, 4, 5), 3, 0, "without padding there are fewer positions"),
-        ((2, 5, 3, 2), 1, 0, "a kernel of 1 sees one value a channel"),
+        ((2, 5, 3, 2), 1, 0, "a kernel of 1 sees one value per channel"),
         ((1, 1, 6, 6), 5, 2, "kernels are not always 3 × 3"),
-        ((4, 3, 2, 2), 2, 0, "one position an image"),
+        ((4, 3, 2, 2), 2, 0, "one position per image"),
     ):
         x = torch.randn(shape, generator=generator, dtype=torch.float64)
         case = expect.given(f"x of shape {shape}, kernel {kernel}, padding {padding}")
         got = _unchanged(case, answer, (x, kernel, padding), hint=UNFOLD)
         case.close(got, _patches(x, kernel, padding), hint=why)
         weight = torch.randn(6, shape[1], kernel, kernel, generator=generator, dtype=torch.float64)
-        wanted = functional.conv2d(x, weight, padding=padding).permute(0, 2, 3, 1).reshape(-1, 6)
-        expect.given(f"X Wᵀ for {case}").close(got @ weight.flatten(1).T, wanted, hint=why)
+        expected = functional.conv2d(x, weight, padding=padding).permute(0, 2, 3, 1).reshape(-1, 6)
+        expect.given(f"X Wᵀ for {case}").close(got @ weight.flatten(1).T, expected, hint=why)
 
 
 def channel_outputs(expect: Expect, answer: Answer) -> None:
-    """09.2: against one matrix product a channel."""
+    """09.2: compare with one matrix product per channel."""
     generator = torch.Generator().manual_seed(2)
     for rows, n, c, kernel, why in (
         (7, 4, 3, (3, 3), SHARES),
-        (5, 1, 6, (1, 1), "a kernel of 1: one column of X a channel; one output"),
+        (5, 1, 6, (1, 1), "a kernel of 1: one column of X per channel; one output"),
         (1, 3, 2, (3, 3), "one row"),
         (6, 5, 1, (3, 3), "one channel: Z is the whole output"),
         (4, 3, 5, (1, 3), "the kernel need not be square"),
@@ -70,35 +70,35 @@ def channel_outputs(expect: Expect, answer: Answer) -> None:
 
 
 def choose_channels(expect: Expect, answer: Answer) -> None:
-    """09.3: against the path on the full design; orthogonal, correlated and dead channels."""
+    """09.3: compare with the path of the full design matrix; orthogonal, correlated and dead channels."""
     generator = torch.Generator().manual_seed(3)
     for rows, c, mixing, why in (
         (40, 6, 0.0, PATH),
-        (60, 8, 1.0, "channels that tell the same count once: the LASSO takes one and leaves the other"),
+        (60, 8, 1.0, "of two nearly equal channels the LASSO takes one and leaves the other"),
         (200, 12, 3.0, PATH),
     ):
         z, y = _design(rows, c, mixing, generator)
         for count in range(1, c + 1):
             case = expect.given(f"Z of shape {(rows, c)}, correlation {mixing:g}, count {count}")
-            wanted = _on_the_path(z, y, count)
-            _chooses(case, answer, (z, y, count), wanted, hint=why)
+            expected = _on_the_path(z, y, count)
+            _chooses(case, answer, (z, y, count), expected, hint=why)
     z, y = torch.eye(5, dtype=torch.float64), torch.tensor([0.5, -4.0, 3.0, 0.1, -1.0]).double()
-    why = "β may be negative: it is |β| that counts"
+    why = "β may be negative: rank by |β|"
     _chooses(expect.given("Z = I, y = (0.5, −4, 3, 0.1, −1), count 2"), answer, (z, y, 2), [1, 2], hint=why)
     z, y = _design(50, 6, 0.0, generator)
     z[:, [0, 4]] = 0.0
-    why = "a channel that is always 0 never enters; the count asked for holds all the same"
+    why = "a channel that is always 0 never enters the path; return exactly count channels all the same"
     case = expect.given("Z with columns 0 and 4 all zero")
     live = _on_the_path(z[:, [1, 2, 3, 5]], y, 3)
-    wanted = [[1, 2, 3, 5][place] for place in live]
-    _chooses(expect.given(f"{case}, count 3"), answer, (z, y, 3), wanted, hint=why)
+    expected = [[1, 2, 3, 5][place] for place in live]
+    _chooses(expect.given(f"{case}, count 3"), answer, (z, y, 3), expected, hint=why)
     _chooses(
         expect.given(f"{case}, count 5"), answer, (z, y, 5), [0, 1, 2, 3, 5], hint=f"{why}; lowest first"
     )
 
 
 def fit_weight(expect: Expect, answer: Answer) -> None:
-    """09.4: the error of NumPy's least squares, whatever the rank."""
+    """09.4: the error equals that of NumPy's least squares, whatever the rank."""
     generator = torch.Generator().manual_seed(4)
     for rows, columns, n, why in (
         (30, 9, 4, FIT),
@@ -117,7 +117,7 @@ def fit_weight(expect: Expect, answer: Answer) -> None:
 
 
 def cut_channels(expect: Expect, answer: Answer) -> None:
-    """09.5: the cut layers against the whole ones with the other channels set to zero."""
+    """09.5: compare the sliced layers with the whole ones, with the other channels set to zero."""
     torch.manual_seed(5)
     for settings, kept, why in (
         ({}, [0, 2, 5], SLICE),
@@ -134,7 +134,7 @@ def cut_channels(expect: Expect, answer: Answer) -> None:
 
 
 def _unchanged(case: Case, answer: Answer, inputs: tuple[Any, ...], *, hint: str) -> Any:
-    """The answer's value; a case that its tensors stay as they are."""
+    """Return the answer's value; check that its arguments stay unchanged."""
     copies = copy.deepcopy(inputs)
     got = case.call(answer, *inputs, hint=hint)
     pairs = zip(map(torch.as_tensor, inputs), map(torch.as_tensor, copies), strict=True)
@@ -144,21 +144,21 @@ def _unchanged(case: Case, answer: Answer, inputs: tuple[Any, ...], *, hint: str
 
 
 def _patches(x: Tensor, k: int, padding: int) -> np.ndarray:
-    """What a kernel sees, copied position by position."""
+    """Copy what the kernel sees, position by position."""
     padded = np.pad(x.numpy(), ((0, 0), (0, 0), (padding,) * 2, (padding,) * 2))
     places = np.ndindex(len(padded), padded.shape[2] - k + 1, padded.shape[3] - k + 1)
     return np.array([padded[i, :, top : top + k, left : left + k].ravel() for i, top, left in places])
 
 
 def _design(rows: int, c: int, mixing: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Channels that share ``mixing`` of a common part, and what they sum to with unequal weights."""
+    """Draw channels that share ``mixing`` of a common part, and a weighted sum of them as target."""
     z = torch.randn(rows, c, generator=generator, dtype=torch.float64)
     z = (z + mixing * z[:, :1]) * (0.3 + torch.rand(c, generator=generator, dtype=torch.float64))
     return z, z @ torch.linspace(1.5, -0.5, c).double() + 0.3 * z.roll(1, 0).sum(1)
 
 
 def _on_the_path(z: Tensor, y: Tensor, count: int) -> list[int]:
-    """The first solution with enough channels, on the path computed from the rows themselves."""
+    """Return the channels of the first solution with enough of them, on the path of the full design."""
     _, _, path = lars_path(z.numpy(), y.numpy(), method="lasso")
     step = next(beta for beta in path.T if np.count_nonzero(beta) >= count)
     return sorted(np.argsort(-abs(step), kind="stable")[:count].tolist())
@@ -168,23 +168,23 @@ def _chooses(
     case: Case,
     answer: Answer,
     inputs: tuple[Tensor, Tensor, int],
-    wanted: list[int],
+    expected: list[int],
     *,
     hint: str,
 ) -> None:
-    """One selection, exact, its arguments unchanged."""
+    """Check one selection, compared exactly."""
     z, y, count = inputs
     got = _unchanged(case, answer, (z, y, count), hint=hint)
     whole = isinstance(got, Tensor) and got.dtype == torch.int64
-    case.true(whole, expected="an int64 tensor", got=got, hint="indices of channels, rising")
-    case.equal(got, wanted, hint=hint)
+    case.true(whole, expected="an int64 tensor", got=got, hint="indices of channels, ascending")
+    case.equal(got, expected, hint=hint)
 
 
 def _fits(case: Case, answer: Answer, x: Tensor, y: Tensor, *, hint: str) -> None:
-    """One fit: shape, finite values, and the least error there is."""
+    """Check one fit: its shape, finite values, and the least possible error."""
     got = _unchanged(case, answer, (x, y), hint=FIT)
-    form, wanted = tuple(getattr(got, "shape", ())), (y.shape[1], x.shape[1])
-    case.true(form == wanted, expected=f"shape {wanted}", got=form, hint="W is (n, columns)")
+    form, expected = tuple(getattr(got, "shape", ())), (y.shape[1], x.shape[1])
+    case.true(form == expected, expected=f"shape {expected}", got=form, hint="W is (n, columns)")
     finite = bool(got.isfinite().all()) and float(got.abs().max()) < 1e6
     case.true(finite, expected="finite weights", got=got, hint=hint)
     best = np.linalg.lstsq(x.numpy(), y.numpy(), rcond=None)[0]
@@ -194,7 +194,7 @@ def _fits(case: Case, answer: Answer, x: Tensor, y: Tensor, *, hint: str) -> Non
 
 
 def _stir(norm: nn.BatchNorm2d) -> None:
-    """Statistics and parameters that differ from channel to channel."""
+    """Set statistics and parameters that differ from channel to channel."""
     with torch.no_grad():
         norm.weight.copy_(torch.linspace(0.5, 2.0, norm.num_features))
         norm.bias.copy_(torch.linspace(-0.4, 0.6, norm.num_features))
@@ -203,7 +203,7 @@ def _stir(norm: nn.BatchNorm2d) -> None:
 
 
 def _cuts(case: Case, answer: Answer, layers: tuple[nn.Module, ...], kept: list[int], *, hint: str) -> None:
-    """One cut: three layers of the right sizes, the same outputs, the originals as they were."""
+    """Check one slicing: the sizes of three layers, their output, and that the originals are unchanged."""
     copies = [copy.deepcopy(layer).eval() for layer in layers]
     got = case.call(answer, *layers, torch.tensor(kept), hint=SLICE)
     three = isinstance(got, tuple) and len(got) == 3
@@ -217,11 +217,11 @@ def _cuts(case: Case, answer: Answer, layers: tuple[nn.Module, ...], kept: list[
     for name, layer, before, (axis, field) in zip(
         names, got, copies, ((0, "out_channels"), (0, "num_features"), (1, "in_channels")), strict=True
     ):
-        wanted = list(before.state_dict()["weight"].shape)
-        wanted[axis] = m
+        expected = list(before.state_dict()["weight"].shape)
+        expected[axis] = m
         form = [*layer.state_dict()["weight"].shape, getattr(layer, field)]
         why = f"weights of the kept channels only, and {field} says how many"
-        case.given(f"{name}: weight's shape, {field}; {case}").equal(form, [*wanted, m], hint=why)
+        case.given(f"{name}: weight's shape, {field}; {case}").equal(form, [*expected, m], hint=why)
     x = torch.randn(2, 3, 7, 7)
     mask = torch.zeros(1, 6, 1, 1)
     mask[:, kept] = 1.0

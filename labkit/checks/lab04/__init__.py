@@ -13,7 +13,7 @@ __all__ = ["CASES"]
 
 Answer = Callable[..., Any]
 
-QUESTIONS = (
+STATEMENTS = (
     "n_shared_weights_at_k_bits_take_nk_bits",
     "pruning_shortens_huffman_codes",
     "n_equally_likely_symbols_take_log2_n_bits",
@@ -22,8 +22,8 @@ QUESTIONS = (
 
 
 def concept_answers(expect: Expect, answer: Answer) -> None:
-    """04.8: every statement judged; whether rightly is not said here."""
-    expect.verdicts(answer, QUESTIONS)
+    """04.8: each statement has the answer True or False; grading tells whether it is right."""
+    expect.verdicts(answer, STATEMENTS)
 
 
 CASES: dict[str, Callable[..., None]] = {

@@ -13,7 +13,7 @@ __all__ = ["CASES"]
 
 Answer = Callable[..., Any]
 
-QUESTIONS = (
+STATEMENTS = (
     "sensitivities_add_up",
     "first_layer_loses_most",
     "zeros_alone_save_time",
@@ -23,8 +23,8 @@ QUESTIONS = (
 
 
 def concept_answers(expect: Expect, answer: Answer) -> None:
-    """07.7: every statement judged; whether rightly is not said here."""
-    expect.verdicts(answer, QUESTIONS)
+    """07.7: each statement has the answer True or False; grading tells whether it is right."""
+    expect.verdicts(answer, STATEMENTS)
 
 
 CASES: dict[str, Callable[..., None]] = {

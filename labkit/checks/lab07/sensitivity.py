@@ -1,7 +1,7 @@
-"""Visible checks of lab 07, sensitivity: curves, ratios, a greedy choice.
+"""Visible checks 07.1 to 07.3: sensitivity curves, overall sparsity, the greedy choice of sparsities.
 
-Oracles: sorting in plain Python, a table of prices in NumPy, and properties that any right answer
-has. Leaves out: sparse storage (lab07_storage), and hidden checks, which are cells of the notebook.
+The oracles are sorting in plain Python, a table of prices in NumPy, and properties that every correct
+answer has.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Answer = Callable[..., Any]
 
 CURVE = "at each level the round(level / 100 · n) least |w| of the original weight are 0, the others as they were"
 RESTORE = "put the original values back into the same tensor, in a `finally` block"
-RATIO = "zeros over all weights: a large layer counts for more; round each layer's count"
+RATIO = "zeros over all weights, so a large layer counts for more; round each layer's count"
 RULE = (
     "raise the layer whose next level has the least (loss added) / (weights removed), one level at a time"
 )
@@ -35,13 +35,13 @@ LAYERS = {
 
 
 def sensitivity_curve(expect: Expect, answer: Answer) -> None:
-    """07.1: what the score sees at each level, and that the weight comes back."""
+    """07.1: the weight that the score sees at each level, and that the weight is restored."""
     for values, levels, why in (
         ([0.5, -0.1, 2.0, -3.0, 0.3], [0, 20, 40, 80, 100], CURVE),
         (
             [0.5, -0.1, 2.0, -3.0, 0.3],
             [90, 20],
-            "start each level from the original weight: levels may fall",
+            "start each level from the original weight: levels may decrease",
         ),
         (
             [1.0, -1.0, 1.0, -1.0],
@@ -67,15 +67,15 @@ def sensitivity_curve(expect: Expect, answer: Answer) -> None:
             return float(len(seen))
 
         got = case.call(answer, weight, list(levels), score, hint=CURVE)
-        wanted = [_pruned(before, level) for level in levels]
-        expect.given(f"the weight that score() meets for {case}").close(seen, wanted, hint=why)
-        case.close(got, [float(i + 1) for i in range(len(levels))], hint="return one score a level")
+        expected = [_pruned(before, level) for level in levels]
+        expect.given(f"the weight that score() sees for {case}").close(seen, expected, hint=why)
+        case.close(got, [float(i + 1) for i in range(len(levels))], hint="return one score per level")
         expect.given(f"the weight after {case}").equal(weight, before, hint=RESTORE)
     _restores(expect, answer)
 
 
 def by_hand(expect: Expect, overall: Answer, choice: Answer) -> None:
-    """07.2: zeros over weights, and a choice that is one."""
+    """07.2: the overall sparsity, and a choice by hand that is within bounds."""
     for counts, sparsities, why in (
         ({"a": 100, "b": 300}, {"a": 0.0, "b": 50.0}, RATIO),
         ({"a": 10, "b": 10_000}, {"a": 90.0, "b": 20.0}, RATIO),
@@ -86,7 +86,7 @@ def by_hand(expect: Expect, overall: Answer, choice: Answer) -> None:
             "each layer loses whole weights: round(s / 100 · count)",
         ),
         ({"a": 10, "b": 10}, {"b": 50.0}, "a layer that is not named keeps all weights, which still count"),
-        ({"a": 5}, {}, "nothing named, nothing pruned"),
+        ({"a": 5}, {}, "no layer is named, so nothing is pruned"),
         ({}, {}, "no layers: 0"),
         ({"a": 5}, {"a": 100.0}, "everything"),
     ):
@@ -108,12 +108,12 @@ def by_hand(expect: Expect, overall: Answer, choice: Answer) -> None:
     why = "weigh each layer by its number of weights; write per cent, not shares"
     expect.given("the overall sparsity").true(70 <= share <= 90, expected="70 to 90 %", got=share, hint=why)
     different = len(set(got.values())) >= 3
-    why = "layers differ in what they bear: use the curves"
+    why = "layers differ in how much pruning they tolerate: use the curves"
     case.true(different, expected="at least three sparsities", got=got, hint=why)
 
 
 def greedy_choice(expect: Expect, answer: Answer) -> None:
-    """07.3: against the same rule with every step searched anew, and its properties."""
+    """07.3: compare with the same rule, where every step is searched from scratch."""
     levels = [0.0, 20.0, 50.0, 80.0, 95.0]
     cheap, dear = [0.0, 0.1, 0.3, 0.8, 2.0], [0.0, 1.0, 2.5, 4.5, 7.0]
     for counts, losses, target, why in (
@@ -136,9 +136,14 @@ def greedy_choice(expect: Expect, answer: Answer) -> None:
             30.0,
             "the loss added, not the loss",
         ),
-        ({"b": 10, "a": 10}, {"a": cheap, "b": cheap}, 10.0, "of equal prices the first in counts goes up"),
+        (
+            {"b": 10, "a": 10},
+            {"a": cheap, "b": cheap},
+            10.0,
+            "of equal prices raise the layer that comes first in counts",
+        ),
         ({"a": 10, "b": 20}, {"a": cheap, "b": dear}, 0.0, "at target 0 nothing is pruned"),
-        ({"a": 10, "b": 20}, {"a": cheap, "b": dear}, 95.0, "at the last level of all layers, stop"),
+        ({"a": 10, "b": 20}, {"a": cheap, "b": dear}, 95.0, "stop when all layers are at their last level"),
         (
             {"a": 50, "b": 50},
             {"a": cheap, "b": dear},
@@ -149,19 +154,19 @@ def greedy_choice(expect: Expect, answer: Answer) -> None:
             {"a": 50, "b": 50},
             {"a": [1, 0.8, 0.9, 3, 4], "b": cheap},
             30.0,
-            "a loss may fall: price below 0",
+            "a loss may decrease: then the price is negative",
         ),
     ):
         case = expect.given(f"counts = {counts}, levels = {levels}, losses = {losses}, target = {target} %")
         copies = {name: list(map(float, row)) for name, row in losses.items()}
         got = case.call(answer, dict(counts), list(levels), copies, target, hint=RULE)
         case.keys(got, list(counts), hint="one level for each layer")
-        wanted = _greedy(counts, levels, losses, target)
-        case.close([got[name] for name in counts], wanted, hint=why)
+        expected = _greedy(counts, levels, losses, target)
+        case.close([got[name] for name in counts], expected, hint=why)
 
 
 def _restores(expect: Expect, answer: Answer) -> None:
-    """The weight is whole again when the score raises, and the exception is not swallowed."""
+    """Check that the weight is restored when the score raises, and that the exception passes on."""
     weight = nn.Parameter(torch.arange(1.0, 11.0))
 
     def score() -> float:
@@ -174,7 +179,7 @@ def _restores(expect: Expect, answer: Answer) -> None:
 
 
 def _pruned(weight: Tensor, level: float) -> list[float]:
-    """The least magnitudes set to 0, by sorting (magnitude, index) pairs."""
+    """Set the least magnitudes to 0, by sorting (magnitude, index) pairs."""
     values: list[float] = weight.flatten().tolist()
     ranked = sorted(range(len(values)), key=lambda index: (abs(values[index]), index))
     removed = set(ranked[: round(level / 100 * len(values))])
@@ -184,7 +189,7 @@ def _pruned(weight: Tensor, level: float) -> list[float]:
 def _greedy(
     counts: Mapping[str, int], levels: list[float], losses: Mapping[str, list[float]], target: float
 ) -> list[float]:
-    """The rule on arrays: a table of prices, the cheapest next step taken each time."""
+    """Apply the rule to arrays: a table of prices, from which the cheapest next step is taken each time."""
     sizes = np.array(list(counts.values()), float)
     rows = np.array([losses[name] for name in counts], float)
     prices = np.diff(rows, axis=1) / (sizes[:, None] * np.diff(levels))

@@ -1,7 +1,6 @@
-"""Visible checks of lab 07, sparse storage: coordinates, layers, bytes.
+"""Visible checks 07.4 to 07.6: coordinate format, sparse layers, bytes of each storage format.
 
-Oracles: a loop over all places, PyTorch's dense layers, and the bytes of NumPy arrays. Leaves out:
-hidden checks, which are cells of the notebook.
+The oracles are a loop over all positions, PyTorch's dense layers, and the bytes of NumPy arrays.
 """
 
 from __future__ import annotations
@@ -20,15 +19,17 @@ __all__ = ["coordinates", "sparse_layers", "storage"]
 
 Answer = Callable[..., Any]
 
-COO = "one column a nonzero, row-major as nonzero() gives them; then pick the values at these places"
-MASK = "as many columns as True entries, and together they cover the mask"
+COO = "one column per nonzero value, in the row-major order of nonzero(); then take the values there"
+MASK = "there are as many columns as True entries, and together they cover the mask"
 LINEAR = "y = x Wᵀ + bias"
 CONV = "place the values in a dense weight of zeros, then convolve with padding 1"
-BYTES = "a COO entry is 8 bytes a dimension and its value; a bitmap is one bit a weight and the kept values"
+BYTES = (
+    "a COO entry takes 8 bytes per dimension and its value; a bitmap one bit per weight and the kept values"
+)
 
 
 def coordinates(expect: Expect, to_coo: Answer, indices_are_mask: Answer) -> None:
-    """07.4: against a loop over all places."""
+    """07.4: compare with a loop over all positions."""
     for weight in (
         torch.tensor([[0.0, 5.0], [7.0, 0.0]]),
         torch.tensor([0.0, -0.0, 1e-30, -2.0]),
@@ -47,25 +48,25 @@ def coordinates(expect: Expect, to_coo: Answer, indices_are_mask: Answer) -> Non
         case.true(right, expected="int64 indices", got=got[0].dtype, hint="COO counts in int64")
         case.equal(got[1], [weight[place].item() for place in places], hint=COO)
     mask = torch.tensor([[True, False, True], [False, True, False]])
-    for named, wanted, why in (
+    for named, expected, why in (
         ([[0, 0], [0, 2], [1, 1]], True, MASK),
         ([[1, 1], [0, 0], [0, 2]], True, "the order of the columns does not matter"),
-        ([[0, 0], [0, 2]], False, "a kept place is missing"),
-        ([[0, 0], [0, 2], [1, 1], [1, 2]], False, "a place outside the mask is named"),
-        ([[0, 0], [0, 2], [1, 2]], False, "as many places as the mask, but not the same"),
-        ([[0, 0], [0, 2], [1, 1], [1, 1]], False, "a place named twice would count its value twice"),
-        ([[0, 0], [0, 0], [1, 1]], False, "as many columns as True entries, but one of them twice"),
+        ([[0, 0], [0, 2]], False, "a kept position is missing"),
+        ([[0, 0], [0, 2], [1, 1], [1, 2]], False, "a position outside the mask is named"),
+        ([[0, 0], [0, 2], [1, 2]], False, "as many positions as the mask has, but not the same"),
+        ([[0, 0], [0, 2], [1, 1], [1, 1]], False, "a position named twice would count its value twice"),
+        ([[0, 0], [0, 0], [1, 1]], False, "as many columns as True entries, but one of them occurs twice"),
     ):
-        case = expect.given(f"places {named}, mask {mask.tolist()}")
+        case = expect.given(f"positions {named}, mask {mask.tolist()}")
         got = case.call(indices_are_mask, torch.tensor(named).T, mask.clone(), hint=MASK)
         case.true(isinstance(got, bool), expected="True or False", got=got, hint="return a bool")
-        case.true(got == wanted, expected=str(wanted), got=got, hint=why)
+        case.true(got == expected, expected=str(expected), got=got, hint=why)
     got = indices_are_mask(torch.zeros(2, 0, dtype=torch.int64), torch.zeros(2, 3, dtype=torch.bool))
-    expect.given("no places, an empty mask").true(got is True, expected="True", got=got, hint=MASK)
+    expect.given("no positions, an empty mask").true(got is True, expected="True", got=got, hint=MASK)
 
 
 def sparse_layers(expect: Expect, linear: Answer, conv: Answer) -> None:
-    """07.5: against the dense layers, and a weight that fits in no memory."""
+    """07.5: compare with dense layers, and use a weight that would not fit in memory if it were dense."""
     generator = torch.Generator().manual_seed(6)
     for shape, n in (((4, 6), 3), ((1, 5), 1), ((5, 1), 2), ((3, 3), 0)):
         weight = torch.randint(-1, 2, shape, generator=generator).float()
@@ -96,7 +97,7 @@ def sparse_layers(expect: Expect, linear: Answer, conv: Answer) -> None:
 
 
 def storage(expect: Expect, count: Answer, even: Answer) -> None:
-    """07.6: against the bytes of arrays that hold it."""
+    """07.6: compare with the bytes of arrays that hold the weight."""
     for weight in (
         torch.eye(3),
         torch.tensor([[0.0, 5.0, 0.0]]),
@@ -111,14 +112,14 @@ def storage(expect: Expect, count: Answer, even: Answer) -> None:
         )
         array = weight.numpy()
         values = array[array != 0]
-        wanted = {
+        expected = {
             "dense": array.size * array.itemsize,
             "coo": np.argwhere(array).astype(np.int64).nbytes + values.nbytes,
             "bitmap": np.packbits(array != 0).nbytes + values.nbytes,
         }
         got = case.call(count, weight, hint=BYTES)
-        case.keys(got, list(wanted), hint=BYTES)
-        case.equal([got[form] for form in wanted], list(wanted.values()), hint=BYTES)
+        case.keys(got, list(expected), hint=BYTES)
+        case.equal([got[form] for form in expected], list(expected.values()), hint=BYTES)
     for dimensions, size in ((4, 4), (2, 4), (1, 4), (4, 2), (3, 8)):
         case = expect.given(f"dimensions = {dimensions}, value_bytes = {size}")
         why = "dense and COO are equal when kept / n is value_bytes / (bytes of a COO entry); answer in per cent"
@@ -129,5 +130,6 @@ def storage(expect: Expect, count: Answer, even: Answer) -> None:
 
 
 def _coo(weight: Tensor) -> tuple[Tensor, Tensor]:
-    places = torch.from_numpy(np.argwhere(weight.numpy()).T.copy())
-    return places, weight[weight != 0]
+    """Return the indices ``(dimensions, nonzeros)`` and the values of the nonzero weights."""
+    indices = torch.from_numpy(np.argwhere(weight.numpy()).T.copy())
+    return indices, weight[weight != 0]

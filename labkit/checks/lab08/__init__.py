@@ -18,7 +18,7 @@ __all__ = ["CASES"]
 
 Answer = Callable[..., Any]
 
-QUESTIONS = (
+STATEMENTS = (
     "double_backward_stores_the_hessian",
     "a_pruned_weight_has_the_highest_grasp_score",
     "two_calibration_sets_keep_the_same_weights",
@@ -29,8 +29,8 @@ QUESTIONS = (
 
 
 def concept_answers(expect: Expect, answer: Answer) -> None:
-    """08.6: every statement judged; whether rightly is not said here."""
-    expect.verdicts(answer, QUESTIONS)
+    """08.6: each statement has the answer True or False; grading tells whether it is right."""
+    expect.verdicts(answer, STATEMENTS)
 
 
 CASES: dict[str, Callable[..., None]] = {
