@@ -56,7 +56,7 @@ class Expect:
         """Check that ``answer`` returns True or False for each statement; do not tell which is right."""
         case = self.given("concept_answers()")
         got = case.call(answer, hint="return a dict from statement to True or False")
-        case.keys(got, statements, hint="one entry per statement, none else")
+        case.keys(got, statements, hint="one entry per statement, and no others")
         for key in statements:
             hint = "write it without quotation marks"
             form = f"True or False for {key!r}"
