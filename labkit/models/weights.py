@@ -9,9 +9,9 @@ __all__ = ["count_nonzero", "prunable_weights", "total_sparsity"]
 
 
 def prunable_weights(model: nn.Module) -> dict[str, Tensor]:
-    """The weights of convolutions and linear layers by name, in the model's order.
+    """Return the weights of convolutions and linear layers by name, in the model's order.
 
-    Biases and batch normalization are never pruned, so they are left out.
+    Biases and the parameters of batch normalization are not included; they are never pruned.
 
     >>> model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8))
     >>> {name: tuple(weight.shape) for name, weight in prunable_weights(model).items()}
@@ -25,9 +25,9 @@ def prunable_weights(model: nn.Module) -> dict[str, Tensor]:
 
 
 def total_sparsity(model: nn.Module) -> float:
-    """Share of zeros in the weights of convolutions and linear layers and in sparse parameters.
+    """Return the share of zeros in the weights of convolutions and linear layers and in sparse parameters.
 
-    Biases and batch normalization are not counted; it is 0 without such weights.
+    Biases and batch normalization are not counted; the result is 0 without such weights.
 
     >>> layer = nn.Linear(4, 1)
     >>> layer.weight = nn.Parameter(torch.tensor([[0.0, 5.0, 0.0, 0.0]]).to_sparse())
@@ -41,6 +41,6 @@ def total_sparsity(model: nn.Module) -> float:
 
 
 def count_nonzero(weight: Tensor) -> int:
-    """How many values are not 0; a sparse COO tensor stores the others nowhere."""
+    """Return how many values are not 0; of a sparse COO tensor, how many stored values are not 0."""
     values = weight.detach()
     return int(torch.count_nonzero(values.coalesce().values() if values.is_sparse else values))
