@@ -1,6 +1,6 @@
-"""What a recorded number depends on besides the code: seeds, hardware and versions.
+"""Seeds, hardware and versions: what a recorded number depends on besides the code.
 
-torch is imported inside the functions that need it, so the command line starts without it.
+torch is imported inside the functions that need it, so the command line starts without loading it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def seed_everything(seed: int) -> None:
 
 
 def has_fast_bf16(device: torch.device) -> bool:
-    """Whether bf16 arithmetic is done in hardware on ``device``; emulated, it is slower than float32."""
+    """Return whether ``device`` computes bf16 in hardware; where it is emulated, it is slower than float32."""
     import torch
 
     if device.type == "cuda":
@@ -46,14 +46,14 @@ def has_fast_bf16(device: torch.device) -> bool:
         return False
     if platform.machine() in ("x86_64", "AMD64"):
         if torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "AVX2"):
-            return False  # the processor has no AVX-512, or ATEN_CPU_CAPABILITY keeps torch from it
-        # subtle: oneDNN also takes bf16 where AVX-512 only emulates it.
+            return False  # no AVX-512, or ATEN_CPU_CAPABILITY keeps torch from using it
+        # subtle: oneDNN also accepts bf16 where AVX-512 only emulates it.
         return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def environment_stamp() -> dict[str, str]:
-    """Versions and hardware that a recorded number depends on, as plain strings."""
+    """Return the versions and hardware that a recorded number depends on, as plain strings."""
     import torch
 
     device = choose_device()
@@ -69,7 +69,7 @@ def environment_stamp() -> dict[str, str]:
 
 
 def _cpu_name() -> str:
-    """The processor's model name, or its architecture where the system does not tell."""
+    """Return the processor's model name, or its architecture if the system does not give the name."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():
         for line in cpuinfo.read_text(encoding="utf-8").splitlines():

@@ -1,8 +1,8 @@
-"""The name of an error as every version of Python knows it.
+"""Names of errors that do not depend on the version of Python.
 
 Python 3.13 and newer raise a private subclass of SyntaxError, ``_IncompleteInputError``, for a notebook
-cell that ends too early. What labkit prints names the public class, so students find it in books, and
-a result does not depend on the version.
+cell that ends too early. labkit prints the public class instead: students find it in books, and results
+are the same with every version.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ PUBLIC = {"_IncompleteInputError": "SyntaxError"}
 
 
 def public_name(error: BaseException | str) -> str:
-    """The public name of an error's class, from the error or from the name a kernel reported.
+    """Return the public name of an error's class, from the error or from the name a kernel reported.
 
     >>> public_name("_IncompleteInputError"), public_name(KeyError("k"))
     ('SyntaxError', 'KeyError')
@@ -23,7 +23,7 @@ def public_name(error: BaseException | str) -> str:
 
 
 def with_public_names(text: str) -> str:
-    """A text, such as a traceback, with public names in it.
+    """Replace private names by public ones in a text such as a traceback.
 
     >>> with_public_names("_IncompleteInputError: incomplete input (cell, line 1)")
     'SyntaxError: incomplete input (cell, line 1)'

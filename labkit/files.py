@@ -1,4 +1,4 @@
-"""Files as the workbook writes them: whole or not at all, the same bytes for the same content."""
+"""Writing files atomically, their SHA-256, and reproducible zip archives."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from pathlib import Path
 
 __all__ = ["digest", "write_atomically", "zip_bytes"]
 
-EARLIEST = (1980, 1, 1, 0, 0, 0)  # zip knows no earlier time
+EARLIEST = (1980, 1, 1, 0, 0, 0)  # the earliest time that zip can store
 MODE = 0o100644
 ALREADY_COMPRESSED = (".safetensors", ".lkc", ".png", ".jpg")
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write ``content`` to ``path`` so that an interruption leaves the old file or the new one.
+    """Write ``content`` to ``path``; an interruption leaves either the old file or the new one.
 
     Raises:
-        OSError: if the disk is full or the folder cannot be written; nothing is left behind.
+        OSError: if the disk is full or the folder is not writable; no partial file is left behind.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -32,12 +32,14 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def digest(content: bytes) -> str:
-    """SHA-256 in hexadecimal digits."""
+    """Return the SHA-256 of ``content`` in hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()
 
 
 def zip_bytes(files: Mapping[str, bytes]) -> bytes:
-    """The zip that holds ``files``, by name, in the order of their names, all of one fixed time.
+    """Return a zip archive of ``files`` (contents by name), sorted by name and with a fixed time.
+
+    The same files always give the same bytes.
 
     >>> zip_bytes({"b": b"2", "a": b"1"}) == zip_bytes({"a": b"1", "b": b"2"})
     True
@@ -46,7 +48,7 @@ def zip_bytes(files: Mapping[str, bytes]) -> bytes:
     with zipfile.ZipFile(buffer, "w") as archive:
         for name in sorted(files):
             info = zipfile.ZipInfo(name, EARLIEST)
-            info.create_system, info.external_attr = 3, MODE << 16  # as on Unix, wherever it is made
+            info.create_system, info.external_attr = 3, MODE << 16  # as on Unix, on every system
             stored = name.endswith(ALREADY_COMPRESSED)
             info.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
             archive.writestr(info, files[name])

@@ -1,8 +1,8 @@
 """Sparse least squares: gradient, subgradient, projected and proximal descent, in float64 NumPy.
 
-The loss is a sum of squares, ``L(w) = ‖Xw − y‖²``: no ½ and no mean, so the gradient is
+The loss is a sum of squares, ``L(w) = ‖Xw − y‖²``, without ½ and without a mean, so the gradient is
 ``2Xᵀ(Xw − y)`` and scikit-learn's Lasso (which halves and averages) needs ``alpha = λ / (2n)``.
-Leaves out: intercepts, mini-batches, stopping rules; a run is a fixed number of steps from zero.
+There is no intercept, no mini-batch and no stopping rule: a run takes a fixed number of steps from zero.
 """
 
 from __future__ import annotations
@@ -37,7 +37,10 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Trajectory:
-    """The path of one run, start included: weights ``(steps + 1, d)``, losses ``(steps + 1,)`` (no penalty)."""
+    """The path of one run: weights ``(steps + 1, d)`` and losses ``(steps + 1,)``, including the start.
+
+    Losses do not contain the penalty.
+    """
 
     weights: Array
     losses: Array
@@ -49,7 +52,7 @@ class Trajectory:
 
 
 def squared_loss(weights: ArrayLike, X: ArrayLike, y: ArrayLike) -> float:
-    """``‖Xw − y‖²``, a sum over the n samples.
+    """Return ``‖Xw − y‖²``, a sum over the n samples.
 
     >>> squared_loss([1.0, 1.0], [[1.0, 2.0]], [5.0])
     4.0
@@ -59,7 +62,7 @@ def squared_loss(weights: ArrayLike, X: ArrayLike, y: ArrayLike) -> float:
 
 
 def squared_loss_gradient(weights: ArrayLike, X: ArrayLike, y: ArrayLike) -> Array:
-    """``2Xᵀ(Xw − y)``, shape ``(d,)``.
+    """Return ``2Xᵀ(Xw − y)``, shape ``(d,)``.
 
     >>> squared_loss_gradient([1.0, 1.0], [[1.0, 2.0]], [5.0]).tolist()
     [-4.0, -8.0]
@@ -69,7 +72,7 @@ def squared_loss_gradient(weights: ArrayLike, X: ArrayLike, y: ArrayLike) -> Arr
 
 
 def step_limit(X: ArrayLike) -> float:
-    """The step above which descent diverges: 2/λmax of the Hessian ``2XᵀX`` (infinite if X is all 0).
+    """Return the step above which descent diverges: 2/λmax of the Hessian ``2XᵀX``, infinite if X is 0.
 
     >>> step_limit([[2.0, 0.0], [0.0, 1.0]])
     0.25
@@ -79,7 +82,7 @@ def step_limit(X: ArrayLike) -> float:
 
 
 def project_sparse(weights: ArrayLike, keep: int) -> Array:
-    """The nearest vector with ``keep`` nonzeros at most; of equal magnitudes the lowest index stays.
+    """Return the nearest vector with at most ``keep`` nonzeros; of equal magnitudes the lowest index stays.
 
     Raises:
         ValueError: if ``keep`` is outside [0, d].
@@ -92,7 +95,7 @@ def project_sparse(weights: ArrayLike, keep: int) -> Array:
 
 
 def l1_subgradient(weights: ArrayLike) -> Array:
-    """The subgradient of ``‖w‖₁`` of least norm: the sign, and 0 at 0.
+    """Return the subgradient of ``‖w‖₁`` of least norm: the sign, and 0 at 0.
 
     >>> l1_subgradient([-3.0, 0.0, 0.5]).tolist()
     [-1.0, 0.0, 1.0]
@@ -101,7 +104,7 @@ def l1_subgradient(weights: ArrayLike) -> Array:
 
 
 def soft_threshold(weights: ArrayLike, threshold: float) -> Array:
-    """The proximal operator of ``threshold · ‖w‖₁``: every weight moves towards 0 and stops there.
+    """Apply the proximal operator of ``threshold · ‖w‖₁``: every weight moves towards 0 and stops there.
 
     Raises:
         ValueError: if ``threshold`` is negative or not finite.
@@ -114,7 +117,7 @@ def soft_threshold(weights: ArrayLike, threshold: float) -> Array:
 
 
 def trimmed_soft_threshold(weights: ArrayLike, threshold: float, smallest: int) -> Array:
-    """Soft-thresholding of the ``smallest`` least magnitudes only; the others are not touched.
+    """Soft-threshold only the ``smallest`` weights of least magnitude; the others are unchanged.
 
     Of equal magnitudes the lowest index is spared, as :func:`project_sparse` keeps it.
 
@@ -130,7 +133,7 @@ def trimmed_soft_threshold(weights: ArrayLike, threshold: float, smallest: int) 
 
 
 def descend(update: Callable[[Array], Array], X: Array, y: Array, *, steps: int) -> Trajectory:
-    """Apply ``update`` (weights ``(d,)`` to weights ``(d,)``) ``steps`` times, from zero.
+    """Apply ``update`` (weights ``(d,)`` to weights ``(d,)``) ``steps`` times, starting from zero.
 
     >>> descend(lambda w: w + 1, [[1.0]], [2.0], steps=2).losses.tolist()
     [4.0, 1.0, 0.0]
@@ -146,30 +149,30 @@ def descend(update: Callable[[Array], Array], X: Array, y: Array, *, steps: int)
 
 
 def gradient_descent(X: Array, y: Array, *, step: float, steps: int) -> Trajectory:
-    """Full-batch gradient descent; from zero it ends at the solution of least norm."""
+    """Run full-batch gradient descent; from zero it converges to the solution of least norm."""
     return descend(_move(X, y, step), X, y, steps=steps)
 
 
 def projected_descent(X: Array, y: Array, *, step: float, steps: int, keep: int) -> Trajectory:
-    """A gradient step, then the projection onto ``keep`` nonzeros (iterative hard thresholding)."""
+    """Alternate gradient steps and projections onto ``keep`` nonzeros (iterative hard thresholding)."""
     move = _move(X, y, step)
     return descend(lambda w: project_sparse(move(w), keep), X, y, steps=steps)
 
 
 def subgradient_descent(X: Array, y: Array, *, step: float, steps: int, l1: float) -> Trajectory:
-    """Descent on ``‖Xw − y‖² + λ‖w‖₁`` along a subgradient; ``l1`` is λ."""
+    """Descend on ``‖Xw − y‖² + λ‖w‖₁`` along a subgradient; ``l1`` is λ."""
     move, pull = _move(X, y, step), _threshold(step * l1)
     return descend(lambda w: move(w) - pull * l1_subgradient(w), X, y, steps=steps)
 
 
 def proximal_descent(X: Array, y: Array, *, step: float, steps: int, l1: float) -> Trajectory:
-    """A gradient step, then soft-thresholding by step · λ (ISTA)."""
+    """Alternate gradient steps and soft-thresholding by step · λ (ISTA); ``l1`` is λ."""
     move = _move(X, y, step)
     return descend(lambda w: soft_threshold(move(w), step * l1), X, y, steps=steps)
 
 
 def trimmed_descent(X: Array, y: Array, *, step: float, steps: int, l1: float, smallest: int) -> Trajectory:
-    """A gradient step, then soft-thresholding of the ``smallest`` least magnitudes by step · λ."""
+    """Alternate gradient steps and soft-thresholding of the ``smallest`` least magnitudes by step · λ."""
     move = _move(X, y, step)
     return descend(lambda w: trimmed_soft_threshold(move(w), step * l1, smallest), X, y, steps=steps)
 
@@ -177,14 +180,16 @@ def trimmed_descent(X: Array, y: Array, *, step: float, steps: int, l1: float, s
 def iterative_pruning(
     X: Array, y: Array, *, step: float, steps: int, schedule: Sequence[int]
 ) -> Trajectory:
-    """Gradient descent that removes the smallest weights on a schedule, and for good.
+    """Run gradient descent that removes the smallest weights on a schedule; they stay removed.
 
-    ``schedule`` holds the weights kept after step 1, 2, …; its last entry holds from then on.
+    ``schedule`` gives how many weights are kept after step 1, 2, …; its last entry applies from then on.
     """
     move, counts = _move(X, y, step), iter(schedule)
     alive = np.ones(np.shape(X)[1], dtype=bool)
     if not schedule or not all(0 <= keep <= alive.size for keep in schedule):
-        raise ValueError(f"schedule must hold counts in [0, {alive.size}], at least one, got {schedule}.")
+        raise ValueError(
+            f"schedule must contain counts in [0, {alive.size}], at least one, got {schedule}."
+        )
 
     def update(weights: Array) -> Array:
         moved = np.where(alive, move(weights), 0.0)
@@ -195,7 +200,7 @@ def iterative_pruning(
 
 
 def fista(X: Array, y: Array, *, step: float, steps: int, l1: float) -> Trajectory:
-    """:func:`proximal_descent` from a point extrapolated from the last two (Beck and Teboulle 2009, §4)."""
+    """Run :func:`proximal_descent` from extrapolated points (FISTA, Beck and Teboulle 2009, section 4)."""
     move, momentum, previous = _move(X, y, step), 0.0, np.zeros(np.shape(X)[1])
 
     def update(weights: Array) -> Array:
@@ -209,6 +214,7 @@ def fista(X: Array, y: Array, *, step: float, steps: int, l1: float) -> Trajecto
 
 
 def _move(X: ArrayLike, y: ArrayLike, step: float) -> Callable[[Array], Array]:
+    """Return the function that takes one gradient step."""
     features, targets = _problem(X, y)
     if not (np.isfinite(step) and step > 0):
         raise ValueError(f"step must be a positive number, got {step}.")
@@ -216,13 +222,14 @@ def _move(X: ArrayLike, y: ArrayLike, step: float) -> Callable[[Array], Array]:
 
 
 def _largest(values: Array, count: int) -> NDArray[np.intp]:
-    """Indices of the ``count`` largest magnitudes; of equal ones the lowest index first."""
+    """Return the indices of the ``count`` largest magnitudes; of equal ones the lowest index first."""
     if not 0 <= count <= values.size:
-        raise ValueError(f"a count of weights must lie in [0, {values.size}], got {count}.")
+        raise ValueError(f"a number of weights must be in [0, {values.size}], got {count}.")
     return np.argsort(-np.abs(values), kind="stable")[:count]
 
 
 def _residual(weights: ArrayLike, X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
+    """Return X and the residual Xw − y."""
     features, targets = _problem(X, y)
     values = _finite("weights", weights, dimensions=1)
     if values.size != features.shape[1]:
@@ -231,6 +238,7 @@ def _residual(weights: ArrayLike, X: ArrayLike, y: ArrayLike) -> tuple[Array, Ar
 
 
 def _problem(X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
+    """Return X and y as arrays; refuse different numbers of samples."""
     features, targets = _finite("X", X, dimensions=2), _finite("y", y, dimensions=1)
     if len(features) != targets.size:
         raise ValueError(f"X has {len(features)} samples (rows), but y has {targets.size}.")
@@ -238,13 +246,15 @@ def _problem(X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
 
 
 def _finite(name: str, values: ArrayLike, *, dimensions: int) -> Array:
+    """Return ``values`` as a float64 array; refuse NaN, infinity and another number of dimensions."""
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != dimensions or not np.all(np.isfinite(array)):
-        raise ValueError(f"{name} must be finite and of {dimensions} dimension(s), got {array!r:.200}.")
+        raise ValueError(f"{name} must be finite and have {dimensions} dimension(s), got {array!r:.200}.")
     return array
 
 
 def _threshold(value: float) -> float:
+    """Return a threshold; refuse a negative or non-finite one."""
     if not (np.isfinite(value) and value >= 0):
-        raise ValueError(f"a threshold (step · λ) must be a number of at least 0, got {value}.")
+        raise ValueError(f"a threshold (step · λ) must be a number ≥ 0, got {value}.")
     return value

@@ -1,7 +1,7 @@
-"""The settings of a run: the workbook's folder, the mode and the device, all from ``LABKIT_…`` variables.
+"""Settings from environment variables ``LABKIT_…``: the workbook's folder, the mode, the device.
 
 ``LABKIT_DATASET`` is read in :mod:`labkit.data`. torch is imported inside the function that needs it,
-so the command line starts without it.
+so the command line starts without loading it.
 """
 
 from __future__ import annotations
@@ -20,40 +20,40 @@ MODES = ("auto", "smoke", "full")
 
 
 def home() -> Path:
-    """The workbook's folder: ``$LABKIT_HOME``, or the folder that holds the package.
+    """Return the workbook's folder: ``$LABKIT_HOME``, or the folder that holds the package.
 
     Raises:
-        ValueError: if the variable holds a relative path: notebooks run in ``labs/``, the command
-            line elsewhere, so it would name two folders.
+        ValueError: if the variable holds a relative path. Notebooks run in ``labs/`` and the command
+            line elsewhere, so a relative path would name two folders.
     """
     chosen = os.environ.get("LABKIT_HOME")
     if not chosen:
         return Path(__file__).resolve().parents[1]
     if not Path(chosen).is_absolute():
-        raise ValueError(f"LABKIT_HOME={chosen!r} is a relative path; set it to an absolute one.")
+        raise ValueError(f"LABKIT_HOME={chosen!r} is a relative path; set it to an absolute path.")
     return Path(chosen).resolve()
 
 
 def data_dir() -> Path:
-    """Where data sets are built and downloaded (``data/``, git-ignored)."""
+    """Return the folder where data sets are built and downloaded (``data/``, git-ignored)."""
     return home() / "data"
 
 
 def checkpoint_dir() -> Path:
-    """Where trained weights and their manifest lie (``checkpoints/``)."""
+    """Return the folder of the trained weights and their manifests (``checkpoints/``)."""
     return home() / "checkpoints"
 
 
 def checkpoint_file(name: str, entry: Mapping[str, object]) -> str:
-    """The file name of checkpoint ``name``, from its entry as the manifest's JSON has it."""
+    """Return the file name of checkpoint ``name``, from its entry in the manifest's JSON."""
     return f"{name}.{entry.get('format', 'safetensors')}"
 
 
 def mode() -> str:
-    """How checkpoints are obtained, from ``$LABKIT_MODE``: ``auto``, ``smoke`` or ``full``.
+    """Return how checkpoints are obtained, from ``$LABKIT_MODE``: ``auto``, ``smoke`` or ``full``.
 
     Raises:
-        ValueError: if the variable holds anything else.
+        ValueError: if the variable has any other value.
     """
     value = os.environ.get("LABKIT_MODE", "auto")
     if value not in MODES:
@@ -62,16 +62,16 @@ def mode() -> str:
 
 
 def choose_device() -> torch.device:
-    """The device to train on: ``$LABKIT_DEVICE`` if set, else CUDA if present, else the CPU.
+    """Return the device to train on: ``$LABKIT_DEVICE`` if set, else CUDA if present, else the CPU.
 
     Raises:
-        ValueError: if the device asked for is unknown or absent.
+        ValueError: if the variable names an unknown or absent device.
     """
     import torch
 
-    asked = os.environ.get("LABKIT_DEVICE", "auto")
-    if asked not in ("auto", "cpu", "cuda"):
-        raise ValueError(f"LABKIT_DEVICE={asked!r} is not a device; set it to auto, cpu or cuda.")
-    if asked == "cuda" and not torch.cuda.is_available():
+    choice = os.environ.get("LABKIT_DEVICE", "auto")
+    if choice not in ("auto", "cpu", "cuda"):
+        raise ValueError(f"LABKIT_DEVICE={choice!r} is not a device; set it to auto, cpu or cuda.")
+    if choice == "cuda" and not torch.cuda.is_available():
         raise ValueError("LABKIT_DEVICE=cuda, but torch sees no CUDA device; set it to auto or cpu.")
-    return torch.device("cuda" if asked != "cpu" and torch.cuda.is_available() else "cpu")
+    return torch.device("cuda" if choice != "cpu" and torch.cuda.is_available() else "cpu")

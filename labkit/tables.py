@@ -1,22 +1,82 @@
-"""The one way a notebook shows a table: aligned text, HTML and data in a single output.
+"""Tables: aligned text for terminals and comparisons, HTML for readers, data for reports.
 
-nbval compares the text; people read the HTML; the report and docs/results.md are built from the
-data. Leaves out: plots.
+:func:`show_table` displays all three in one notebook output. nbval compares the text, people read the
+HTML, and the reports and docs/results.md are built from the data.
 """
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from html import escape
 
 import numpy as np
 
-__all__ = ["TABLE_MIME", "Cell", "show_table", "table_bundle"]
+__all__ = ["TABLE_MIME", "Cell", "aligned", "cell_text", "numeric_columns", "show_table", "table_bundle"]
 
 TABLE_MIME = "application/vnd.labkit.table+json"
 MISSING = "–"
+GAP = "  "
 
 Cell = str | int | float | bool | np.generic | None
+
+
+def cell_text(cell: object, digits: int | None = None) -> str:
+    """Return the text of a cell: floats with ``digits`` decimals, or six significant digits if None.
+
+    >>> cell_text(0.1 + 0.2), cell_text(91.5, 2), cell_text(7, 2), cell_text(None)
+    ('0.3', '91.50', '7', '–')
+    """
+    if cell is None:
+        return MISSING
+    if isinstance(cell, float):
+        return f"{cell:.6g}" if digits is None else f"{cell:.{digits}f}"
+    return str(cell)
+
+
+def numeric_columns(rows: Sequence[Sequence[object]], count: int) -> list[bool]:
+    """Tell for each of ``count`` columns whether it holds numbers (or None) only.
+
+    >>> numeric_columns([["conv1", 3, None], ["conv2", 2.5, 4]], 3)
+    [False, True, True]
+    """
+    return [all(not isinstance(row[index], str | bool) for row in rows) for index in range(count)]
+
+
+def aligned(rows: Sequence[Sequence[str]], *, right: Sequence[bool] = (), width: int | None = None) -> str:
+    """Return rows of text as lines whose columns are padded with spaces.
+
+    Args:
+        rows: the cells' texts, as many in each row; headings are a row like any other.
+        right: for each column whether it is aligned to the right; all to the left by default.
+        width: the longest line in characters; the last column is wrapped to it. None: not wrapped.
+
+    Raises:
+        ValueError: if rows differ in length, or ``right`` has another length than they.
+
+    >>> print(aligned([("layer", "zeros"), ("conv1", "31"), ("linear", "7")], right=(False, True)))
+    layer   zeros
+    conv1      31
+    linear      7
+    """
+    if not rows:
+        return ""
+    right = right or [False] * len(rows[0])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = [
+            text.rjust(size) if to_right else text.ljust(size)
+            for text, size, to_right in zip(row, widths, right, strict=True)
+        ]
+        if width is None:
+            lines.append(GAP.join(cells).rstrip())
+            continue
+        start = "".join(cell + GAP for cell in cells[:-1])
+        wrapped = textwrap.wrap(row[-1], max(1, width - len(start))) or [""]
+        indents = [start, *[" " * len(start)] * (len(wrapped) - 1)]
+        lines += [(indent + text).rstrip() for indent, text in zip(indents, wrapped, strict=True)]
+    return "\n".join(lines)
 
 
 def show_table(
@@ -25,9 +85,9 @@ def show_table(
     """Display a table in the running notebook.
 
     Args:
-        title: what the table shows; becomes its caption.
+        title: what the table shows; it becomes the caption.
         columns: headings, with units.
-        rows: one sequence a row, as long as ``columns``; None shows as a dash.
+        rows: one sequence per row, as long as ``columns``; None is shown as a dash.
         digits: decimals of floating-point cells.
 
     Raises:
@@ -41,7 +101,7 @@ def show_table(
 def table_bundle(
     title: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]], *, digits: int = 2
 ) -> dict[str, object]:
-    """The MIME bundle behind :func:`show_table`.
+    """Return the MIME bundle that :func:`show_table` displays.
 
     >>> print(table_bundle("Layers", ["layer", "zeros (%)"], [["conv1", 31.024]])["text/plain"])
     Layers
@@ -52,8 +112,8 @@ def table_bundle(
         if len(row) != len(columns):
             raise ValueError(f"table {title!r}, row {number}: {len(row)} cells for {len(columns)} columns.")
     rows = [[cell.item() if isinstance(cell, np.generic) else cell for cell in row] for row in rows]
-    texts = [[_format(cell, digits) for cell in row] for row in rows]
-    numeric = [all(not isinstance(row[index], str | bool) for row in rows) for index in range(len(columns))]
+    texts = [[cell_text(cell, digits) for cell in row] for row in rows]
+    numeric = numeric_columns(rows, len(columns))
     data = {
         "title": title,
         "columns": list(columns),
@@ -61,37 +121,14 @@ def table_bundle(
         "digits": digits,
     }
     return {
-        "text/plain": _as_text(title, columns, texts, numeric),
+        "text/plain": f"{title}\n{aligned([list(columns), *texts], right=numeric)}",
         "text/html": _as_html(title, columns, texts, numeric),
         TABLE_MIME: data,
     }
 
 
-def _format(cell: Cell, digits: int) -> str:
-    """A cell as it is shown."""
-    if cell is None:
-        return MISSING
-    if isinstance(cell, float):
-        return f"{cell:.{digits}f}"
-    return str(cell)
-
-
-def _as_text(title: str, columns: Sequence[str], texts: list[list[str]], numeric: list[bool]) -> str:
-    """Columns padded with spaces, numbers to the right."""
-    table = [list(columns), *texts]
-    widths = [max(len(row[index]) for row in table) for index in range(len(columns))]
-    lines = [
-        "  ".join(
-            text.rjust(width) if right else text.ljust(width)
-            for text, width, right in zip(row, widths, numeric, strict=True)
-        ).rstrip()
-        for row in table
-    ]
-    return "\n".join([title, *lines])
-
-
 def _as_html(title: str, columns: Sequence[str], texts: list[list[str]], numeric: list[bool]) -> str:
-    """A table with a caption and column headers, as screen readers want it."""
+    """Return an HTML table with a caption and column headers, which screen readers announce."""
     styles = [' style="text-align:right"' if right else ' style="text-align:left"' for right in numeric]
     head = "".join(
         f'<th scope="col"{style}>{escape(name)}</th>' for name, style in zip(columns, styles, strict=True)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labkit.tables import TABLE_MIME, show_table, table_bundle
+from labkit.tables import TABLE_MIME, aligned, cell_text, numeric_columns, show_table, table_bundle
 
 TITLE = "Pruned & retrained <layers>"
 COLUMNS = ["layer", "weights", "zeros (%)", "kept"]
@@ -92,7 +92,7 @@ def test_numbers_of_a_column_end_at_the_same_place(rows):
 
 @pytest.mark.parametrize("row", [[1], [1, 2, 3]])
 def test_a_row_of_the_wrong_length_is_refused_by_number(row):
-    with pytest.raises(ValueError, match=rf"table 'Layers', row 1: {len(row)} cells for 2 columns"):
+    with pytest.raises(ValueError, match=rf"'Layers', row 1: {len(row)} cells"):
         table_bundle("Layers", ["a", "b"], [[1, 2], row])
 
 
@@ -103,3 +103,31 @@ def test_showing_a_table_displays_its_bundle_once(monkeypatch):
     )
     show_table(TITLE, COLUMNS, ROWS, digits=3)
     assert shown == [((table_bundle(TITLE, COLUMNS, ROWS, digits=3),), {"raw": True})]
+
+
+def test_the_last_column_is_wrapped_below_itself():
+    rows = [("exercise", "points", "verdict"), ("02.1", "15", "one two three four"), ("02.2", "5", "")]
+    assert aligned(rows, right=(False, True, False), width=28).splitlines() == [
+        "exercise  points  verdict",
+        "02.1          15  one two",
+        "                  three four",
+        "02.2           5",
+    ]
+
+
+def test_rows_of_different_lengths_are_refused_and_no_rows_give_no_text():
+    with pytest.raises(ValueError, match="shorter"):
+        aligned([("a", "b"), ("c",)])
+    assert aligned([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [(1e-7, "1e-07"), (2 / 3, "0.666667"), (3.0, "3"), (3, "3"), ("3.0", "3.0"), (True, "True")],
+)
+def test_without_decimals_given_a_float_has_six_significant_digits(cell, text):
+    assert cell_text(cell) == text
+
+
+def test_a_column_with_a_text_or_a_truth_value_is_not_numeric():
+    assert numeric_columns([[1, None, True, 2.5], [2.5, None, 1, "–"]], 4) == [True, True, False, False]

@@ -1,8 +1,10 @@
-"""Visible checks: ``check("02.1", magnitude_mask)`` prints ``02.1 ok (6 cases)`` or says what is wrong.
+"""Visible checks: ``check("02.1", magnitude_mask)`` prints ``02.1 ok (6 cases)`` or what is wrong.
 
-A check knows the mathematics an answer must satisfy, not the reference answer: oracles here are
-written independently of the modules students may read. One module a lab (``lab01``, ``lab02``, …).
-:func:`claim` puts a statement of a lab's own text to the test. Leaves out: points (labkit.course.nbval_plugin) and hidden checks (cells of the notebooks).
+A check computes what it expects from the mathematics that an answer must satisfy, independently of the
+modules that students may read. There is one module or package per lab (``lab01``, ``lab02``, …); its
+``CASES`` maps an exercise to the function that checks it. :func:`claim` tests a statement of a lab's text.
+
+Leaves out: hidden checks, which are cells of the notebooks, and points (labkit.course.grading).
 """
 
 from labkit.checks.claims import claim

@@ -1,25 +1,23 @@
-"""The machinery of a check: cases are counted, the first that fails is explained.
-
-Leaves out: the cases themselves (one module a lab beside this one).
-"""
+"""The machinery of a check: count the cases of an exercise and explain the first one that fails."""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from labkit.error_names import public_name
 
-__all__ = ["CheckFailed", "Expect", "check"]
+__all__ = ["Case", "CheckFailed", "Expect", "check"]
 
-SHOWN_ENTRIES = 24  # a message shows arrays up to this size whole
+SHOWN_ENTRIES = 24  # a message shows arrays of up to this size in full
 
 
 class CheckFailed(AssertionError):
-    """An answer gave something else than expected; the message says what, where and a hint."""
+    """An answer differs from what was expected; the message gives the input, the difference and a hint."""
 
 
 def check(exercise: str, *answers: Callable[..., Any]) -> None:
@@ -44,14 +42,43 @@ def check(exercise: str, *answers: Callable[..., Any]) -> None:
 
 
 class Expect:
-    """Counts the cases of one exercise and raises :class:`CheckFailed` at the first that fails."""
+    """Counts the cases of one exercise; :meth:`given` starts the cases on one input."""
 
     def __init__(self, exercise: str) -> None:
         self.exercise = exercise
         self.count = 0
 
-    def call(self, answer: Callable[..., Any], *inputs: Any, given: str, hint: str) -> Any:
-        """The answer's value for ``inputs``; an exception of its own is explained, not swallowed.
+    def given(self, text: str) -> Case:
+        """Return the object that checks an answer on the input that ``text`` describes."""
+        return Case(self, text)
+
+    def verdicts(self, answer: Callable[..., Any], statements: Collection[str]) -> None:
+        """Check that ``answer`` returns True or False for each statement; do not tell which is right."""
+        case = self.given("concept_answers()")
+        got = case.call(answer, hint="return a dict from statement to True or False")
+        case.keys(got, statements, hint="one entry per statement, and no others")
+        for key in statements:
+            hint = "write it without quotation marks"
+            form = f"True or False for {key!r}"
+            case.true(isinstance(got[key], bool), expected=form, got=got[key], hint=hint)
+
+
+@dataclass(frozen=True)
+class Case:
+    """Checks an answer on one input; as a string it is the input's description."""
+
+    expect: Expect
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+    def given(self, text: str) -> Case:
+        """Return the case for another description, such as one part of the answer."""
+        return self.expect.given(text)
+
+    def call(self, answer: Callable[..., Any], *inputs: Any, hint: str) -> Any:
+        """Return ``answer(*inputs)``; explain an exception instead of passing it on.
 
         ``NotImplementedError`` passes through: the exercise has not been started.
         """
@@ -60,66 +87,71 @@ class Expect:
         except NotImplementedError:
             raise
         except Exception as error:
-            raise self._failure(given, "a value", f"{public_name(error)}: {error}", hint) from error
+            raise self._failure("a value", f"{public_name(error)}: {error}", hint) from error
 
-    def close(
-        self, got: Any, expected: Any, *, given: str, hint: str, atol: float = 1e-9, rtol: float = 1e-7
+    def raises(
+        self, error: type[BaseException], answer: Callable[..., Any], *inputs: Any, hint: str
     ) -> None:
-        """One case: ``got`` has the shape of ``expected`` and its numbers within tolerance."""
-        actual, wanted = _as_array(got), np.asarray(_as_array(expected))
+        """Count one case: ``answer(*inputs)`` raises ``error``.
+
+        ``NotImplementedError`` passes through: the exercise has not been started.
+        """
+        try:
+            got = _show(answer(*inputs))
+        except NotImplementedError:
+            raise
+        except error:
+            self.expect.count += 1
+            return
+        except Exception as other:
+            got = public_name(other)
+        raise self._failure(error.__name__, got, hint)
+
+    def close(self, got: Any, expected: Any, *, hint: str, atol: float = 1e-9, rtol: float = 1e-7) -> None:
+        """Count one case: ``got`` has the shape of ``expected`` and the same numbers within tolerance."""
+        actual, target = _as_array(got), np.asarray(_as_array(expected))
         if actual is None or actual.dtype.kind not in "biufc":
-            raise self._failure(given, _show(expected), f"{type(got).__name__} {_show(got)}", hint)
-        if actual.shape != wanted.shape:
-            raise self._failure(given, f"shape {wanted.shape}", f"shape {actual.shape}", hint)
-        same = np.isclose(actual, wanted, atol=atol, rtol=rtol)
+            raise self._failure(_show(expected), f"{type(got).__name__} {_show(got)}", hint)
+        if actual.shape != target.shape:
+            raise self._failure(f"shape {target.shape}", f"shape {actual.shape}", hint)
+        same = np.isclose(actual, target, atol=atol, rtol=rtol)
         if not same.all():
-            raise self._failure(given, *_show_difference(got, expected, same), hint)
-        self.count += 1
+            raise self._failure(*_show_difference(got, expected, same), hint)
+        self.expect.count += 1
 
-    def equal(self, got: Any, expected: Any, *, given: str, hint: str) -> None:
-        """One case: ``got`` equals ``expected`` exactly, shape included."""
-        actual, wanted = _as_array(got), np.asarray(_as_array(expected))
-        if actual is None or actual.shape != wanted.shape:
-            raise self._failure(given, _show(expected), _show(got), hint)
-        same = np.asarray(actual == wanted)
+    def equal(self, got: Any, expected: Any, *, hint: str) -> None:
+        """Count one case: ``got`` equals ``expected`` exactly, shape included."""
+        actual, target = _as_array(got), np.asarray(_as_array(expected))
+        if actual is None or actual.shape != target.shape:
+            raise self._failure(_show(expected), _show(got), hint)
+        same = np.asarray(actual == target)
         if not same.all():
-            raise self._failure(given, *_show_difference(got, expected, same), hint)
-        self.count += 1
+            raise self._failure(*_show_difference(got, expected, same), hint)
+        self.expect.count += 1
 
-    def true(self, condition: bool, *, given: str, expected: str, got: Any, hint: str) -> None:
-        """One case: a property holds; ``expected`` says which, in words."""
+    def true(self, condition: bool, *, expected: str, got: Any, hint: str) -> None:
+        """Count one case: a property holds; ``expected`` says in words which one."""
         if not condition:
-            raise self._failure(given, expected, _show(got), hint)
-        self.count += 1
+            raise self._failure(expected, _show(got), hint)
+        self.expect.count += 1
 
     def keys(
-        self, got: Any, keys: Collection[str], *, given: str, hint: str = "one entry a name, none else"
+        self, got: Any, keys: Collection[str], *, hint: str = "one entry per name, and no others"
     ) -> None:
-        """One case: ``got`` is a dict with exactly these keys."""
+        """Count one case: ``got`` is a dict with exactly these keys."""
         names = list(got) if isinstance(got, Mapping) else type(got).__name__
         fits = isinstance(got, Mapping) and sorted(map(str, got)) == sorted(keys)
-        self.true(
-            fits, given=given, expected=f"a dict with the keys {', '.join(keys)}", got=names, hint=hint
-        )
+        self.true(fits, expected=f"a dict with the keys {', '.join(keys)}", got=names, hint=hint)
 
-    def verdicts(self, answer: Callable[..., Any], statements: Collection[str]) -> None:
-        """One case each: the keys, and True or False for every statement; whether rightly is not said."""
-        given = "concept_answers()"
-        got = self.call(answer, given=given, hint="return a dict from statement to True or False")
-        self.keys(got, statements, given=given, hint="one entry a statement, none else")
-        for key in statements:
-            form, why = f"True or False for {key!r}", "write it without quotation marks"
-            self.true(isinstance(got[key], bool), given=given, expected=form, got=got[key], hint=why)
-
-    def _failure(self, given: str, expected: str, got: str, hint: str) -> CheckFailed:
+    def _failure(self, expected: str, got: str, hint: str) -> CheckFailed:
         return CheckFailed(
-            f"{self.exercise} is not right yet.\n"
-            f"  input:    {given}\n  expected: {expected}\n  got:      {got}\n  hint:     {hint}"
+            f"{self.expect.exercise} is not right yet.\n"
+            f"  input:    {self.text}\n  expected: {expected}\n  got:      {got}\n  hint:     {hint}"
         )
 
 
 def _as_array(value: Any) -> np.ndarray | None:
-    """``value`` (number, sequence, array or tensor) as an array; None if it is none of these."""
+    """Return ``value`` (number, sequence, array or tensor) as an array; None if it is none of these."""
     try:
         detached = value.detach().cpu() if hasattr(value, "detach") else value
         return np.asarray(detached)
@@ -128,20 +160,20 @@ def _as_array(value: Any) -> np.ndarray | None:
 
 
 def _show_difference(got: Any, expected: Any, same: np.ndarray) -> tuple[str, str]:
-    """Texts of what was expected and got; of large arrays only the first entry that differs."""
+    """Describe what was expected and got; of large arrays only the first entry that differs."""
     if same.size <= SHOWN_ENTRIES:
         return _show(expected), _show(got)
-    actual, wanted = np.asarray(_as_array(got)), np.asarray(_as_array(expected))
+    actual, target = np.asarray(_as_array(got)), np.asarray(_as_array(expected))
     index = tuple(int(i) for i in np.argwhere(~same)[0])
-    place = ", ".join(map(str, index))
+    position = ", ".join(map(str, index))
     return (
-        f"{wanted[index]!s} at index [{place}] of shape {wanted.shape}",
+        f"{target[index]!s} at index [{position}] of shape {target.shape}",
         f"{actual[index]!s} there; {int((~same).sum())} of {same.size} entries differ",
     )
 
 
 def _show(value: Any) -> str:
-    """A short text for a message: small values whole, large ones by shape."""
+    """Format a value for a message: small values in full, large ones by shape."""
     array = _as_array(value)
     if array is None or array.dtype == object or array.ndim == 0:
         text = repr(value)

@@ -1,8 +1,7 @@
-"""Visible checks of lab 01, sparse linear models: each knows the mathematics, none the answer.
+"""Visible checks of lab 01: descent, projection and thresholding for sparse linear models.
 
-Oracles: finite differences for the gradient, exhaustive search for the projection, and the
+The oracles are finite differences for the gradient, exhaustive search for the projection, and the
 definition of a proximal operator (no nearby point has a lower objective) for the thresholds.
-Leaves out: hidden checks, which are cells of the notebook.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ STATEMENTS = (
 
 
 def _differences(w: np.ndarray, features: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """The gradient of the sum of squares by central differences (exact for a quadratic)."""
+    """Return the gradient of the sum of squares by central differences (exact for a quadratic)."""
 
     def loss(point: np.ndarray) -> float:
         return float(np.sum((features @ point - targets) ** 2))
@@ -41,7 +40,7 @@ def _differences(w: np.ndarray, features: np.ndarray, targets: np.ndarray) -> np
 
 
 def _gradient_and_step(expect: Expect, loss_gradient: Answer, gradient_step: Answer) -> None:
-    """01.1: the gradient against finite differences, the step against its definition."""
+    """01.1: compare the gradient with finite differences and the step with its definition."""
     factor = "L is a sum of squares, with no ½ and no mean, and its gradient points to where L grows: "
     factor += "compare with (L(w+h) − L(w−h)) / 2h."
     tall = np.array([[1.0, 2], [0, -1], [3, 1], [2, 2]])
@@ -51,20 +50,20 @@ def _gradient_and_step(expect: Expect, loss_gradient: Answer, gradient_step: Ans
         ("four samples and two features", np.array([1.0, -1]), tall, np.array([1.0, 0, 2, -1])),
         ("w = (0, 2, 0, 0, −1), where Xw = y", np.array([0.0, 2, 0, 0, -1]), X, Y),
     ):
-        got = expect.call(loss_gradient, w, features, targets, given=name, hint=factor)
-        expect.close(got, _differences(w, features, targets), given=f"the gradient at {name}", hint=factor)
+        got = expect.given(name).call(loss_gradient, w, features, targets, hint=factor)
+        expect.given(f"the gradient at {name}").close(got, _differences(w, features, targets), hint=factor)
     w = np.array([1.0, -2, 0, 0.5, 3])
-    given = "a step of 0.02 from w = (1, −2, 0, 0.5, 3)"
+    case = expect.given("a step of 0.02 from w = (1, −2, 0, 0.5, 3)")
     downhill = "The step goes against the gradient, and its length is the step size times the gradient."
-    wanted = w - 0.02 * _differences(w, X, Y)
-    got = expect.call(gradient_step, w, X, Y, 0.02, given=given, hint=downhill)
-    expect.close(got, wanted, given=given, hint=downhill)
-    untouched = "The run keeps every w it visits: return a new array instead of changing the one given."
-    expect.equal(w, [1, -2, 0, 0.5, 3], given=f"w itself after {given}", hint=untouched)
+    expected = w - 0.02 * _differences(w, X, Y)
+    got = case.call(gradient_step, w, X, Y, 0.02, hint=downhill)
+    case.close(got, expected, hint=downhill)
+    untouched = "The run keeps every w it visits: return a new array instead of changing the argument."
+    expect.given(f"w itself after {case}").equal(w, [1, -2, 0, 0.5, 3], hint=untouched)
 
 
 def _nearest_sparse(w: np.ndarray, k: int) -> np.ndarray:
-    """The nearest vector on any support of size k, found by trying all, lowest indices first."""
+    """Find the nearest vector among all supports of size k; of equally near ones, that of lowest indices."""
     candidates = []
     for support in combinations(range(w.size), k):
         candidate = np.zeros_like(w)
@@ -74,7 +73,7 @@ def _nearest_sparse(w: np.ndarray, k: int) -> np.ndarray:
 
 
 def _projection(expect: Expect, project: Answer) -> None:
-    """01.2: against all supports; ties, k = 0, k = d, input left alone."""
+    """01.2: compare with a search over all supports; ties, k = 0, k = d; the input stays unchanged."""
     size = "Keep the k entries of largest magnitude as they are; a large negative weight is large."
     ties = "Exactly k entries stay: of equal magnitudes the one with the lowest index."
     for w, k, hint in (
@@ -87,39 +86,39 @@ def _projection(expect: Expect, project: Answer) -> None:
         ([0.3, -2.0, 1.5], 3, "k = d keeps everything: the answer equals w."),
         ([0.0, 0.0, 0.0], 1, "Of three zeros any one may stay; the answer is zero."),
     ):
-        array, given = np.array(w), f"w = {w}, k = {k}"
-        got = expect.call(project, array, k, given=given, hint=hint)
-        expect.close(got, _nearest_sparse(np.array(w), k), given=given, hint=hint)
-        expect.equal(
-            array, w, given=f"w itself after the call with k = {k}", hint="Do not change the input."
+        array, case = np.array(w), expect.given(f"w = {w}, k = {k}")
+        got = case.call(project, array, k, hint=hint)
+        case.close(got, _nearest_sparse(np.array(w), k), hint=hint)
+        expect.given(f"w itself after the call with k = {k}").equal(
+            array, w, hint="Do not change the input."
         )
 
 
 def _subgradient(expect: Expect, l1_subgradient: Answer) -> None:
-    """01.3: slope ±1 whatever the size, exactly 0 at 0."""
+    """01.3: the slope is ±1 for every nonzero weight and exactly 0 at 0."""
     slope = "Away from 0 the slope of |w| is −1 or +1, however large or small w is."
     zero = "At 0 every slope in [−1, 1] is allowed; this lab takes 0 (and 0 / 0 is not a number)."
-    for w, wanted, hint in (
+    for w, expected, hint in (
         ([3.0, -0.5, 2.0], [1, -1, 1], slope),
         ([1e-12, -1e-12, 1e6], [1, -1, 1], slope),
         ([0.0, 1.0, -1.0], [0, 1, -1], zero),
         ([0.0, -0.0], [0, 0], zero),
     ):
         array = np.array(w)
-        got = expect.call(l1_subgradient, array, given=f"w = {w}", hint=hint)
-        expect.equal(got, wanted, given=f"w = {w}", hint=hint)
-        expect.equal(array, w, given="w itself after the call", hint="Do not change the input.")
+        got = expect.given(f"w = {w}").call(l1_subgradient, array, hint=hint)
+        expect.given(f"w = {w}").equal(got, expected, hint=hint)
+        expect.given("w itself after the call").equal(array, w, hint="Do not change the input.")
 
 
 def _proximal_point(value: float, threshold: float) -> float:
-    """The minimiser of ½(v − value)² + threshold·|v|: the best of its three stationary points."""
+    """Return the minimizer of ½(v − value)² + threshold·|v|: the best of three stationary points."""
     points = [0.0, value - threshold, value + threshold]
     return min(points, key=lambda v: 0.5 * (v - value) ** 2 + threshold * abs(v))
 
 
 def _soft(expect: Expect, soft_threshold: Answer) -> None:
-    """01.4: against the definition of the proximal operator, entry by entry."""
-    shrink = "The minimiser of ½(v − w)² + t|v|: every entry moves towards 0 by t, and stops at 0."
+    """01.4: compare with the definition of the proximal operator, entry by entry."""
+    shrink = "The minimizer of ½(v − w)² + t|v|: every entry moves towards 0 by t, and stops at 0."
     stop = "An entry with |w| ≤ t becomes exactly 0: it must not pass through to the other sign."
     for w, t, hint in (
         ([3.0, 1.5, 0.75], 0.5, shrink),
@@ -129,17 +128,17 @@ def _soft(expect: Expect, soft_threshold: Answer) -> None:
         ([1.0, -2.0, 0.0], 0.0, "A threshold of 0 changes nothing."),
         ([0.0, 0.0], 1.0, stop),
     ):
-        array, given = np.array(w), f"w = {w}, threshold = {t}"
-        got = expect.call(soft_threshold, array, t, given=given, hint=hint)
-        wanted = np.array([_proximal_point(value, t) for value in w])
-        expect.close(got, wanted, given=given, hint=hint)
-        exact = bool(np.all(np.asarray(got)[wanted == 0] == 0))
-        expect.true(exact, given=given, expected="zeros that are exactly 0", got=got, hint=stop)
-        expect.equal(array, w, given="w itself after the call", hint="Do not change the input.")
+        array, case = np.array(w), expect.given(f"w = {w}, threshold = {t}")
+        got = case.call(soft_threshold, array, t, hint=hint)
+        expected = np.array([_proximal_point(value, t) for value in w])
+        case.close(got, expected, hint=hint)
+        exact = bool(np.all(np.asarray(got)[expected == 0] == 0))
+        case.true(exact, expected="zeros that are exactly 0", got=got, hint=stop)
+        expect.given("w itself after the call").equal(array, w, hint="Do not change the input.")
 
 
 def _trimmed(expect: Expect, trimmed: Answer) -> None:
-    """01.5: the best choice of which entries to spare, found by trying all."""
+    """01.5: compare with the best choice of entries to spare, found by trying all."""
     which = (
         "Only the smallest magnitudes shrink, by the threshold and not past 0; the others are unchanged."
     )
@@ -152,18 +151,18 @@ def _trimmed(expect: Expect, trimmed: Answer) -> None:
         ([3.0, -1.0, 0.4], 0.5, 0, "smallest = 0: nothing shrinks."),
         ([3.0, -1.0, 0.4], 0.5, 3, "smallest = d: this is plain soft-thresholding."),
     ):
-        array, given = np.array(w), f"w = {w}, threshold = {t}, smallest = {smallest}"
-        got = expect.call(trimmed, array, t, smallest, given=given, hint=hint)
+        array, case = np.array(w), expect.given(f"w = {w}, threshold = {t}, smallest = {smallest}")
+        got = case.call(trimmed, array, t, smallest, hint=hint)
         spared = _nearest_sparse(np.array(w), len(w) - smallest) != 0
-        wanted = [
+        expected = [
             value if keep else _proximal_point(value, t) for value, keep in zip(w, spared, strict=True)
         ]
-        expect.close(got, wanted, given=given, hint=hint)
-        expect.equal(array, w, given="w itself after the call", hint="Do not change the input.")
+        case.close(got, expected, hint=hint)
+        expect.given("w itself after the call").equal(array, w, hint="Do not change the input.")
 
 
 def _concepts(expect: Expect, concept_answers: Answer) -> None:
-    """01.6: the form only; whether the answers are right is graded later."""
+    """01.6: each statement has the answer True or False; grading tells whether it is right."""
     expect.verdicts(concept_answers, STATEMENTS)
 
 

@@ -1,7 +1,7 @@
 """Visible checks of lab 02: masks, sparsity, the hook that keeps zeros, schedules.
 
-The expected values come from sorting with plain Python and NumPy, or from properties that any
-correct answer has; nothing here imports the modules that hold the answers.
+Expected values come from sorting with plain Python and NumPy, or from properties that every
+correct answer has.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["CASES"]
 Answer = Callable[..., Any]
 Optimizers = Callable[[list[Tensor]], torch.optim.Optimizer]
 
-QUESTIONS = (
+STATEMENTS = (
     "l1_with_sgd_gives_exact_zeros",
     "unstructured_sparsity_speeds_up_a_gpu",
     "group_lasso_zeroes_whole_groups",
@@ -36,7 +36,7 @@ HALF = torch.arange(8).view(2, 4) % 2 == 0
 
 
 def magnitude_mask(expect: Expect, answer: Answer) -> None:
-    """02.1: exactly k weights of least magnitude removed, lowest index first."""
+    """02.1: exactly the k weights of least magnitude are removed, lowest index first."""
     hint = "remove the k = round(q / 100 · n) least |w|; True means kept"
     for values, q, why in (
         ([0.5, -0.1, 2.0, -3.0, 0.3], 40, hint),
@@ -48,15 +48,15 @@ def magnitude_mask(expect: Expect, answer: Answer) -> None:
         ([0.7] * 300, 41, TIES),
         (np.tile([1.0, -1.0, 2.0, 0.0], 250), 62.5, TIES),
     ):
-        given = f"q = {q} %, weight = {_brief(values)}"
+        case = expect.given(f"q = {q} %, weight = {_brief(values)}")
         weight = torch.tensor(values, dtype=torch.float32)
-        mask = expect.call(answer, weight, q, given=given, hint=hint)
-        expect.equal(mask, _least_removed(values, q), given=given, hint=why)
+        mask = case.call(answer, weight, q, hint=hint)
+        case.equal(mask, _least_removed(values, q), hint=why)
     _mask_form(expect, torch.arange(-9.0, 15.0).view(2, 3, 2, 2), lambda weight: answer(weight, 75))
 
 
 def deviation_mask(expect: Expect, answer: Answer) -> None:
-    """02.2: kept where |w| exceeds s population standard deviations."""
+    """02.2: a weight is kept where |w| exceeds s population standard deviations."""
     hint = "keep where |w| > s · σ; σ is the standard deviation of the layer's weights, signs included"
     for values, s, why in (
         ([0.2, -0.4, 2.0, -3.0, 0.1, 1.2], 1.0, hint),
@@ -66,17 +66,17 @@ def deviation_mask(expect: Expect, answer: Answer) -> None:
         ([3.0, 5.0, 3.0, 5.0], 2.0, "σ is measured around the mean: not the root of the mean square"),
         ([10.0, 10.1, 9.9, 10.0], 1.0, "compare |w| itself with s · σ, not its distance from the mean"),
         ([0.0, 0.5, -0.5, 0.0], 0.0, "at s = 0 the threshold is 0: only exact zeros fall"),
-        ([0.5, 0.5, 0.5], 2.0, "equal weights have σ = 0, so that nothing is removed"),
+        ([0.5, 0.5, 0.5], 2.0, "equal weights have σ = 0, so nothing is removed"),
     ):
-        given, array = f"s = {s}, weight = {values}", np.asarray(values)
-        mask = expect.call(answer, torch.tensor(values), s, given=given, hint=hint)
+        case, array = expect.given(f"s = {s}, weight = {values}"), np.asarray(values)
+        mask = case.call(answer, torch.tensor(values), s, hint=hint)
         sigma = np.sqrt(np.mean((array - array.mean()) ** 2))
-        expect.equal(mask, np.abs(array) > s * sigma, given=given, hint=why)
+        case.equal(mask, np.abs(array) > s * sigma, hint=why)
     _mask_form(expect, torch.arange(-9.0, 15.0).view(2, 3, 2, 2), lambda weight: answer(weight, 0.5))
 
 
 def sparsity(expect: Expect, answer: Answer) -> None:
-    """02.3: zeros in per cent, by layer and in total."""
+    """02.3: the zeros in per cent, by layer and in total."""
     conv, norm, linear, last = nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Linear(8, 1), nn.Linear(1, 4)
     model = nn.Sequential(nn.Sequential(conv, norm, nn.Flatten(), linear), nn.ReLU(), last)
     for parameter in model.parameters():
@@ -84,44 +84,48 @@ def sparsity(expect: Expect, answer: Answer) -> None:
     parts = {conv.weight: 9, conv.bias: 2, norm.weight: 2, linear.weight: 2, linear.bias: 1}
     for part, zeros in parts.items():
         nn.init.zeros_(part.data.view(-1)[:zeros])  # type: ignore[union-attr]
-    given = "conv '0.0' (9 of 18 weights are 0), batch norm (2 of 2), linear '0.3' (2 of 8), linear '2' (0 of 4)"
-    got = expect.call(answer, model, given=given, hint=PAIR)
-    _holds(expect, isinstance(got, tuple) and len(got) == 2, given, "(dict, number)", got, PAIR)
+    case = expect.given(
+        "conv '0.0' (9 of 18 weights are 0), batch norm (2 of 2), linear '0.3' (2 of 8), linear '2' (0 of 4)"
+    )
+    got = case.call(answer, model, hint=PAIR)
+    case.true(isinstance(got, tuple) and len(got) == 2, expected="(dict, number)", got=got, hint=PAIR)
     names = "convolutions and linear layers only, nested ones too, named as by model.named_modules()"
-    expect.keys(got[0], ["0.0", "0.3", "2"], given=given, hint=names)
+    case.keys(got[0], ["0.0", "0.3", "2"], hint=names)
     values = [got[0][name] for name in ("0.0", "0.3", "2")]
     why = "the zeros among each layer's weights, in per cent; biases do not count"
-    expect.close(values, [50, 25, 0], given=given, hint=why, atol=1e-4)
+    case.close(values, [50, 25, 0], hint=why, atol=1e-4)
     why = "all zeros over all weights: a large layer counts for more than a small one"
-    expect.close(got[1], 100 * 11 / 30, given=given, hint=why, atol=1e-4)
+    case.close(got[1], 100 * 11 / 30, hint=why, atol=1e-4)
     last.weight.data = torch.tensor([[1e-30], [-0.0], [-1e-8], [0.0]])
-    given = "linear '2' set to (1e-30, −0.0, −1e-8, 0.0)"
-    by_layer, total = expect.call(answer, model, given=given, hint=PAIR)
+    case = expect.given("linear '2' set to (1e-30, −0.0, −1e-8, 0.0)")
+    by_layer, total = case.call(answer, model, hint=PAIR)
     why = "count exact zeros (−0.0 is one) and nothing else: a tiny weight still has to be stored"
-    expect.close([by_layer["2"], total], [50, 100 * 13 / 30], given=given, hint=why, atol=1e-4)
+    case.close([by_layer["2"], total], [50, 100 * 13 / 30], hint=why, atol=1e-4)
 
 
 def keep_zeros(expect: Expect, answer: Answer) -> None:
-    """02.4: pruned weights stay at zero in any optimizer; the others move as without the hook."""
+    """02.4: pruned weights stay at zero in any optimizer; the others train as they do without the hook."""
     optimizers: dict[str, Optimizers] = {
         "SGD, momentum 0.9, weight decay 0.1": lambda p: torch.optim.SGD(p, 0.1, 0.9, weight_decay=0.1),
         "Adam, weight decay 0.1": lambda p: torch.optim.Adam(p, 0.1, weight_decay=0.1),
     }
     for name, make in optimizers.items():
-        given = f"{name}: 3 steps, half of the weights pruned, hook registered, 4 steps"
+        case = expect.given(f"{name}: 3 steps, half of the weights pruned, hook registered, 4 steps")
         plain = _train(make, lambda *_: None)
-        hooked = expect.call(_train, make, answer, given=given, hint=HOOK)
+        hooked = case.call(_train, make, answer, hint=HOOK)
         pruned = hooked["a"][~HALF]
-        _holds(expect, bool((pruned == 0).all()), given, "every pruned weight exactly 0", pruned, HOOK)
+        case.true(
+            bool((pruned == 0).all()), expected="every pruned weight exactly 0", got=pruned, hint=HOOK
+        )
         why = "weights that are kept must train as if there were no hook"
-        expect.close(hooked["a"][HALF], plain["a"][HALF], given=given, hint=why, atol=1e-6)
+        case.close(hooked["a"][HALF], plain["a"][HALF], hint=why, atol=1e-6)
         why = "a weight without a mask must train as if there were no hook"
-        expect.close(hooked["b"], plain["b"], given=given, hint=why, atol=1e-6)
-    given = "hook registered, handle.remove() called, 4 steps"
+        case.close(hooked["b"], plain["b"], hint=why, atol=1e-6)
+    case = expect.given("hook registered, handle.remove() called, 4 steps")
     why = "return what register_step_post_hook gives, and change weights only inside the hook"
-    freed = expect.call(_train, optimizers["Adam, weight decay 0.1"], answer, True, given=given, hint=why)
+    freed = case.call(_train, optimizers["Adam, weight decay 0.1"], answer, True, hint=why)
     moved = bool((freed["a"][~HALF] != 0).all())
-    _holds(expect, moved, given, "pruned weights that move again", freed["a"][~HALF], why)
+    case.true(moved, expected="pruned weights that move again", got=freed["a"][~HALF], hint=why)
 
 
 def sparsity_schedule(expect: Expect, answer: Answer) -> None:
@@ -133,17 +137,17 @@ def sparsity_schedule(expect: Expect, answer: Answer) -> None:
         ((10.0, 3, 5), [10.0, 20.0, 30.0, 30.0, 30.0], flat),
         ((8.0, 10, 20), [8.0 * min(n, 10) for n in range(1, 21)], flat),
         ((24.0, 4, 4), [24.0, 48.0, 72.0, 96.0], "the ramp's last epoch reaches ramp_epochs · step"),
-        ((5.0, 6, 3), [5.0, 10.0, 15.0], "one entry an epoch, even if training ends before the ramp"),
+        ((5.0, 6, 3), [5.0, 10.0, 15.0], "one entry per epoch, even if training ends before the ramp"),
         ((80.0, 1, 3), [80.0, 80.0, 80.0], "one-shot pruning is a ramp of a single epoch"),
     ):
-        given = "step = {} %, ramp_epochs = {}, epochs = {}".format(*inputs)
-        got = expect.call(answer, *inputs, given=given, hint=hint)
-        expect.close(got, expected, given=given, hint=why)
+        case = expect.given("step = {} %, ramp_epochs = {}, epochs = {}".format(*inputs))
+        got = case.call(answer, *inputs, hint=hint)
+        case.close(got, expected, hint=why)
 
 
 def global_masks(expect: Expect, answer: Answer) -> None:
-    """02.6: one ranking over all layers."""
-    hint = "rank the weights of all layers together; each layer loses what it happens to hold"
+    """02.6: one ranking covers all layers."""
+    hint = "rank the weights of all layers together; a layer loses as many as are among the smallest"
     large, small = [3.0, -4.0, 5.0, 0.1], [0.2, -0.3, 0.25, 6.0, 0.15, -0.05]
     tiny = [value / 100 for value in small]
     for layers, q, why in (
@@ -154,36 +158,33 @@ def global_masks(expect: Expect, answer: Answer) -> None:
         ({"a": [-3.0, 2.0], "b": [1.0, -4.0, 5.0]}, 40, SIGN),
         ({"a": [1.0, 2.0, -1.0], "b": [1.0] * 200, "c": [-1.0]}, 45, f"{TIES}; earlier layers first"),
     ):
-        given = f"q = {q} %, weights = " + ", ".join(f"{name}: {_brief(w)}" for name, w in layers.items())
+        case = expect.given(
+            f"q = {q} %, weights = " + ", ".join(f"{name}: {_brief(w)}" for name, w in layers.items())
+        )
         weights = {name: torch.tensor(values) for name, values in layers.items()}
-        masks = expect.call(answer, weights, q, given=given, hint=hint)
-        expect.keys(masks, list(layers), given=given)
+        masks = case.call(answer, weights, q, hint=hint)
+        case.keys(masks, list(layers))
         got = np.concatenate([np.asarray(masks[name]).ravel() for name in layers])
         joined = [value for layer in layers.values() for value in layer]
-        expect.equal(got, _least_removed(joined, q), given=given, hint=why)
+        case.equal(got, _least_removed(joined, q), hint=why)
     other = {"linear": torch.ones(2, 3)}
     for weight in (torch.arange(-12.0, 12.0).view(2, 3, 2, 2), torch.ones(3, 2)):
         _mask_form(expect, weight, lambda parameter: answer({"layer": parameter} | other, 25)["layer"])
 
 
 def concept_answers(expect: Expect, answer: Answer) -> None:
-    """02.7: every statement judged; whether rightly is not said here."""
-    expect.verdicts(answer, QUESTIONS)
-
-
-def _holds(expect: Expect, condition: bool, given: str, expected: str, got: Any, hint: str) -> None:
-    """``expect.true`` on one line."""
-    expect.true(condition, given=given, expected=expected, got=got, hint=hint)
+    """02.7: each statement has the answer True or False; grading tells whether it is right."""
+    expect.verdicts(answer, STATEMENTS)
 
 
 def _brief(values: Any) -> str:
-    """A list for a message, cut after eight entries."""
+    """Format a list for a message, cut after eight entries."""
     texts = [f"{value:g}" for value in values[:8]]
     return f"[{', '.join(texts)}{f', … {len(values)} in all' if len(values) > 8 else ''}]"
 
 
 def _least_removed(values: Any, q: float) -> np.ndarray:
-    """The mask by its definition: sort (magnitude, index) pairs, remove the first k."""
+    """Return the mask by its definition: sort (magnitude, index) pairs and remove the first k."""
     ranked = sorted(range(len(values)), key=lambda index: (abs(values[index]), index))
     kept = np.ones(len(values), bool)
     kept[ranked[: round(q / 100 * len(values))]] = False
@@ -191,21 +192,21 @@ def _least_removed(values: Any, q: float) -> np.ndarray:
 
 
 def _mask_form(expect: Expect, weight: Tensor, answer: Answer) -> None:
-    """A mask is bool, has its weight's shape, and making it changes nothing."""
-    given = f"a parameter of shape {tuple(weight.shape)} that requires a gradient"
+    """Check that the mask is bool and has the weight's shape, and that the weight stays unchanged."""
+    case = expect.given(f"a parameter of shape {tuple(weight.shape)} that requires a gradient")
     parameter = nn.Parameter(weight.clone())
-    mask = expect.call(answer, parameter, given=given, hint="shape the mask like its weight")
+    mask = case.call(answer, parameter, hint="shape the mask like its weight")
     form = (tuple(mask.shape), mask.dtype) if isinstance(mask, Tensor) else type(mask).__name__
     right, why = (tuple(weight.shape), torch.bool), "shape the mask like its weight; comparisons give bool"
-    _holds(expect, form == right, given, "a bool tensor of that shape", form, why)
+    case.true(form == right, expected="a bool tensor of that shape", got=form, hint=why)
     unchanged, why = torch.equal(parameter.data, weight), "return a mask; do not write into the weight"
-    _holds(expect, unchanged, given, "the weight unchanged", parameter.data, why)
+    case.true(unchanged, expected="the weight unchanged", got=parameter.data, hint=why)
 
 
 def _train(make: Optimizers, hook: Answer, remove: bool = False) -> dict[str, Tensor]:
-    """Three steps, prune half of ``a``, register ``hook`` (and take it off again), four steps.
+    """Take three steps, prune half of ``a``, register ``hook`` (and remove it again), take four more steps.
 
-    The loss treats every weight by itself, so that a pruned weight cannot influence the others.
+    The loss is a sum over single weights, so a pruned weight cannot influence the others.
     """
     weights = {"a": nn.Parameter(torch.linspace(-1, 1, 8).view(2, 4)), "b": nn.Parameter(torch.ones(3))}
     optimizer = make(list(weights.values()))

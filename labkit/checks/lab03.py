@@ -1,8 +1,7 @@
 """Visible checks of lab 03: affine grids, bytes, straight-through rounding, swapping layers.
 
-The expected values come from the definitions in float64 NumPy, or from properties that any correct
-answer has; nothing here imports the modules that hold the answers. Values that lie halfway between
-two levels are avoided: either neighbour is right.
+Expected values come from the definitions in float64 NumPy, or from properties that every correct
+answer has. Values halfway between two levels are avoided, since either neighbour is right.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ __all__ = ["CASES"]
 
 Answer = Callable[..., Any]
 
-QUESTIONS = (
+STATEMENTS = (
     "eight_bits_make_an_exact_quarter",
     "rounding_trains_by_its_own_gradient",
     "integer_zero_point_keeps_zeros",
@@ -30,8 +29,8 @@ QUESTIONS = (
 )
 PARTS = ("float32", "payload", "parameters", "objects", "ratio")
 TRIPLE = "return levels, scale, shift"
-PASSES = "backward hands on the gradient as it came, for every weight, whatever forward did with it"
-# No value of these lies near the middle between two levels, at the bits they are used with.
+PASSES = "backward returns the gradient unchanged for every weight, whatever forward did with it"
+# None of these values lies near the middle between two levels at the bits they are used with.
 MIXED = [0.31, -0.62, 0.0, 1.27, -0.08, 0.84, 0.0, -0.29, 0.55, 0.02]
 WIDE = [[-2.6, 0.0, 0.43], [1.1, -0.45, 0.9], [0.16, -1.97, 0.0]]
 
@@ -43,60 +42,65 @@ def affine(expect: Expect, quantize: Answer, dequantize: Answer) -> None:
         ([-1.0, 0.1, 0.9, 2.0], 2, hint),
         (MIXED, 4, "4 bits have 16 levels, 0 to 15, and 15 steps between them"),
         (MIXED, 8, "the largest number has level 255: 8 bits have 255 steps, not 256"),
-        ([3.0, 4.2, 3.7], 3, "the grid begins at the minimum, also where 0 is far away"),
+        ([3.0, 4.2, 3.7], 3, "the grid starts at the minimum, even if 0 is far away"),
         (WIDE, 5, "one scale and one shift for the whole array, also in two dimensions"),
         ([2.5, 2.5, 2.5], 8, "equal numbers have a range of 0: use 1 as scale"),
     ):
         x = np.array(values, np.float32)
-        given, kept = f"bits = {bits}, x = {np.array2string(x, separator=', ')}".replace("\n", ""), x.copy()
-        got = expect.call(quantize, x, bits, given=given, hint=hint)
-        _holds(expect, isinstance(got, tuple) and len(got) == 3, given, "three things", got, TRIPLE)
+        shown = np.array2string(x, separator=", ").replace("\n", "")
+        case, kept = expect.given(f"bits = {bits}, x = {shown}"), x.copy()
+        got = case.call(quantize, x, bits, hint=hint)
+        case.true(
+            isinstance(got, tuple) and len(got) == 3, expected="a tuple of three", got=got, hint=TRIPLE
+        )
         levels, scale, shift = got
         form = (getattr(levels, "dtype", None), np.shape(levels))
         right = form == (np.uint8, x.shape)
-        _holds(expect, right, given, "uint8 levels, shaped like x", form, "convert them")
+        case.true(
+            right, expected="uint8 levels, shaped like x", got=form, hint="convert the levels to uint8"
+        )
         low, step = float(x.min()), (float(x.max()) - float(x.min())) / (2**bits - 1) or 1.0
-        expect.close([scale, shift], [step, low], given=given, hint=why, rtol=1e-5)
-        expect.equal(levels, np.rint((x.astype(float) - low) / step), given=given, hint=why)
-        back = expect.call(dequantize, levels, scale, shift, given=given, hint=hint)
-        expect.close(back, low + step * levels.astype(float), given=given, hint=why, atol=1e-5)
-        _holds(expect, np.array_equal(x, kept), given, "x unchanged", x, "compute with a copy")
-    given = "dequantize([0, 7, 255], scale = 0.5, shift = −3)"
+        case.close([scale, shift], [step, low], hint=why, rtol=1e-5)
+        case.equal(levels, np.rint((x.astype(float) - low) / step), hint=why)
+        back = case.call(dequantize, levels, scale, shift, hint=hint)
+        case.close(back, low + step * levels.astype(float), hint=why, atol=1e-5)
+        case.true(np.array_equal(x, kept), expected="x unchanged", got=x, hint="compute with a copy")
+    case = expect.given("dequantize([0, 7, 255], scale = 0.5, shift = −3)")
     why = "scale · level + shift; beware of computing in uint8, where 255 + 1 is 0"
-    back = expect.call(dequantize, np.array([0, 7, 255], np.uint8), 0.5, -3.0, given=given, hint=why)
-    expect.close(back, [-3.0, 0.5, 124.5], given=given, hint=why)
-    _holds(expect, back.dtype == np.float32, given, "float32", back.dtype, "convert with astype")
+    back = case.call(dequantize, np.array([0, 7, 255], np.uint8), 0.5, -3.0, hint=why)
+    case.close(back, [-3.0, 0.5, 124.5], hint=why)
+    case.true(back.dtype == np.float32, expected="float32", got=back.dtype, hint="convert with astype")
 
 
 def count_bytes(expect: Expect, answer: Answer) -> None:
-    """03.2: bytes by part, and the ratio that is left."""
+    """03.2: the bytes of each part, and the ratio that results."""
     hint = "one entry for each part named in the docstring"
-    padded = "levels are packed without gaps, but each array begins with a byte of its own: round up"
+    padded = "levels are packed without gaps, but each array starts at a new byte: round up"
     for shapes, bits, why in (
-        ([(1000,)], 8, "8 bits are a byte a number; 4 bytes each for scale and shift"),
+        ([(1000,)], 8, "8 bits are one byte per number; scale and shift take 4 bytes each"),
         ([(1000,)], 4, "two levels of 4 bits fill a byte"),
         ([(3,)], 4, padded),
         ([(3,), (3,)], 3, padded),
-        ([(20, 5), (5,)], 6, "every array has a scale, a shift and an object of its own"),
+        ([(20, 5), (5,)], 6, "every array has its own scale, shift and object"),
         ([(1,), (2, 2), (2, 2, 2)], 1, padded),
     ):
         arrays = [np.zeros(shape, np.float32) for shape in shapes]
-        given = f"bits = {bits}, float32 arrays of shapes {', '.join(map(str, shapes))}"
-        got = expect.call(answer, arrays, bits, given=given, hint=hint)
-        expect.keys(got, PARTS, given=given)
+        case = expect.given(f"bits = {bits}, float32 arrays of shapes {', '.join(map(str, shapes))}")
+        got = case.call(answer, arrays, bits, hint=hint)
+        case.keys(got, PARTS)
         sizes = [int(np.prod(shape)) for shape in shapes]
         parts = [4 * sum(sizes), sum((size * bits + 7) // 8 for size in sizes), 8 * len(sizes)]
         parts.append(sum(sys.getsizeof(array) - array.nbytes for array in arrays))
-        expect.equal([got[part] for part in PARTS[:4]], parts, given=f"{given}; {PARTS[:4]}", hint=why)
+        expect.given(f"{case}; {PARTS[:4]}").equal([got[part] for part in PARTS[:4]], parts, hint=why)
         ratio = (parts[0] + parts[3]) / (parts[1] + parts[2] + parts[3])
         why = "an object is needed before and after: add it on both sides"
-        expect.close(got["ratio"], ratio, given=f"{given}; ratio", hint=why)
+        expect.given(f"{case}; ratio").close(got["ratio"], ratio, hint=why)
 
 
 def asymmetric(expect: Expect, answer: Answer) -> None:
-    """03.3: nearest value of a grid with an integer zero point; the gradient passes."""
+    """03.3: a weight becomes the nearest value of a grid with an integer zero point; the gradient passes."""
     hint = "scale = (high − low) / (2**bits − 1), zero_point = round(−low / scale), clamp the levels"
-    nearest = "round w / scale, then add the integer zero point: (w − low) / scale has another rounding"
+    nearest = "round w / scale, then add the integer zero point: (w − low) / scale rounds differently"
     for values, bits, why in (
         (MIXED, 3, hint),
         (MIXED, 2, nearest),
@@ -105,19 +109,20 @@ def asymmetric(expect: Expect, answer: Answer) -> None:
         ([0.3, 0.9, 1.7, 0.0, 2.4], 2, "high is the largest weight, low is 0 where no weight is negative"),
         ([3.1, 4.2, 3.7, 5.9], 3, "the range always contains 0: clamp low and high"),
         ([-3.1, -4.2, -3.7, -5.9], 3, "the range always contains 0: clamp low and high"),
-        ([-0.7, -0.7], 3, "one value and 0 make a range"),
+        ([-0.7, -0.7], 3, "a single value and 0 still span a range"),
         ([0.0, 0.0, 0.0], 4, "all weights 0: there is no range, return them as they are"),
         ([-0.9, 0.3, 0.7, 1.0], 1, "1 bit has two values, one of them 0"),
     ):
         _rounding_case(expect, answer, values, bits, _asymmetric_oracle(values, bits), why)
-    given, why = "bits = 2, weight = [-1, -0.6, 0, 0.6, 1]", "clamp: both ends may round outwards"
-    got = expect.call(answer, torch.tensor([-1.0, -0.6, 0.0, 0.6, 1.0]), 2, given=given, hint=why)
-    _holds(expect, got.unique().numel() <= 4, given, "at most 4 different values", got, why)
+    case = expect.given("bits = 2, weight = [-1, -0.6, 0, 0.6, 1]")
+    why = "clamp: both ends may round outwards"
+    got = case.call(answer, torch.tensor([-1.0, -0.6, 0.0, 0.6, 1.0]), 2, hint=why)
+    case.true(got.unique().numel() <= 4, expected="at most 4 different values", got=got, hint=why)
     _straight_through(expect, answer)
 
 
 def symmetric(expect: Expect, answer: Answer) -> None:
-    """03.4: as many values below 0 as above; the gradient passes."""
+    """03.4: the grid has as many values below 0 as above; the gradient passes."""
     hint = "scale = max|w| / (2**(bits − 1) − 1); the zero point is 0"
     for values, bits, why in (
         (MIXED, 3, hint),
@@ -135,36 +140,39 @@ def symmetric(expect: Expect, answer: Answer) -> None:
 
 
 def swap_blocks(expect: Expect, answer: Answer) -> None:
-    """03.5: every convolution inside the blocks, none outside, in a copy."""
-    model, given = _nested_model(), "a model with convolutions in conv1, layer1 … layer3, layer30 and head"
+    """03.5: every convolution inside the blocks is swapped in a copy, and none outside."""
+    model = _nested_model()
+    case = expect.given("a model with convolutions in conv1, layer1 … layer3, layer30 and head")
     hint = "go through model.named_modules() of a copy; replace by set_submodule"
     before = {key: value.clone() for key, value in model.state_dict().items()}
     types = [type(module) for module in model.modules()]
-    modules = dict(expect.call(answer, model, _Marked, given=given, hint=hint).named_modules())
+    modules = dict(case.call(answer, model, _Marked, hint=hint).named_modules())
     marked = [name for name, module in modules.items() if isinstance(module, _Marked)]
-    wanted = ["layer1.0", "layer1.2.0", "layer2.inner.conv1", "layer2.inner.shortcut.0", "layer3"]
-    why = "all convolutions whose name begins with one of the three attributes, shortcuts too; none else"
-    _holds(expect, marked == wanted, given, f"swapped: {', '.join(wanted)}", ", ".join(marked), why)
-    why = "swap in a deep copy; the model that was given stays as it is"
+    expected = ["layer1.0", "layer1.2.0", "layer2.inner.conv1", "layer2.inner.shortcut.0", "layer3"]
+    why = "all convolutions whose name begins with one of the three attributes, shortcuts included, and no others"
+    case.true(
+        marked == expected, expected=f"swapped: {', '.join(expected)}", got=", ".join(marked), hint=why
+    )
+    why = "swap in a deep copy; the argument stays as it is"
     same = types == [type(module) for module in model.modules()]
-    _holds(expect, same, given, "the model that was given unchanged", "it has swapped modules", why)
+    case.true(same, expected="the argument unchanged", got="it has swapped modules", hint=why)
     for parameter in modules[""].parameters():
         nn.init.zeros_(parameter)
     unchanged = all(torch.equal(before[key], value) for key, value in model.state_dict().items())
-    _holds(expect, unchanged, given, "weights of its own in the result", "shared weights", why)
+    case.true(unchanged, expected="separate weights in the result", got="shared weights", hint=why)
     x, model = torch.linspace(-1, 1, 48).view(1, 3, 4, 4), _nested_model()
-    same_made = expect.call(answer, model, lambda convolution: convolution, given=given, hint=hint)
-    why = "give make the convolution with its weights"
-    expect.close(same_made.layer1(x), model.layer1(x), given=f"{given}, make gives it back", hint=why)
+    same_made = case.call(answer, model, lambda convolution: convolution, hint=hint)
+    why = "pass make the convolution with its weights"
+    expect.given(f"{case}, make returns its argument").close(same_made.layer1(x), model.layer1(x), hint=why)
 
 
 def concept_answers(expect: Expect, answer: Answer) -> None:
-    """03.6: every statement judged; whether rightly is not said here."""
-    expect.verdicts(answer, QUESTIONS)
+    """03.6: each statement has the answer True or False; grading tells whether it is right."""
+    expect.verdicts(answer, STATEMENTS)
 
 
 class _Marked(nn.Module):
-    """What ``make`` gives in the check: a module that holds the convolution."""
+    """What ``make`` returns in the check: a module that holds the convolution."""
 
     def __init__(self, convolution: nn.Module) -> None:
         super().__init__()
@@ -172,7 +180,7 @@ class _Marked(nn.Module):
 
 
 def _nested_model() -> Any:
-    """Convolutions inside and outside the blocks, in all depths; attributes like ResNet-20's."""
+    """Build a model with convolutions inside and outside the blocks, at all depths, named as in ResNet-20."""
     torch.manual_seed(0)
     model, inner = nn.Module(), nn.Module()
     inner.conv1, inner.bn = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)
@@ -187,13 +195,8 @@ def _nested_model() -> Any:
     return model
 
 
-def _holds(expect: Expect, condition: bool, given: str, expected: str, got: Any, hint: str) -> None:
-    """``expect.true`` on one line."""
-    expect.true(condition, given=given, expected=expected, got=got, hint=hint)
-
-
 def _asymmetric_oracle(values: Any, bits: int) -> np.ndarray:
-    """The definition in float64."""
+    """Compute the rounded weights from the definition, in float64."""
     x = np.array(values, float)
     low, high = min(x.min(), 0.0), max(x.max(), 0.0)
     scale = (high - low) / (2**bits - 1) or 1.0
@@ -202,28 +205,32 @@ def _asymmetric_oracle(values: Any, bits: int) -> np.ndarray:
 
 
 def _rounding_case(expect: Expect, answer: Answer, values: Any, bits: int, right: Any, why: str) -> None:
-    """The rounded weights, exact zeros where the weights are 0, and the weights left alone."""
+    """Check the rounded weights, exact zeros where weights are 0, and that the argument is unchanged."""
     weight = torch.tensor(values)
-    given, kept = f"bits = {bits}, weight = {values}", weight.clone()
-    got = expect.call(answer, weight, bits, given=given, hint=why)
-    expect.close(got, right, given=given, hint=why, atol=2e-6, rtol=1e-5)
+    case, kept = expect.given(f"bits = {bits}, weight = {values}"), weight.clone()
+    got = case.call(answer, weight, bits, hint=why)
+    case.close(got, right, hint=why, atol=2e-6, rtol=1e-5)
     zeros = got[kept == 0]
-    _holds(expect, bool((zeros == 0).all()), given, "exact zeros at zeros", zeros, "the grid has a 0")
-    _holds(expect, torch.equal(weight, kept), given, "the weight unchanged", weight, "compute with a copy")
+    case.true(bool((zeros == 0).all()), expected="exact zeros at zeros", got=zeros, hint="the grid has a 0")
+    case.true(
+        torch.equal(weight, kept), expected="the weight unchanged", got=weight, hint="compute with a copy"
+    )
 
 
 def _straight_through(expect: Expect, answer: Answer) -> None:
-    """The gradient that arrives is the one that leaves, at zeros and extremes too."""
+    """Check that the gradient passes unchanged, at zeros and extremes too."""
     weight = torch.tensor([[[-1.3, 0.0], [0.4, 2.2]], [[0.0, 0.1], [-0.2, 0.75]]], requires_grad=True)
     factors = torch.arange(1.0, 9.0).view(2, 2, 2)
-    given = "weight of shape (2, 2, 2) with zeros, bits = 3, loss = Σ (1, 2, …, 8) · rounded weight"
+    case = expect.given(
+        "weight of shape (2, 2, 2) with zeros, bits = 3, loss = Σ (1, 2, …, 8) · rounded weight"
+    )
 
     def gradient() -> Tensor | None:
         (factors * answer(weight, 3)).sum().backward()
         return weight.grad
 
-    got = expect.call(gradient, given=given, hint=PASSES)
-    expect.close(got, factors, given=given, hint=PASSES)
+    got = case.call(gradient, hint=PASSES)
+    case.close(got, factors, hint=PASSES)
 
 
 CASES: dict[str, Callable[..., None]] = {

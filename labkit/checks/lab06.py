@@ -1,8 +1,7 @@
 """Visible checks of lab 06: multiply-accumulates, latency, top-k accuracy, energy, and statements.
 
-Oracles: shapes that PyTorch gives for the meta device, a device and a clock that only pretend, ranks
-counted class by class, and a counter that is moved step by step. Leaves out: hidden checks, which
-are cells of the notebook.
+The oracles are output shapes that PyTorch computes on the meta device, a simulated device and clock,
+ranks counted class by class, and a simulated energy counter.
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ __all__ = ["CASES"]
 
 Answer = Callable[..., Any]
 
-OUTPUT = "a map of h pixels gives (h + 2 · padding − kh) // stride + 1"
+OUTPUT = "an input of height h has an output of height (h + 2 · padding − kh) // stride + 1"
 PRODUCTS = "each output value sums in · kh · kw products; count the output values of all channels"
-LINEAR = "each of the out values sums `in` products; the bias adds, it multiplies nothing"
+LINEAR = "each of the `out` values sums `in` products; the bias is added, not multiplied"
 ORDER = "synchronize, read the clock, run, synchronize, read the clock: batch by batch, after the warm-up"
-QUARTILES = "np.quantile(seconds, (0.25, 0.5, 0.75)); the range is the third quartile less the first"
-RANKS = "a hit: the label is among the k classes of largest logit; per cent of all rows"
+QUARTILES = "np.quantile(seconds, (0.25, 0.5, 0.75)); the range is the third quartile minus the first"
+RANKS = "a hit means that the label is among the k largest logits; return hits in per cent of all rows"
 COUNTER = (
-    "(after − before), one round of range_uj more if the counter began anew; µJ / 1000 = mJ; per batch"
+    "after − before, plus range_uj if the counter wrapped around; divide by 1000 (mJ) and by the batches"
 )
 STATEMENTS = (
     "more_weights_more_macs",
@@ -40,32 +39,34 @@ STATEMENTS = (
 
 
 def macs(expect: Expect, convolution: Answer, linear: Answer) -> None:
-    """06.1: against the number of output values that PyTorch itself gives."""
+    """06.1: compare with the number of output values that PyTorch computes."""
     for shape, height, width, stride, padding, why in (
         ((64, 3, 3, 3), 32, 32, 1, 1, "VGG16's first convolution: 32 · 32 · 64 · 3 · 3 · 3"),
-        ((16, 8, 1, 1), 5, 5, 1, 0, "a 1 × 1 kernel: one product an input channel"),
-        ((4, 2, 3, 3), 8, 8, 1, 0, "without padding the map shrinks by the kernel less 1"),
-        ((4, 2, 3, 3), 8, 8, 2, 1, "stride 2: half as many positions each way"),
+        ((16, 8, 1, 1), 5, 5, 1, 0, "a 1 × 1 kernel: one product per input channel"),
+        ((4, 2, 3, 3), 8, 8, 1, 0, "without padding the map shrinks by the kernel's size minus 1"),
+        ((4, 2, 3, 3), 8, 8, 2, 1, "stride 2: half as many positions in each direction"),
         ((5, 3, 3, 3), 7, 10, 3, 0, "positions that do not fit are dropped, never rounded up"),
         ((6, 1, 5, 3), 9, 4, 1, 1, "kernel and map need not be square"),
         ((2, 7, 4, 4), 4, 4, 1, 0, "a kernel as large as the map: one position"),
     ):
         x = torch.empty(1, shape[1], height, width, device="meta")
         out = functional.conv2d(x, torch.empty(shape, device="meta"), stride=stride, padding=padding)
-        wanted = out.numel() * shape[1] * shape[2] * shape[3]
-        given = f"weight {shape}, a map of {height} × {width}, stride {stride}, padding {padding}"
+        expected = out.numel() * shape[1] * shape[2] * shape[3]
+        case = expect.given(
+            f"weight {shape}, a map of {height} × {width}, stride {stride}, padding {padding}"
+        )
         hint = f"{why}; {OUTPUT}; {PRODUCTS}"
-        got = expect.call(convolution, shape, height, width, stride, padding, given=given, hint=hint)
-        expect.equal(got, wanted, given=given, hint=hint)
+        got = case.call(convolution, shape, height, width, stride, padding, hint=hint)
+        case.equal(got, expected, hint=hint)
         whole = isinstance(got, int)
-        expect.true(whole, given=given, expected="an int", got=got, hint="whole numbers only: use //")
-    for pair, wanted in (((512, 512), 262144), ((10, 512), 5120), ((1, 1), 1), ((7, 3), 21)):
-        got = expect.call(linear, pair, given=f"weight {pair}", hint=LINEAR)
-        expect.equal(got, wanted, given=f"a linear layer's weight {pair}", hint=LINEAR)
+        case.true(whole, expected="an int", got=got, hint="whole numbers only: use //")
+    for pair, expected in (((512, 512), 262144), ((10, 512), 5120), ((1, 1), 1), ((7, 3), 21)):
+        got = expect.given(f"weight {pair}").call(linear, pair, hint=LINEAR)
+        expect.given(f"a linear layer's weight {pair}").equal(got, expected, hint=LINEAR)
 
 
 class _Device:
-    """A device that works on its own: ``run`` returns at once, ``synchronize`` waits for the work."""
+    """A simulated asynchronous device: ``run`` returns at once, ``synchronize`` waits for the work."""
 
     def __init__(self, seconds: Sequence[float], *, pending: float = 0.0, now: float = 50.0) -> None:
         self.seconds, self.pending, self.now = list(seconds), pending, now
@@ -82,38 +83,48 @@ class _Device:
         self.pending = 0.0
 
     def clock(self) -> float:
-        """The time in seconds."""
+        """Return the time in seconds."""
         return self.now
 
 
 def latency(expect: Expect, answer: Answer) -> None:
-    """06.2: with a device and a clock that pretend, so that the right numbers are known."""
+    """06.2: a simulated device and clock make the right numbers known."""
     for warmup, times, pending, why in (
         (0, [0.25], 0.0, "one batch of 250 ms: no spread"),
-        (2, [8.0, 4.0, 0.5, 0.5, 0.5], 0.0, "the first 2 batches warm up: run them, and time none of them"),
-        (1, [2.0, 0.25, 0.5, 0.75, 1.0, 8.0], 0.0, "one batch was held up: the median hardly notices"),
-        (0, [0.25, 0.5, 1.0, 2.0], 0.0, "of an even number the median is the mean of the middle two"),
+        (
+            2,
+            [8.0, 4.0, 0.5, 0.5, 0.5],
+            0.0,
+            "the first 2 batches are warm-up: run them without timing them",
+        ),
+        (1, [2.0, 0.25, 0.5, 0.75, 1.0, 8.0], 0.0, "one batch was delayed: the median hardly changes"),
+        (
+            0,
+            [0.25, 0.5, 1.0, 2.0],
+            0.0,
+            "for an even number of batches the median is the mean of the middle two",
+        ),
         (0, [0.5, 0.5], 16.0, "other work was still running: synchronize before the first reading too"),
-        (3, [1.0] * 9, 2.0, "every batch takes the same"),
+        (3, [1.0] * 9, 2.0, "every batch takes the same time"),
     ):
         device = _Device(times, pending=pending)
         batches = len(times) - warmup
-        given = f"warmup {warmup}, batches {batches}; the batches take {times} s"
+        case = expect.given(f"warmup {warmup}, batches {batches}; the batches take {times} s")
         hint = f"{why}; {ORDER}"
         calls = (device.run, device.synchronize, device.clock, warmup, batches)
-        got = expect.call(answer, *calls, given=given, hint=hint)
+        got = case.call(answer, *calls, hint=hint)
         runs = f"run called {len(times)} times"
-        expect.true(device.runs == len(times), given=given, expected=runs, got=device.runs, hint=ORDER)
+        case.true(device.runs == len(times), expected=runs, got=device.runs, hint=ORDER)
         pair = isinstance(got, tuple) and len(got) == 2
-        expect.true(pair, given=given, expected="(median_ms, iqr_ms)", got=got, hint="return two numbers")
+        case.true(pair, expected="(median_ms, iqr_ms)", got=got, hint="return two numbers")
         timed = [1000 * seconds for seconds in times[warmup:]]
-        expect.close(got[0], median(timed), given=f"median_ms, {given}", hint=hint, atol=1e-6)
+        expect.given(f"median_ms, {case}").close(got[0], median(timed), hint=hint, atol=1e-6)
         spread = _quantile(timed, 0.75) - _quantile(timed, 0.25)
-        expect.close(got[1], spread, given=f"iqr_ms, {given}", hint=f"{QUARTILES}; {hint}", atol=1e-6)
+        expect.given(f"iqr_ms, {case}").close(got[1], spread, hint=f"{QUARTILES}; {hint}", atol=1e-6)
 
 
 def top_k(expect: Expect, answer: Answer) -> None:
-    """06.3: against each label's rank, counted class by class."""
+    """06.3: compare with each label's rank, counted class by class."""
     generator = torch.Generator().manual_seed(6)
     ties = torch.tensor([[1.0, 2.0, 2.0, 0.0], [3.0, 3.0, 3.0, 3.0], [0.0, 0.0, 1.0, 0.0]])
     for logits, labels, k, why in (
@@ -128,48 +139,53 @@ def top_k(expect: Expect, answer: Answer) -> None:
         (torch.randn(1, 4, generator=generator), [3], 2, "a single image"),
     ):
         n, classes = logits.shape
-        wanted_labels = labels or torch.randint(classes, (n,), generator=generator).tolist()
-        given = f"logits of shape ({n}, {classes}), labels {wanted_labels[:6]}…, k = {k}"
-        hits = sum(_rank(row, label) < k for row, label in zip(logits.tolist(), wanted_labels, strict=True))
-        got = expect.call(answer, logits.clone(), torch.tensor(wanted_labels), k, given=given, hint=why)
-        expect.close(got, 100 * hits / n, given=given, hint=why, atol=1e-4)
+        targets = labels or torch.randint(classes, (n,), generator=generator).tolist()
+        case = expect.given(f"logits of shape ({n}, {classes}), labels {targets[:6]}…, k = {k}")
+        hits = sum(_rank(row, label) < k for row, label in zip(logits.tolist(), targets, strict=True))
+        got = case.call(answer, logits.clone(), torch.tensor(targets), k, hint=why)
+        case.close(got, 100 * hits / n, hint=why, atol=1e-4)
 
 
 def energy(expect: Expect, answer: Answer) -> None:
-    """06.4: against a counter that is moved microjoule by microjoule of its unit."""
+    """06.4: compare with a simulated counter that wraps around at its range."""
     for before, spent, range_uj, batches, why in (
         (1000, 5000, 10**9, 1, "5000 µJ are 5 mJ"),
         (0, 12_000_000, 10**9, 8, "divide by the batches"),
-        (990, 40, 1000, 1, "the counter began anew: from 990 over 999 to 0, and on to 30"),
-        (262_143_328_849, 2_000_001, 262_143_328_850, 4, "at its last value before it begins anew"),
+        (990, 40, 1000, 1, "the counter wrapped around: from 990 to 999, to 0, and on to 30"),
+        (
+            262_143_328_849,
+            2_000_001,
+            262_143_328_850,
+            4,
+            "the counter starts at its last value before it wraps around",
+        ),
         (500, 0, 1000, 2, "nothing was spent"),
-        (3, 996, 1000, 3, "up to the last value it did not begin anew"),
+        (3, 996, 1000, 3, "the counter reaches its last value and does not wrap around"),
     ):
         after = (before + spent) % range_uj
-        given = f"before {before}, after {after}, range {range_uj}, {batches} batches"
-        got = expect.call(answer, before, after, range_uj, batches, given=given, hint=COUNTER)
-        expect.close(got, spent / 1000 / batches, given=given, hint=f"{why}; {COUNTER}")
+        case = expect.given(f"before {before}, after {after}, range {range_uj}, {batches} batches")
+        got = case.call(answer, before, after, range_uj, batches, hint=COUNTER)
+        case.close(got, spent / 1000 / batches, hint=f"{why}; {COUNTER}")
 
 
 def concept_answers(expect: Expect, answer: Answer) -> None:
-    """06.5: every statement judged; whether rightly is not said here."""
+    """06.5: each statement has the answer True or False; grading tells whether it is right."""
     expect.verdicts(answer, STATEMENTS)
 
 
 def _quantile(values: Sequence[float], share: float) -> float:
-    """The quantile, linear between the two values that it falls between."""
+    """Return the quantile, interpolated linearly between neighbouring values."""
     ranked = sorted(values)
-    place = share * (len(ranked) - 1)
-    low = int(place)
+    position = share * (len(ranked) - 1)
+    low = int(position)
     high = min(low + 1, len(ranked) - 1)
-    return ranked[low] + (place - low) * (ranked[high] - ranked[low])
+    return ranked[low] + (position - low) * (ranked[high] - ranked[low])
 
 
 def _rank(logits: Sequence[float], label: int) -> int:
-    """How many classes come before the label: larger logits, and equal ones of a lower number."""
-    own = logits[label]
-    larger = sum(value > own for value in logits)
-    return larger + sum(value == own for value in logits[:label])
+    """Count the classes before the label: those of larger logit, and of equal logit and lower number."""
+    larger = sum(value > logits[label] for value in logits)
+    return larger + sum(value == logits[label] for value in logits[:label])
 
 
 CASES: dict[str, Callable[..., None]] = {

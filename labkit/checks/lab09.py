@@ -1,7 +1,7 @@
-"""Visible checks of lab 09: unfolding, a channel's share of the output, selection, fitting, slicing.
+"""Visible checks of lab 09: unfolding, outputs per channel, channel selection, least squares, slicing.
 
-Oracles: convolution itself, explicit loops, LASSO solved on the full design, NumPy's least squares, and
-networks whose channels were set to zero. Leaves out: hidden checks, which are cells of the notebook.
+The oracles are convolution itself, explicit loops, the LASSO path of the full design matrix, NumPy's
+least squares, and networks whose channels were set to zero.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sklearn.linear_model import lars_path
 from torch import Tensor, nn
 from torch.nn import functional
 
-from labkit.checks.expect import Expect
+from labkit.checks.expect import Case, Expect
 
 __all__ = ["CASES"]
 
@@ -24,81 +24,81 @@ Answer = Callable[..., Any]
 
 UNFOLD = "row (image, height, width) holds what the kernel sees there: channel by channel, row by row"
 SHARES = "column i is Xᵢ Wᵢᵀ, flattened as X Wᵀ would be: only the kernel's columns of channel i take part"
-PATH = "go along the path to the first solution with at least count nonzero β; drop the smallest |β|"
+PATH = "take the first solution on the path with at least count nonzero β; drop the smallest |β|"
 FIT = "minimize ‖Y − X Wᵀ‖² over W: no intercept, no penalty"
-SLICE = "the convolution loses filters, its batch norm all entries of them, the next one input columns"
+SLICE = "the convolution loses filters, its batch norm their entries, the next convolution input columns"
 UNTOUCHED = "leave the arguments as they are and return something new"
 
 
 def unfold_inputs(expect: Expect, answer: Answer) -> None:
-    """09.1: X Wᵀ must be the convolution, and every entry where it belongs."""
+    """09.1: X Wᵀ must be the convolution, and every entry must be in its place."""
     generator = torch.Generator().manual_seed(1)
     for shape, kernel, padding, why in (
         ((2, 3, 5, 4), 3, 1, UNFOLD),
-        ((1, 2, 3, 3), 3, 1, "zeros stand where the kernel reaches over the border"),
+        ((1, 2, 3, 3), 3, 1, "values outside the image are 0"),
         ((3, 4, 4, 5), 3, 0, "without padding there are fewer positions"),
-        ((2, 5, 3, 2), 1, 0, "a kernel of 1 sees one value a channel"),
+        ((2, 5, 3, 2), 1, 0, "a kernel of 1 sees one value per channel"),
         ((1, 1, 6, 6), 5, 2, "kernels are not always 3 × 3"),
-        ((4, 3, 2, 2), 2, 0, "one position an image"),
+        ((4, 3, 2, 2), 2, 0, "one position per image"),
     ):
         x = torch.randn(shape, generator=generator, dtype=torch.float64)
-        given = f"x of shape {shape}, kernel {kernel}, padding {padding}"
-        got = _unchanged(expect, answer, (x, kernel, padding), given=given, hint=UNFOLD)
-        expect.close(got, _patches(x, kernel, padding), given=given, hint=why)
+        case = expect.given(f"x of shape {shape}, kernel {kernel}, padding {padding}")
+        got = _unchanged(case, answer, (x, kernel, padding), hint=UNFOLD)
+        case.close(got, _patches(x, kernel, padding), hint=why)
         weight = torch.randn(6, shape[1], kernel, kernel, generator=generator, dtype=torch.float64)
-        wanted = functional.conv2d(x, weight, padding=padding).permute(0, 2, 3, 1).reshape(-1, 6)
-        expect.close(got @ weight.flatten(1).T, wanted, given=f"X Wᵀ for {given}", hint=why)
+        expected = functional.conv2d(x, weight, padding=padding).permute(0, 2, 3, 1).reshape(-1, 6)
+        expect.given(f"X Wᵀ for {case}").close(got @ weight.flatten(1).T, expected, hint=why)
 
 
 def channel_outputs(expect: Expect, answer: Answer) -> None:
-    """09.2: against one matrix product a channel."""
+    """09.2: compare with one matrix product per channel."""
     generator = torch.Generator().manual_seed(2)
     for rows, n, c, kernel, why in (
         (7, 4, 3, (3, 3), SHARES),
-        (5, 1, 6, (1, 1), "a kernel of 1: one column of X a channel; one output"),
+        (5, 1, 6, (1, 1), "a kernel of 1: one column of X per channel; one output"),
         (1, 3, 2, (3, 3), "one row"),
         (6, 5, 1, (3, 3), "one channel: Z is the whole output"),
         (4, 3, 5, (1, 3), "the kernel need not be square"),
     ):
         weight = torch.randn(n, c, *kernel, generator=generator, dtype=torch.float64)
         x = torch.randn(rows, weight[0].numel(), generator=generator, dtype=torch.float64)
-        given = f"X of shape {tuple(x.shape)}, W of shape {tuple(weight.shape)}"
-        got = _unchanged(expect, answer, (x, weight), given=given, hint=SHARES)
+        case = expect.given(f"X of shape {tuple(x.shape)}, W of shape {tuple(weight.shape)}")
+        got = _unchanged(case, answer, (x, weight), hint=SHARES)
         k = kernel[0] * kernel[1]
         columns = [x[:, i * k : i * k + k] @ weight[:, i].reshape(n, k).T for i in range(c)]
-        expect.close(got, torch.stack([column.flatten() for column in columns], 1), given=given, hint=why)
+        case.close(got, torch.stack([column.flatten() for column in columns], 1), hint=why)
 
 
 def choose_channels(expect: Expect, answer: Answer) -> None:
-    """09.3: against the path on the full design; orthogonal, correlated and dead channels."""
+    """09.3: compare with the path of the full design matrix; orthogonal, correlated and dead channels."""
     generator = torch.Generator().manual_seed(3)
     for rows, c, mixing, why in (
         (40, 6, 0.0, PATH),
-        (60, 8, 1.0, "channels that tell the same count once: the LASSO takes one and leaves the other"),
+        (60, 8, 1.0, "of two nearly equal channels the LASSO takes one and leaves the other"),
         (200, 12, 3.0, PATH),
     ):
         z, y = _design(rows, c, mixing, generator)
         for count in range(1, c + 1):
-            given = f"Z of shape {(rows, c)}, correlation {mixing:g}, count {count}"
-            wanted = _on_the_path(z, y, count)
-            _chooses(expect, answer, (z, y, count), wanted, given=given, hint=why)
+            case = expect.given(f"Z of shape {(rows, c)}, correlation {mixing:g}, count {count}")
+            expected = _on_the_path(z, y, count)
+            _chooses(case, answer, (z, y, count), expected, hint=why)
     z, y = torch.eye(5, dtype=torch.float64), torch.tensor([0.5, -4.0, 3.0, 0.1, -1.0]).double()
-    why = "β may be negative: it is |β| that counts"
-    _chooses(expect, answer, (z, y, 2), [1, 2], given="Z = I, y = (0.5, −4, 3, 0.1, −1), count 2", hint=why)
+    why = "β may be negative: rank by |β|"
+    _chooses(expect.given("Z = I, y = (0.5, −4, 3, 0.1, −1), count 2"), answer, (z, y, 2), [1, 2], hint=why)
     z, y = _design(50, 6, 0.0, generator)
     z[:, [0, 4]] = 0.0
-    why = "a channel that is always 0 never enters; the count asked for holds all the same"
-    given = "Z with columns 0 and 4 all zero"
+    why = "a channel that is always 0 never enters the path; return exactly count channels all the same"
+    case = expect.given("Z with columns 0 and 4 all zero")
     live = _on_the_path(z[:, [1, 2, 3, 5]], y, 3)
-    wanted = [[1, 2, 3, 5][place] for place in live]
-    _chooses(expect, answer, (z, y, 3), wanted, given=f"{given}, count 3", hint=why)
+    expected = [[1, 2, 3, 5][place] for place in live]
+    _chooses(expect.given(f"{case}, count 3"), answer, (z, y, 3), expected, hint=why)
     _chooses(
-        expect, answer, (z, y, 5), [0, 1, 2, 3, 5], given=f"{given}, count 5", hint=f"{why}; lowest first"
+        expect.given(f"{case}, count 5"), answer, (z, y, 5), [0, 1, 2, 3, 5], hint=f"{why}; lowest first"
     )
 
 
 def fit_weight(expect: Expect, answer: Answer) -> None:
-    """09.4: the error of NumPy's least squares, whatever the rank."""
+    """09.4: the error equals that of NumPy's least squares, whatever the rank."""
     generator = torch.Generator().manual_seed(4)
     for rows, columns, n, why in (
         (30, 9, 4, FIT),
@@ -107,17 +107,17 @@ def fit_weight(expect: Expect, answer: Answer) -> None:
     ):
         x = torch.randn(rows, columns, generator=generator, dtype=torch.float64) + 0.5
         y = torch.randn(rows, n, generator=generator, dtype=torch.float64) + 2.0
-        _fits(expect, answer, x, y, given=f"X of shape {(rows, columns)}, Y of shape {(rows, n)}", hint=why)
+        _fits(expect.given(f"X of shape {(rows, columns)}, Y of shape {(rows, n)}"), answer, x, y, hint=why)
     x = torch.randn(40, 10, generator=generator, dtype=torch.float64)
     y = torch.randn(40, 3, generator=generator, dtype=torch.float64)
     x[:, 4] = 0.0
     x[:, 7] = x[:, 2]
     why = "XᵀX has no inverse here, but the minimum exists"
-    _fits(expect, answer, x, y, given="X with a column of zeros and two equal ones", hint=why)
+    _fits(expect.given("X with a column of zeros and two equal ones"), answer, x, y, hint=why)
 
 
 def cut_channels(expect: Expect, answer: Answer) -> None:
-    """09.5: the cut layers against the whole ones with the other channels set to zero."""
+    """09.5: compare the sliced layers with the whole ones, with the other channels set to zero."""
     torch.manual_seed(5)
     for settings, kept, why in (
         ({}, [0, 2, 5], SLICE),
@@ -129,73 +129,72 @@ def cut_channels(expect: Expect, answer: Answer) -> None:
         options: dict[str, Any] = {"kernel_size": 3, "padding": 1, **settings}
         layers = (nn.Conv2d(3, 6, **options), nn.BatchNorm2d(6, eps=0.1), nn.Conv2d(6, 4, **options))
         _stir(layers[1])
-        given = f"3 → 6 → 4 channels, {settings or 'plain 3 × 3'}, kept {kept}"
-        _cuts(expect, answer, layers, kept, given=given, hint=why)
+        case = expect.given(f"3 → 6 → 4 channels, {settings or 'plain 3 × 3'}, kept {kept}")
+        _cuts(case, answer, layers, kept, hint=why)
 
 
-def _unchanged(expect: Expect, answer: Answer, inputs: tuple[Any, ...], *, given: str, hint: str) -> Any:
-    """The answer's value; a case that its tensors stay as they are."""
+def _unchanged(case: Case, answer: Answer, inputs: tuple[Any, ...], *, hint: str) -> Any:
+    """Return the answer's value; check that its arguments stay unchanged."""
     copies = copy.deepcopy(inputs)
-    got = expect.call(answer, *inputs, given=given, hint=hint)
+    got = case.call(answer, *inputs, hint=hint)
     pairs = zip(map(torch.as_tensor, inputs), map(torch.as_tensor, copies), strict=True)
     same = all(torch.equal(now, then) for now, then in pairs)
-    expect.true(same, given=given, expected="arguments unchanged", got="other values", hint=UNTOUCHED)
+    case.true(same, expected="arguments unchanged", got="other values", hint=UNTOUCHED)
     return got
 
 
 def _patches(x: Tensor, k: int, padding: int) -> np.ndarray:
-    """What a kernel sees, copied position by position."""
+    """Copy what the kernel sees, position by position."""
     padded = np.pad(x.numpy(), ((0, 0), (0, 0), (padding,) * 2, (padding,) * 2))
     places = np.ndindex(len(padded), padded.shape[2] - k + 1, padded.shape[3] - k + 1)
     return np.array([padded[i, :, top : top + k, left : left + k].ravel() for i, top, left in places])
 
 
 def _design(rows: int, c: int, mixing: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Channels that share ``mixing`` of a common part, and what they sum to with unequal weights."""
+    """Draw channels that share ``mixing`` of a common part, and a weighted sum of them as target."""
     z = torch.randn(rows, c, generator=generator, dtype=torch.float64)
     z = (z + mixing * z[:, :1]) * (0.3 + torch.rand(c, generator=generator, dtype=torch.float64))
     return z, z @ torch.linspace(1.5, -0.5, c).double() + 0.3 * z.roll(1, 0).sum(1)
 
 
 def _on_the_path(z: Tensor, y: Tensor, count: int) -> list[int]:
-    """The first solution with enough channels, on the path computed from the rows themselves."""
+    """Return the channels of the first solution with enough of them, on the path of the full design."""
     _, _, path = lars_path(z.numpy(), y.numpy(), method="lasso")
     step = next(beta for beta in path.T if np.count_nonzero(beta) >= count)
     return sorted(np.argsort(-abs(step), kind="stable")[:count].tolist())
 
 
 def _chooses(
-    expect: Expect,
+    case: Case,
     answer: Answer,
     inputs: tuple[Tensor, Tensor, int],
-    wanted: list[int],
+    expected: list[int],
     *,
-    given: str,
     hint: str,
 ) -> None:
-    """One selection, exact, its arguments unchanged."""
+    """Check one selection, compared exactly."""
     z, y, count = inputs
-    got = _unchanged(expect, answer, (z, y, count), given=given, hint=hint)
+    got = _unchanged(case, answer, (z, y, count), hint=hint)
     whole = isinstance(got, Tensor) and got.dtype == torch.int64
-    expect.true(whole, given=given, expected="an int64 tensor", got=got, hint="indices of channels, rising")
-    expect.equal(got, wanted, given=given, hint=hint)
+    case.true(whole, expected="an int64 tensor", got=got, hint="indices of channels, ascending")
+    case.equal(got, expected, hint=hint)
 
 
-def _fits(expect: Expect, answer: Answer, x: Tensor, y: Tensor, *, given: str, hint: str) -> None:
-    """One fit: shape, finite values, and the least error there is."""
-    got = _unchanged(expect, answer, (x, y), given=given, hint=FIT)
-    form, wanted = tuple(getattr(got, "shape", ())), (y.shape[1], x.shape[1])
-    expect.true(form == wanted, given=given, expected=f"shape {wanted}", got=form, hint="W is (n, columns)")
+def _fits(case: Case, answer: Answer, x: Tensor, y: Tensor, *, hint: str) -> None:
+    """Check one fit: its shape, finite values, and the least possible error."""
+    got = _unchanged(case, answer, (x, y), hint=FIT)
+    form, expected = tuple(getattr(got, "shape", ())), (y.shape[1], x.shape[1])
+    case.true(form == expected, expected=f"shape {expected}", got=form, hint="W is (n, columns)")
     finite = bool(got.isfinite().all()) and float(got.abs().max()) < 1e6
-    expect.true(finite, given=given, expected="finite weights", got=got, hint=hint)
+    case.true(finite, expected="finite weights", got=got, hint=hint)
     best = np.linalg.lstsq(x.numpy(), y.numpy(), rcond=None)[0]
     least = float(((y.numpy() - x.numpy() @ best) ** 2).sum())
     error = float((y - x @ got.T).square().sum())
-    expect.close(error, least, given=f"the squared error for {given}", hint=hint, atol=1e-7, rtol=1e-6)
+    case.given(f"the squared error for {case}").close(error, least, hint=hint, atol=1e-7, rtol=1e-6)
 
 
 def _stir(norm: nn.BatchNorm2d) -> None:
-    """Statistics and parameters that differ from channel to channel."""
+    """Set statistics and parameters that differ from channel to channel."""
     with torch.no_grad():
         norm.weight.copy_(torch.linspace(0.5, 2.0, norm.num_features))
         norm.bias.copy_(torch.linspace(-0.4, 0.6, norm.num_features))
@@ -203,30 +202,26 @@ def _stir(norm: nn.BatchNorm2d) -> None:
     norm.running_var = torch.linspace(0.2, 3.0, norm.num_features)
 
 
-def _cuts(
-    expect: Expect, answer: Answer, layers: tuple[nn.Module, ...], kept: list[int], *, given: str, hint: str
-) -> None:
-    """One cut: three layers of the right sizes, the same outputs, the originals as they were."""
+def _cuts(case: Case, answer: Answer, layers: tuple[nn.Module, ...], kept: list[int], *, hint: str) -> None:
+    """Check one slicing: the sizes of three layers, their output, and that the originals are unchanged."""
     copies = [copy.deepcopy(layer).eval() for layer in layers]
-    got = expect.call(answer, *layers, torch.tensor(kept), given=given, hint=SLICE)
+    got = case.call(answer, *layers, torch.tensor(kept), hint=SLICE)
     three = isinstance(got, tuple) and len(got) == 3
-    expect.true(
-        three, given=given, expected="(convolution, norm, next)", got=got, hint="return three layers"
-    )
+    case.true(three, expected="(convolution, norm, next)", got=got, hint="return three layers")
     names = ("the convolution", "its batch norm", "the next convolution")
     for name, layer, before in zip(names, layers, copies, strict=True):
         pairs = zip(layer.state_dict().values(), before.state_dict().values(), strict=True)
         same = all(torch.equal(now, then) for now, then in pairs)
-        expect.true(same, given=given, expected=f"{name} unchanged", got="other values", hint=UNTOUCHED)
+        case.true(same, expected=f"{name} unchanged", got="other values", hint=UNTOUCHED)
     m = len(kept)
     for name, layer, before, (axis, field) in zip(
         names, got, copies, ((0, "out_channels"), (0, "num_features"), (1, "in_channels")), strict=True
     ):
-        wanted = list(before.state_dict()["weight"].shape)
-        wanted[axis] = m
+        expected = list(before.state_dict()["weight"].shape)
+        expected[axis] = m
         form = [*layer.state_dict()["weight"].shape, getattr(layer, field)]
         why = f"weights of the kept channels only, and {field} says how many"
-        expect.equal(form, [*wanted, m], given=f"{name}: weight's shape, {field}; {given}", hint=why)
+        case.given(f"{name}: weight's shape, {field}; {case}").equal(form, [*expected, m], hint=why)
     x = torch.randn(2, 3, 7, 7)
     mask = torch.zeros(1, 6, 1, 1)
     mask[:, kept] = 1.0
@@ -234,7 +229,7 @@ def _cuts(
     with torch.no_grad():
         whole = second(norm(first(x)).relu() * mask)
         out = got[2].eval()(got[1].eval()(got[0].eval()(x)).relu())
-    expect.close(out, whole, given=f"the output for {given}", hint=hint, atol=1e-5, rtol=1e-4)
+    case.given(f"the output for {case}").close(out, whole, hint=hint, atol=1e-5, rtol=1e-4)
 
 
 CASES: dict[str, Callable[..., None]] = {

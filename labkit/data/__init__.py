@@ -1,8 +1,7 @@
-"""Data sets: :func:`load_dataset` gives the 10- or the 100-class set that ``$LABKIT_DATASET`` names.
+"""Data sets: :func:`load_dataset` returns the 10- or 100-class set that ``$LABKIT_DATASET`` names.
 
-``photodigits`` (default) is built offline and cached; ``cifar`` is downloaded; ``folder:PATH`` is
-yours (a relative path starts at the workbook's folder). Leaves out: how each is made (photodigits,
-cifar, folder) and augmentation (augment).
+``photodigits`` (default) is built offline and cached; ``cifar`` is downloaded; ``folder:PATH`` reads your
+own images (a relative path starts at the workbook's folder).
 """
 
 from __future__ import annotations
@@ -25,10 +24,10 @@ __all__ = ["Dataset", "Split", "load_dataset"]
 
 
 def load_dataset(class_count: int) -> Dataset:
-    """The data set with ``class_count`` classes of the family that ``$LABKIT_DATASET`` names.
+    """Load the data set with ``class_count`` classes of the family that ``$LABKIT_DATASET`` names.
 
     Args:
-        class_count: 10 or 100; a ``folder:PATH`` has the classes it has, whatever is asked for.
+        class_count: 10 or 100; ignored for ``folder:PATH``, whose folders are the classes.
 
     Raises:
         ValueError: if the family or the number of classes is unknown, or a folder's layout is wrong.
@@ -36,7 +35,7 @@ def load_dataset(class_count: int) -> Dataset:
     """
     family = os.environ.get("LABKIT_DATASET", "photodigits")
     if class_count not in (10, 100):
-        raise ValueError(f"data sets here have 10 or 100 classes, not {class_count}.")
+        raise ValueError(f"class_count must be 10 or 100, got {class_count}.")
     if family == "photodigits":
         return _load_photodigits(class_count, settings.data_dir())
     if family == "cifar":
@@ -53,7 +52,7 @@ def load_dataset(class_count: int) -> Dataset:
 
 
 def _load_photodigits(class_count: int, root: Path) -> Dataset:
-    """photodigits from its cache, or built and cached; a damaged cache is built again."""
+    """Load photodigits from its cache; build and cache it if the cache is missing or damaged."""
     cache = root / f"photodigits{class_count}.safetensors"
     expected = photodigits.SHA256[class_count]
     try:
@@ -69,7 +68,7 @@ def _load_photodigits(class_count: int, root: Path) -> Dataset:
                 "scikit-learn's digits or photographs, or Pillow's JPEG decoder, differ from the "
                 "versions in constraints.txt; install those."
             )
-        # subtle: safetensors writes an array's memory as it lies, whatever its strides.
+        # subtle: safetensors writes an array's memory as it is, whatever its strides.
         arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
         write_atomically(cache, to_bytes(arrays))
     parts = {

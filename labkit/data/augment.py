@@ -1,6 +1,6 @@
-"""Batched tensor operations between uint8 images and what a network is fed.
+"""Normalization and augmentation of uint8 images, as batched tensor operations.
 
-A whole batch is cropped and flipped at once: no per-image Python, no PIL.
+A whole batch is cropped or flipped at once, without a Python loop over images.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ __all__ = ["normalize", "random_crop", "random_flip"]
 
 
 def normalize(images: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
-    """Scale uint8 images to 0–1, then to zero mean and unit deviation a channel.
+    """Scale uint8 images to 0–1, then to zero mean and unit deviation per channel.
 
     Args:
         images: ``(n, 3, h, w)`` uint8.
@@ -33,7 +33,7 @@ def normalize(images: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -
 
 
 def random_crop(images: Tensor, generator: torch.Generator, *, padding: int = 4) -> Tensor:
-    """Shift each image by up to ``padding`` pixels either way, filling with zeros.
+    """Shift each image by up to ``padding`` pixels in each direction, filling with zeros.
 
     Args:
         images: ``(n, c, h, w)`` of any dtype.

@@ -1,7 +1,4 @@
-"""CIFAR-10 and CIFAR-100 through torchvision, which downloads them and checks their MD5 sums.
-
-Leaves out: training on them differently: the same :class:`Dataset` comes out.
-"""
+"""CIFAR-10 and CIFAR-100 through torchvision, which downloads them and checks their MD5 sums."""
 
 from __future__ import annotations
 
@@ -17,11 +14,11 @@ __all__ = ["load_cifar"]
 
 
 def load_cifar(class_count: int, root: Path) -> Dataset:
-    """CIFAR-10 or CIFAR-100, downloaded to ``root`` unless it is there.
+    """Load CIFAR-10 or CIFAR-100 from ``root``; download it if it is not there.
 
     Args:
         class_count: 10 or 100.
-        root: folder of the download, e.g. ``data/``.
+        root: folder of the download, such as ``data/``.
 
     Raises:
         ValueError: if ``class_count`` is neither 10 nor 100.
@@ -37,7 +34,7 @@ def load_cifar(class_count: int, root: Path) -> Dataset:
     except (OSError, RuntimeError) as error:
         raise RuntimeError(
             f"{name} could not be downloaded to {root} ({error}). Check the network, or put "
-            "torchvision's archive there by hand, or set LABKIT_DATASET=photodigits to work offline."
+            "torchvision's archive there yourself, or set LABKIT_DATASET=photodigits to work offline."
         ) from error
     kept, held = hold_out(_as_split(train), fraction=0.1, seed=0)
     mean, std = channel_statistics(kept.images)
@@ -46,6 +43,6 @@ def load_cifar(class_count: int, root: Path) -> Dataset:
 
 
 def _as_split(source: CIFAR10) -> Split:
-    """torchvision's ``(n, 32, 32, 3)`` array as ``(n, 3, 32, 32)`` with int64 labels."""
+    """Convert torchvision's ``(n, 32, 32, 3)`` array to ``(n, 3, 32, 32)``, with int64 labels."""
     images = torch.from_numpy(np.ascontiguousarray(source.data.transpose(0, 3, 1, 2)))
     return Split(images, torch.tensor(source.targets, dtype=torch.int64))

@@ -1,7 +1,4 @@
-"""The one shape of every data set here: three splits of uint8 images held in memory.
-
-Leaves out: where the images come from (the modules beside this one) and augmentation.
-"""
+"""The type of every data set: three splits of uint8 images held in memory."""
 
 from __future__ import annotations
 
@@ -24,16 +21,16 @@ class Split(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Number of images."""
+        """The number of images."""
         return len(self.labels)
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A whole image-classification data set in memory.
+    """An image-classification data set in memory.
 
-    ``train`` is what gradients see; ``validation`` was held out of the training images and is
-    what every choice is made on; ``test`` is read once, for the number that is reported.
+    ``train`` is for gradients; ``validation`` was held out of the training images and is for every
+    choice; ``test`` is read once, for the number that is reported.
     ``mean`` and ``std`` are per channel, on the 0–1 scale, from ``train`` alone.
     ``flip`` says whether a mirrored image keeps its label.
     """
@@ -53,12 +50,12 @@ class Dataset:
             _require_valid(getattr(self, part), f"{self.name} {part}", len(self.classes))
         if min(self.std) <= 0:
             raise ValueError(
-                f"{self.name}: a channel has one value in all training images; std {self.std}."
+                f"{self.name}: a channel has the same value in all training images; std {self.std}."
             )
 
 
 def channel_statistics(images: Tensor) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
-    """Mean and standard deviation of each channel of uint8 images, on the 0–1 scale.
+    """Return mean and standard deviation of each channel of uint8 images, on the 0–1 scale.
 
     Computed from exact integer sums, so the result does not depend on the machine.
 
@@ -80,15 +77,15 @@ def channel_statistics(images: Tensor) -> tuple[tuple[float, float, float], tupl
 
 
 def hold_out(split: Split, *, fraction: float, seed: int) -> tuple[Split, Split]:
-    """Divide ``split`` at random into what is kept and what is held out for validation.
+    """Divide ``split`` at random; return the part kept and the part held out for validation.
 
     Args:
         split: at least two images.
-        fraction: share held out, rounded to an image, at least one.
+        fraction: share held out, rounded to whole images, at least one.
         seed: decides which images.
 
     Raises:
-        ValueError: if there are too few images to leave one on either side.
+        ValueError: if there are too few images for one in each part.
     """
     held = max(1, round(fraction * split.size))
     if not 0 < held < split.size:

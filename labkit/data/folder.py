@@ -1,7 +1,6 @@
-"""Any images of your own: an ImageFolder tree ``PATH/train/<class>/*`` and ``PATH/test/<class>/*``.
+"""Your own images: an ImageFolder tree ``PATH/train/<class>/*`` and ``PATH/test/<class>/*``.
 
 Images of any size are resized to 32×32 and kept in memory as uint8.
-Leaves out: anything that does not fit in memory.
 """
 
 from __future__ import annotations
@@ -24,12 +23,12 @@ LAYOUT = "expected PATH/train/<class>/* and PATH/test/<class>/*, the same classe
 
 
 def load_folder(root: Path) -> Dataset:
-    """Read an ImageFolder tree; a tenth of its training images is held out for validation.
+    """Read an ImageFolder tree and hold out a tenth of its training images for validation.
 
     Raises:
         ValueError: if the layout is not as described above or an image cannot be read.
     """
-    root = root.resolve()  # its name becomes the data set's
+    root = root.resolve()  # the data set is named after the folder
     for part in ("train", "test"):
         if not (root / part).is_dir():
             raise ValueError(f"folder:{root} has no folder {part!r}: {LAYOUT}.")
@@ -39,7 +38,7 @@ def load_folder(root: Path) -> Dataset:
         raise ValueError(f"folder:{root} cannot be used ({error}): {LAYOUT}.") from error
     if train.classes != test.classes:
         difference = sorted(set(train.classes) ^ set(test.classes))
-        raise ValueError(f"folder:{root}: classes in one part only: {', '.join(difference)}: {LAYOUT}.")
+        raise ValueError(f"folder:{root}: only one part has the classes {', '.join(difference)}: {LAYOUT}.")
     kept, held = hold_out(_read(train), fraction=0.1, seed=0)
     mean, std = channel_statistics(kept.images)
     classes = tuple(train.classes)
@@ -56,12 +55,12 @@ def _read(source: ImageFolder) -> Split:
 
 
 def _read_image(path: str) -> np.ndarray:
-    """One image as ``(3, 32, 32)`` uint8."""
+    """Decode one image to ``(3, 32, 32)`` uint8."""
     try:
         with Image.open(path) as image:
             if image.mode.startswith(("I", "F")):
-                raise ValueError(f"mode {image.mode}: more than 8 bits a channel would be cut off")
-            # subtle: a palette with transparency turns into RGB by way of RGBA only.
+                raise ValueError(f"mode {image.mode}: it has more than 8 bits per channel")
+            # subtle: a palette with transparency must be converted to RGBA before RGB.
             plain = image.convert("RGBA") if image.has_transparency_data else image
             resized = plain.convert("RGB").resize((32, 32), Image.Resampling.BICUBIC)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:

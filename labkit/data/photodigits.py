@@ -2,10 +2,9 @@
 
 Scikit-learn's 1,797 handwritten digits (8×8, levels 0–16) are pasted onto crops of its two bundled
 photographs. Every draw is an integer from one seeded NumPy generator and every pixel is integer
-arithmetic, so that any machine builds the same bytes; :data:`SHA256` says which.
+arithmetic, so every machine builds the same bytes, those of :data:`SHA256`.
 
-No digit serves two splits, and test images use photo halves that training never sees.
-Leaves out: augmentation, and the wrapping in a :class:`~labkit.data.dataset.Dataset`.
+No digit occurs in two splits, and test images use halves of the photographs that training never sees.
 """
 
 from __future__ import annotations
@@ -44,10 +43,10 @@ CHUNK = 1_000  # images drawn at a time, to bound memory; part of the definition
 
 @dataclass(frozen=True)
 class Difficulty:
-    """What makes an image hard to read; ranges are inclusive, in the units named.
+    """The ranges, both ends included, that decide how hard an image is to read.
 
     ``opacity`` and ``noise`` are on a 0–256 scale (noise: standard deviation of the grey level),
-    ``height`` is the digit's height in pixels, ``degrees`` the largest rotation either way,
+    ``height`` is the digit's height in pixels, ``degrees`` the largest rotation in either direction,
     ``shift`` the largest displacement in pixels.
     """
 
@@ -63,7 +62,7 @@ DIFFICULTY = {
     100: Difficulty(opacity=(90, 256), noise=12, height=(14, 19), degrees=12, shift=1),
 }
 
-# Of the bytes that build() returns; a machine that gets others must not compare recorded numbers.
+# Of the arrays that build() returns; recorded numbers hold for these only.
 SHA256 = {
     10: "63805080b15ff580d34a8eeee732766b0b030f0521dc02c6c583af5f96086340",
     100: "60983db38747536f8d5b5e145add11bd8cfaded8bc99edccf4175a4471bd764c",
@@ -71,7 +70,7 @@ SHA256 = {
 
 
 def glyphs_of(part: str) -> IntArray:
-    """Indices into ``sklearn.datasets.load_digits()`` of the digits that ``part`` may use.
+    """Return the indices into ``sklearn.datasets.load_digits()`` of the digits that ``part`` may use.
 
     >>> [len(glyphs_of(part)) for part in PARTS]
     [1097, 200, 500]
@@ -82,7 +81,7 @@ def glyphs_of(part: str) -> IntArray:
 
 
 def photo_columns(part: str, width: int) -> tuple[int, int]:
-    """The half-open range of photo columns that ``part`` may crop from: test has the right half.
+    """Return the half-open range of photo columns that ``part`` may crop from; test has the right half.
 
     >>> photo_columns("train", 640), photo_columns("test", 640)
     ((0, 320), (320, 640))
@@ -94,7 +93,7 @@ def build(class_count: int, difficulty: Difficulty | None = None) -> dict[str, B
     """Draw every image of photodigits10 or photodigits100.
 
     Args:
-        class_count: 10 (one digit an image) or 100 (two digits side by side).
+        class_count: 10 (one digit per image) or 100 (two digits side by side).
         difficulty: the ranges to draw from; the data set's own by default.
 
     Returns:
@@ -104,7 +103,7 @@ def build(class_count: int, difficulty: Difficulty | None = None) -> dict[str, B
         ValueError: if ``class_count`` is neither 10 nor 100.
     """
     if class_count not in SIZES:
-        raise ValueError(f"photodigits has 10 or 100 classes, not {class_count}.")
+        raise ValueError(f"photodigits has 10 or 100 classes, got {class_count}.")
     chosen = difficulty or DIFFICULTY[class_count]
     arrays: dict[str, ByteArray] = {}
     for index, part in enumerate(PARTS):
@@ -117,7 +116,7 @@ def build(class_count: int, difficulty: Difficulty | None = None) -> dict[str, B
 
 
 def checksum(arrays: dict[str, ByteArray]) -> str:
-    """SHA-256 over names, shapes and bytes, in the order of the names."""
+    """Return the SHA-256 over names, shapes and bytes, in the order of the names."""
     digest = hashlib.sha256()
     for name in sorted(arrays):
         digest.update(f"{name}{arrays[name].shape}".encode())
@@ -128,7 +127,7 @@ def checksum(arrays: dict[str, ByteArray]) -> str:
 def _draw(
     part: str, class_count: int, n: int, difficulty: Difficulty, rng: np.random.Generator
 ) -> tuple[ByteArray, ByteArray]:
-    """``n`` images ``(n, 3, 32, 32)`` with labels ``(n,)``."""
+    """Draw ``n`` images ``(n, 3, 32, 32)`` with labels ``(n,)``."""
     patches = _random_patches(part, n, rng)  # (n, 32, 32, 3)
     colours = _contrasting_colours(patches, rng)  # (n, 3)
     opacity = _uniform(rng, difficulty.opacity, n)
@@ -147,7 +146,7 @@ def _draw(
 
 
 def _random_patches(part: str, n: int, rng: np.random.Generator) -> IntArray:
-    """Crops ``(n, 32, 32, 3)`` of random photo, zoom and place, from the half that is ``part``'s."""
+    """Draw crops ``(n, 32, 32, 3)`` of random photo, zoom and position, from the half of ``part``."""
     photos = [_shrink(photo, zoom) for photo in _photos(part) for zoom in ZOOMS]
     which = rng.integers(len(photos), size=n)
     offset = np.arange(SIDE)
@@ -161,7 +160,7 @@ def _random_patches(part: str, n: int, rng: np.random.Generator) -> IntArray:
 
 
 def _photos(part: str) -> list[IntArray]:
-    """The part's half of each of scikit-learn's photographs, ``(height, width, 3)``."""
+    """Return the part's half of each of scikit-learn's photographs, ``(height, width, 3)``."""
     from sklearn.datasets import load_sample_images
 
     photos = [image.astype(np.int64) for image in load_sample_images().images]
@@ -178,7 +177,7 @@ def _shrink(photo: IntArray, factor: int) -> IntArray:
 
 
 def _contrasting_colours(patches: IntArray, rng: np.random.Generator) -> IntArray:
-    """A random hue an image ``(n, 3)``: dark where the patch is light, light where it is dark."""
+    """Draw a hue per image, ``(n, 3)``: dark where the patch is light, light where it is dark."""
     n = len(patches)
     hue = rng.integers(6 * 256, size=n)
     depth = rng.integers(40, 161, size=n)[:, None]  # 0: black or white, 256: the pure hue
@@ -194,7 +193,7 @@ def _contrasting_colours(patches: IntArray, rng: np.random.Generator) -> IntArra
 def _random_glyphs(
     part: str, n: int, centre_half_px: int, difficulty: Difficulty, rng: np.random.Generator
 ) -> tuple[IntArray, IntArray]:
-    """Digits ``(n,)`` and their coverage ``(n, 32, 32)`` in 0..256, scaled, rotated and shifted."""
+    """Draw digits ``(n,)`` and their coverage ``(n, 32, 32)`` in 0..256, scaled, rotated, shifted."""
     from sklearn.datasets import load_digits
 
     digits = load_digits()
@@ -217,7 +216,7 @@ def _random_glyphs(
 
 
 def _rotation(degrees: int) -> tuple[IntArray, IntArray]:
-    """Cosine and sine in 16.16 fixed point, for −degrees … degrees in steps of 1/16."""
+    """Return cosine and sine in 16.16 fixed point, for −degrees … degrees in steps of 1/16."""
     angles = [math.radians(step / 16) for step in range(-16 * degrees, 16 * degrees + 1)]
     cos = np.array([round(65_536 * math.cos(angle)) for angle in angles])
     sin = np.array([round(65_536 * math.sin(angle)) for angle in angles])
@@ -237,7 +236,7 @@ def _bilinear(glyphs: IntArray, row: IntArray, column: IntArray) -> IntArray:
 
 
 def _noise(shape: tuple[int, ...], deviation: int, rng: np.random.Generator) -> IntArray:
-    """Bell-shaped integer noise: four uniform bytes summed (standard deviation 147.8), then scaled."""
+    """Draw bell-shaped integer noise: the scaled sum of four uniform bytes (std 147.8)."""
     total = np.zeros(shape, np.int64)
     for _ in range(4):
         total += rng.integers(256, size=shape, dtype=np.uint8)
@@ -245,5 +244,5 @@ def _noise(shape: tuple[int, ...], deviation: int, rng: np.random.Generator) -> 
 
 
 def _uniform(rng: np.random.Generator, bounds: tuple[int, int], size: int | tuple[int, ...]) -> IntArray:
-    """Integers drawn uniformly from ``bounds``, both ends included."""
+    """Draw integers uniformly from ``bounds``, both ends included."""
     return rng.integers(bounds[0], bounds[1], size=size, endpoint=True)

@@ -1,52 +1,8 @@
-"""Network definitions, a network's mode, which of its weights may be pruned and how many are zero.
+"""Network definitions, their evaluation mode, and their prunable weights."""
 
-Leaves out: training and compression.
-"""
-
-from __future__ import annotations
-
-import torch
-from torch import Tensor, nn
-
-from labkit.models.mode import evaluation_mode
+from labkit.models.evaluation_mode import evaluation_mode
 from labkit.models.resnet import ResNet20
 from labkit.models.vgg import VGG16
+from labkit.models.weights import count_nonzero, prunable_weights, total_sparsity
 
 __all__ = ["ResNet20", "VGG16", "count_nonzero", "evaluation_mode", "prunable_weights", "total_sparsity"]
-
-
-def prunable_weights(model: nn.Module) -> dict[str, Tensor]:
-    """The weights of convolutions and linear layers by name, in the model's order.
-
-    Biases and batch normalization are never pruned, so they are left out.
-
-    >>> sum(weight.numel() for weight in prunable_weights(ResNet20()).values())
-    268336
-    """
-    return {
-        f"{name}.weight".removeprefix("."): module.weight
-        for name, module in model.named_modules()
-        if isinstance(module, nn.Conv2d | nn.Linear)
-    }
-
-
-def total_sparsity(model: nn.Module) -> float:
-    """Share of zeros in the weights of convolutions and linear layers and in sparse parameters.
-
-    Biases and batch normalization are not counted; it is 0 without such weights.
-
-    >>> layer = nn.Linear(4, 1)
-    >>> layer.weight = nn.Parameter(torch.tensor([[0.0, 5.0, 0.0, 0.0]]).to_sparse())
-    >>> total_sparsity(layer)
-    0.75
-    """
-    sparse = {name: weight for name, weight in model.named_parameters() if weight.is_sparse}
-    weights = {**prunable_weights(model), **sparse}.values()
-    zeros = sum(weight.numel() - count_nonzero(weight) for weight in weights)
-    return zeros / max(1, sum(weight.numel() for weight in weights))
-
-
-def count_nonzero(weight: Tensor) -> int:
-    """How many values are not 0; a sparse COO tensor stores the others nowhere."""
-    values = weight.detach()
-    return int(torch.count_nonzero(values.coalesce().values() if values.is_sparse else values))

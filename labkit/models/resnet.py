@@ -2,7 +2,6 @@
 
 Its state dict has the keys of akamaster's ``pytorch_resnet_cifar10``; :func:`from_akamaster` and
 :func:`from_chenyaofo` read the state dicts of the two public collections.
-Leaves out: other depths, and ImageNet's stem.
 """
 
 from __future__ import annotations
@@ -42,21 +41,21 @@ class ResidualBlock(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(n, channels_in, h, w)`` to ``(n, channels_out, h / stride, w / stride)``."""
+        """Map ``(n, channels_in, h, w)`` to ``(n, channels_out, h / stride, w / stride)``."""
         y = functional.relu(self.bn1(self.conv1(x)))
         y = self.bn2(self.conv2(y))
         return functional.relu(y + self.shortcut(x))
 
 
 class PadShortcut(nn.Module):
-    """Every second pixel, with ``extra`` zero channels, half before and half after."""
+    """Every second pixel, padded with ``extra`` zero channels, half of them before and half after."""
 
     def __init__(self, extra: int) -> None:
         super().__init__()
         self.extra = extra
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(n, c, h, w)`` to ``(n, c + extra, h / 2, w / 2)``."""
+        """Map ``(n, c, h, w)`` to ``(n, c + extra, h / 2, w / 2)``."""
         before = self.extra // 2
         return functional.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, before, self.extra - before))
 
@@ -77,14 +76,14 @@ class ResNet20(nn.Module):
                 nn.init.kaiming_normal_(module.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images ``(n, 3, 32, 32)`` to logits ``(n, class_count)``."""
+        """Map images ``(n, 3, 32, 32)`` to logits ``(n, class_count)``."""
         x = functional.relu(self.bn1(self.conv1(x)))
         x = self.layer3(self.layer2(self.layer1(x)))
         return self.linear(x.mean(dim=(2, 3)))
 
 
 def from_akamaster(state: Mapping[str, Tensor]) -> ResNet20:
-    """A ResNet-20 from akamaster's state dict, with or without DataParallel's ``module.`` prefix.
+    """Build a ResNet-20 from akamaster's state dict, with or without DataParallel's ``module.`` prefix.
 
     Raises:
         ValueError: if keys or shapes are not those of a ResNet-20 with padding shortcuts.
@@ -93,7 +92,7 @@ def from_akamaster(state: Mapping[str, Tensor]) -> ResNet20:
 
 
 def from_chenyaofo(state: Mapping[str, Tensor]) -> ResNet20:
-    """A ResNet-20 from chenyaofo's ``cifar10_resnet20`` or ``cifar100_resnet20`` state dict.
+    """Build a ResNet-20 from chenyaofo's ``cifar10_resnet20`` or ``cifar100_resnet20`` state dict.
 
     Those networks use projection shortcuts, named ``downsample``, and a classifier named ``fc``.
 
@@ -108,7 +107,7 @@ def from_chenyaofo(state: Mapping[str, Tensor]) -> ResNet20:
 
 
 def _stage(channels_in: int, channels_out: int, *, stride: int, shortcut: Shortcut) -> nn.Sequential:
-    """Three residual blocks, the first of which may halve the resolution."""
+    """Build three residual blocks, the first of which may halve the resolution."""
     return nn.Sequential(
         ResidualBlock(channels_in, channels_out, stride=stride, shortcut=shortcut),
         ResidualBlock(channels_out, channels_out, stride=1, shortcut=shortcut),
@@ -117,7 +116,7 @@ def _stage(channels_in: int, channels_out: int, *, stride: int, shortcut: Shortc
 
 
 def _load(state: dict[str, Tensor], *, shortcut: Shortcut) -> ResNet20:
-    """Build the network that ``state`` describes and load it, every key accounted for."""
+    """Build the network that ``state`` describes and load all of its keys."""
     if "linear.weight" not in state:
         raise ValueError("not a ResNet-20 state dict: it has no classifier weight (linear or fc).")
     model = ResNet20(class_count=len(state["linear.weight"]), shortcut=shortcut)

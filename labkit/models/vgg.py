@@ -1,9 +1,8 @@
 """VGG16 with batch normalization for 32×32 images (Simonyan & Zisserman 2015, configuration D).
 
-Thirteen 3×3 convolutions in five blocks, each block ended by a 2×2 max pooling, then a classifier of
-512, 512 and the classes. Its state dict has the keys of chenyaofo's ``cifar10_vgg16_bn`` and
-``cifar100_vgg16_bn``; :func:`vgg16_from_state` reads those, and networks with channels cut away.
-Leaves out: other depths, and networks without batch normalization.
+Thirteen 3×3 convolutions in five blocks, a 2×2 max pooling after each block, then a classifier of three
+linear layers (512, 512, number of classes). Its state dict has the keys of chenyaofo's ``cifar10_vgg16_bn`` and
+``cifar100_vgg16_bn``; :func:`vgg16_from_state` reads those, and networks with pruned channels.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from torch import Tensor, nn
 __all__ = ["VGG16", "VGG16_CHANNELS", "vgg16_from_state"]
 
 VGG16_CHANNELS = (64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512)
-BLOCK_ENDS = (1, 3, 6, 9, 12)  # the convolutions that a pooling follows
+BLOCK_ENDS = (1, 3, 6, 9, 12)  # a pooling follows these convolutions
 HIDDEN = 512
 
 
@@ -28,7 +27,7 @@ class VGG16(nn.Module):
         channels: output channels of the thirteen convolutions; fewer after channel pruning.
 
     Raises:
-        ValueError: if there are not thirteen positive numbers of channels.
+        ValueError: if ``channels`` are not thirteen positive numbers.
 
     >>> sum(parameter.numel() for parameter in VGG16(10).parameters())
     15253578
@@ -59,12 +58,12 @@ class VGG16(nn.Module):
                 nn.init.zeros_(module.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images ``(n, 3, 32, 32)`` to logits ``(n, class_count)``."""
+        """Map images ``(n, 3, 32, 32)`` to logits ``(n, class_count)``."""
         return self.classifier(self.features(x).flatten(1))
 
 
 def vgg16_from_state(state: Mapping[str, Tensor]) -> VGG16:
-    """The VGG16 that a state dict describes: its classes and channels are read off the shapes.
+    """Build the VGG16 that a state dict describes; classes and channels follow from the shapes.
 
     Raises:
         ValueError: if keys or shapes are not those of a VGG16 with batch normalization.

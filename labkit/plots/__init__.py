@@ -1,4 +1,4 @@
-"""Figures: the house style, and one module of plots a lab. The only code that uses matplotlib."""
+"""Figures: the house style, and one module of plots per lab. No other package uses matplotlib."""
 
 from labkit.plots.figure import new_figure, show_figure
 

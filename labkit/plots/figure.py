@@ -1,6 +1,6 @@
-"""How every figure looks and how it is shown: fixed size, colour-blind-safe, with alt text and data.
+"""What all figures share: the house style, drawing helpers, and the display with alt text and data.
 
-Leaves out: what is drawn (the modules beside this one).
+Figures have a fixed size and colour-blind-safe colours. What a lab draws is in the module of that lab.
 """
 
 from __future__ import annotations
@@ -18,13 +18,24 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-__all__ = ["COLOURS", "FIGURE_MIME", "MARKERS", "new_figure", "show_figure"]
+__all__ = [
+    "COLOURS",
+    "FIGURE_MIME",
+    "MARKERS",
+    "REPORTED",
+    "draw_line",
+    "label_axes",
+    "legend_below",
+    "new_figure",
+    "show_figure",
+]
 
 FIGURE_MIME = "application/vnd.labkit.figure+json"
 DPI = 80
-# Okabe and Ito's palette, told apart with any colour vision; yellow left out as too pale on white.
+# Okabe and Ito's palette, distinguishable with any colour vision, without yellow, too pale on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+REPORTED: dict[str, Any] = {"linestyle": ":", "markerfacecolor": "white", "alpha": 0.8}  # others' results
 STYLE: Any = {
     "axes.grid": True,
     "axes.prop_cycle": cycler(color=COLOURS),
@@ -39,13 +50,13 @@ STYLE: Any = {
 def new_figure(
     title: str, *, rows: int = 1, columns: int = 1, size: tuple[float, float] = (7.0, 4.0)
 ) -> tuple[Figure, list[Axes]]:
-    """An empty figure in the house style and its axes, row by row.
+    """Create an empty figure in the house style; return it and its axes, row by row.
 
     Args:
-        title: the claim that the figure supports.
+        title: the title above all axes.
         rows: rows of axes.
         columns: columns of axes.
-        size: width and height in inches, at 80 dots an inch.
+        size: width and height in inches, at 80 dots per inch.
     """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=size, dpi=DPI, layout="constrained")
@@ -54,8 +65,30 @@ def new_figure(
     return figure, list(axes.flat)
 
 
+def draw_line(
+    axes: Axes, index: int, x: Sequence[Any], y: Sequence[float], label: str, **style: Any
+) -> None:
+    """Draw line number ``index`` of the axes in the colour and with the marker of that number."""
+    colour, marker = COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
+    axes.plot(x, y, color=colour, marker=marker, label=label, **style)
+
+
+def label_axes(axes: Axes, x: str, y: str, *, legend: bool = False) -> None:
+    """Write the axes' labels and, if asked for, a legend inside the axes."""
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    if legend:
+        axes.legend(fontsize=9, frameon=False)
+
+
+def legend_below(figure: Figure, axes: Axes, columns: int, *, fontsize: int = 9) -> None:
+    """Write the legend of ``axes`` below the whole figure, in ``columns`` columns."""
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, fontsize=fontsize)
+
+
 def show_figure(figure: Figure, *, alt: str, data: Mapping[str, Sequence[object]]) -> None:
-    """Display a figure as PNG with alt text, and the numbers it plots beside it.
+    """Display a figure as PNG with alt text and the data it plots.
 
     Args:
         figure: from :func:`new_figure`.
@@ -68,7 +101,7 @@ def show_figure(figure: Figure, *, alt: str, data: Mapping[str, Sequence[object]
     from IPython.display import display
 
     if not alt.strip() or not data:
-        raise ValueError("a figure needs alt text and the numbers it plots; pass alt=… and data=….")
+        raise ValueError("a figure needs alt text and the data it plots; pass alt=… and data=….")
     title = figure.get_suptitle()
     bundle = {
         "image/png": base64.b64encode(_as_png(figure)).decode(),
@@ -84,7 +117,7 @@ def show_figure(figure: Figure, *, alt: str, data: Mapping[str, Sequence[object]
 
 
 def _as_png(figure: Figure) -> bytes:
-    """The figure with a palette of 128 colours: a quarter of the bytes of full colour."""
+    """Encode the figure with a palette of 128 colours: a quarter of the bytes of full colour."""
     canvas = FigureCanvasAgg(figure)
     with mpl.rc_context(STYLE):
         canvas.draw()
@@ -95,6 +128,6 @@ def _as_png(figure: Figure) -> bytes:
 
 
 def _rounded(values: Sequence[object]) -> list[object]:
-    """Plain Python values, floats to six significant digits, so that notebooks stay small."""
+    """Return plain Python values, floats with six significant digits to keep notebooks small."""
     plain = [value.item() if hasattr(value, "item") else value for value in values]
     return [float(f"{value:.6g}") if isinstance(value, float) else value for value in plain]

@@ -1,7 +1,4 @@
-"""Tables and figures of lab 01: paths of the weights, step sizes, sparse recovery.
-
-Leaves out: the runs themselves (labkit.linear and the notebook).
-"""
+"""Tables and figures of lab 01: paths of the weights, step sizes, sparse recovery."""
 
 from __future__ import annotations
 
@@ -17,13 +14,13 @@ from labkit.tables import Cell, show_table
 
 __all__ = ["NEAR", "plot_curves", "plot_recovery", "plot_runs", "show_finals", "show_summary"]
 
-NEAR = 0.1  # a weight below this that is not exactly 0 counts as a near zero
+NEAR = 0.1  # a weight of smaller magnitude that is not exactly 0 counts as a near zero
 LINES = ("-", "--", "-.", ":")
-FLOOR = 1e-12  # losses below this are rounding and are not drawn
+FLOOR = 1e-12  # losses below this are rounding errors and are not drawn
 
 
 def show_finals(title: str, runs: Mapping[str, Trajectory]) -> None:
-    """A table of the last weights, the loss, and the exact and near zeros of each run."""
+    """Show a table of the last weights, the loss, and the exact and near zeros of each run."""
     size = next(iter(runs.values())).final.size
     columns = [
         "run",
@@ -42,7 +39,7 @@ def show_finals(title: str, runs: Mapping[str, Trajectory]) -> None:
 
 
 def show_summary(rows: Sequence[tuple[str, object, object]]) -> None:
-    """The summary card: what was measured beside what was predicted (None: left empty)."""
+    """Show the summary table: what was predicted (None: no prediction) beside what was measured."""
     columns = ["quantity", "predicted", "measured"]
     show_table(
         "Prediction beside measurement",
@@ -54,14 +51,14 @@ def show_summary(rows: Sequence[tuple[str, object, object]]) -> None:
 def plot_runs(
     title: str, runs: Mapping[str, Trajectory], *, alt: str, steps: int | None = None, magnify: bool = False
 ) -> None:
-    """The log-loss of all runs in one panel, then one panel of weights for each run.
+    """Plot the loss of all runs in one panel on a log axis, and the weights of each run in a panel.
 
     Args:
-        title: the claim.
+        title: the figure's title.
         runs: trajectories by label; five weights each.
         alt: the figure in words.
-        steps: draw only the first steps; all if None.
-        magnify: stretch the band within ±0.1 of zero (a symmetric log axis beyond it).
+        steps: how many steps to draw; all if None.
+        magnify: whether to stretch the range within ±0.1 (linear there, logarithmic beyond).
     """
     columns = 2 if len(runs) == 1 else 3
     rows = -(-(len(runs) + 1) // columns)
@@ -81,13 +78,13 @@ def plot_runs(
     for spare in panels[len(runs) :]:
         spare.set_axis_off()
     if len(runs) > 1:
-        place = panels[-1] if len(panels) > len(runs) else losses
-        place.legend(*losses.get_legend_handles_labels(), title="loss", fontsize=9, title_fontsize=9)
+        free = panels[-1] if len(panels) > len(runs) else losses
+        free.legend(*losses.get_legend_handles_labels(), title="loss", fontsize=9, title_fontsize=9)
     show_figure(figure, alt=alt, data=_series(runs, steps))
 
 
 def plot_curves(title: str, curves: Mapping[str, Array], *, ylabel: str, alt: str) -> None:
-    """One panel with a positive quantity per step for each run, on a log axis."""
+    """Plot a positive quantity of each run against the step, on a log axis."""
     figure, [axis] = new_figure(title, size=(7.2, 3.2))
     _draw_losses(axis, curves)
     axis.set_ylabel(ylabel)
@@ -107,13 +104,13 @@ def plot_recovery(
     settings: tuple[str, str],
     alt: str,
 ) -> None:
-    """Left: true features among the ten largest weights against n. Right: F1 of the nonzeros against λ.
+    """Plot true features among the ten largest weights against n, and F1 of the nonzeros against λ.
 
     Args:
-        title: the claim.
-        samples: the values of n, and the share found by each method at each.
-        strengths: the values of λ, and the F1 score of each method at each.
-        settings: what each panel holds fixed, e.g. ``("λ = 0.1", "n = 60")``.
+        title: the figure's title.
+        samples: the values of n, and the share found by each method at each n.
+        strengths: the values of λ, and the F1 score of each method at each λ.
+        settings: the fixed parameter of each panel, e.g. ``("λ = 0.1", "n = 60")``.
         alt: the figure in words.
     """
     figure, [left, right] = new_figure(title, columns=2, size=(8.4, 3.8))
@@ -135,7 +132,7 @@ def plot_recovery(
 
 
 def _draw_losses(axis: Axes, curves: Mapping[str, Array]) -> None:
-    """Curves on a log axis; they end where they fall to the level of rounding."""
+    """Draw curves on a log axis; values at the level of rounding errors are left out."""
     for index, (name, curve) in enumerate(curves.items()):
         shown = np.where(curve > FLOOR, curve, np.nan)
         axis.semilogy(shown, LINES[index % 4], color=COLOURS[-1 - index], label=name)
@@ -143,7 +140,7 @@ def _draw_losses(axis: Axes, curves: Mapping[str, Array]) -> None:
 
 
 def _align(axes: Sequence[Axes], paths: Sequence[Array], columns: int) -> None:
-    """The same steps in every panel, the same weights in every panel of weights, labels once a row."""
+    """Give all panels the same steps, all panels of weights the same range, and label each row once."""
     losses, *panels = axes
     losses.set_xlim(panels[0].get_xlim())
     low, high = min(path.min() for path in paths), max(path.max() for path in paths)
@@ -154,7 +151,7 @@ def _align(axes: Sequence[Axes], paths: Sequence[Array], columns: int) -> None:
 
 
 def _series(runs: Mapping[str, Trajectory], steps: int | None) -> dict[str, list[object]]:
-    """What a figure of runs plots, thinned to at most 11 steps."""
+    """Return the data of a figure of runs, thinned to at most 11 steps."""
     length = steps if steps is not None else len(next(iter(runs.values())).losses) - 1
     shown = list(range(0, length + 1, max(1, length // 10)))
     data: dict[str, list[object]] = {"step": list(shown)}
@@ -166,12 +163,12 @@ def _series(runs: Mapping[str, Trajectory], steps: int | None) -> dict[str, list
 
 
 def _plain(value: float) -> float:
-    """A Python float rounded to nine decimals, never −0.0, so that rounding noise cannot show."""
+    """Round to nine decimals, never −0.0, so rounding noise does not show."""
     return round(float(value), 9) + 0.0
 
 
 def _as_cell(value: object) -> Cell:
-    """Text for a number, a sequence of numbers or anything else a student wrote; None stays None."""
+    """Format a number, a sequence of numbers or anything else a student wrote; None stays None."""
     if value is None:
         return None
     if isinstance(value, bool | str):

@@ -1,19 +1,25 @@
 """Figures of lab 02: what pruning does to accuracy, to layers and to filters.
 
-Every function draws, writes alt text from the numbers it was given, and shows the figure.
-Leaves out: measuring anything; the title, which is the claim, comes from the notebook.
+Every function draws a figure, writes its alt text from the plotted numbers, and shows it. The notebook
+measures the numbers and gives the title.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import torch
-from matplotlib.axes import Axes
 from torch import Tensor
 
-from labkit.plots.figure import COLOURS, MARKERS, new_figure, show_figure
+from labkit.plots.figure import (
+    COLOURS,
+    REPORTED,
+    draw_line,
+    label_axes,
+    legend_below,
+    new_figure,
+    show_figure,
+)
 from labkit.training import EpochRecord
 
 __all__ = [
@@ -26,15 +32,14 @@ __all__ = [
 ]
 
 Points = Iterable[tuple[float, float]]
-REFERENCE: dict[str, Any] = {"linestyle": ":", "markerfacecolor": "white", "alpha": 0.8}
 
 
 def plot_training(title: str, records: Sequence[EpochRecord]) -> None:
-    """Loss and validation accuracy over the epochs of one training.
+    """Plot loss and validation accuracy over the epochs of one training run.
 
     Args:
-        title: the claim.
-        records: one an epoch, in order.
+        title: the figure's title.
+        records: one per epoch, in order.
     """
     figure, (left, right) = new_figure(title, columns=2, size=(8.2, 3.4))
     epochs = [record.epoch + 1 for record in records]
@@ -43,9 +48,9 @@ def plot_training(title: str, records: Sequence[EpochRecord]) -> None:
     top1 = [record.validation_top1 for record in records]
     left.plot(epochs, train, color=COLOURS[0], label="training")
     left.plot(epochs, validation, color=COLOURS[1], linestyle="--", label="validation")
-    _finish(left, "epoch", "loss (nats)", legend=True)
+    label_axes(left, "epoch", "loss (nats)", legend=True)
     right.plot(epochs, top1, color=COLOURS[1], linestyle="--")
-    _finish(right, "epoch", "validation accuracy (%)")
+    label_axes(right, "epoch", "validation accuracy (%)")
     show_figure(
         figure,
         alt=f"{title}. Over {epochs[-1]} epochs the training loss goes from {train[0]:.2f} to {train[-1]:.2f} "
@@ -67,14 +72,14 @@ def plot_accuracy(
     dense: float,
     zoom: bool = False,
 ) -> None:
-    """Test accuracy against sparsity, one line a method; the reference dotted with hollow markers.
+    """Plot test accuracy against sparsity, one line per method; reported results dotted, hollow markers.
 
     Args:
-        title: the claim.
-        curves: (sparsity in per cent, accuracy in per cent) pairs by name; a single pair is a marker.
+        title: the figure's title.
+        curves: (sparsity in per cent, accuracy in per cent) pairs by method; a single pair is a marker.
         reference: the same, as others reported it.
         dense: accuracy of the unpruned network in per cent, drawn as a horizontal line.
-        zoom: whether to repeat the range just around ``dense`` in a second panel.
+        zoom: whether a second panel shows only the range around ``dense``.
     """
     figure, panels = new_figure(title, columns=1 + zoom, size=(8.8, 4.8) if zoom else (8.0, 4.6))
     measured = {name: sorted(points) for name, points in curves.items()}
@@ -82,35 +87,35 @@ def plot_accuracy(
     for axes in panels:
         axes.axhline(dense, color="#555555", linewidth=1, label="dense network")
         for index, (name, points) in enumerate((measured | reported).items()):
-            style = REFERENCE if name in reported else {}
-            colour, marker = COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
             x, y = [point[0] for point in points], [point[1] for point in points]
-            axes.plot(x, y, color=colour, marker=marker, label=name, **style)
-        _finish(axes, "sparsity (% of weights at zero)", "test accuracy (%)" if axes is panels[0] else "")
+            draw_line(axes, index, x, y, name, **(REPORTED if name in reported else {}))
+        label_axes(
+            axes, "sparsity (% of weights at zero)", "test accuracy (%)" if axes is panels[0] else ""
+        )
     if zoom:
         panels[1].set_ylim(dense - 4, dense + 2)
         panels[1].set_title("close to the dense network", fontsize=10)
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=9)
+    legend_below(figure, panels[0], 4)
     spoken = [f"{name}: {_spoken(points)}" for name, points in (measured | reported).items()]
     data = {name: [list(point) for point in points] for name, points in (measured | reported).items()}
     show_figure(figure, alt=f"{title}. Test accuracy by sparsity. {'. '.join(spoken)}.", data=data)
 
 
 def plot_layers(title: str, rules: Mapping[str, Mapping[str, float]]) -> None:
-    """Sparsity of every layer, one line a rule.
+    """Plot the sparsity of every layer, one line per rule.
 
     Args:
-        title: the claim.
+        title: the figure's title.
         rules: sparsity in per cent by layer, by rule; the same layers in each.
     """
     figure, (axes,) = new_figure(title, size=(8.4, 4.8))
     layers = list(next(iter(rules.values())))
     for index, (name, sparsity) in enumerate(rules.items()):
         heights = [sparsity[layer] for layer in layers]
-        axes.plot(layers, heights, color=COLOURS[index], marker=MARKERS[index], label=name)
+        draw_line(axes, index, layers, heights, name)
     axes.tick_params(axis="x", labelrotation=90)
     axes.set_ylim(-3, 103)
-    _finish(axes, "layer, from input to output", "sparsity (% of the layer)", legend=True)
+    label_axes(axes, "layer, from input to output", "sparsity (% of the layer)", legend=True)
     spoken = []
     for name, sparsity in rules.items():
         low, high = min(sparsity, key=sparsity.__getitem__), max(sparsity, key=sparsity.__getitem__)
@@ -123,13 +128,13 @@ def plot_layers(title: str, rules: Mapping[str, Mapping[str, float]]) -> None:
 def plot_filter_norms(
     title: str, weights: Mapping[str, Tensor], masks: Mapping[str, Tensor], layers: Sequence[str]
 ) -> None:
-    """L2 norm of each output filter before and after pruning, beside removing whole filters.
+    """Plot the L2 norm of each output filter: dense, pruned, and if whole filters were removed.
 
     Args:
-        title: the claim.
+        title: the figure's title.
         weights: ``(out, …)`` by layer.
         masks: bool, the weights' shapes, True where kept.
-        layers: which to draw, one panel each.
+        layers: the layers to draw, one panel each.
     """
     figure, panels = new_figure(title, columns=len(layers), size=(8.6, 3.8))
     data: dict[str, Sequence[object]] = {}
@@ -141,21 +146,21 @@ def plot_filter_norms(
         axes.plot(pruned, color=COLOURS[1], marker="s", markersize=3, label="weights pruned")
         axes.plot(structured, "x", color=COLOURS[6], markersize=3, label="if filters were pruned")
         axes.set_title(layer.removesuffix(".weight"), fontsize=10)
-        _finish(axes, "filter, by dense norm", "L2 norm" if axes is panels[0] else "")
+        label_axes(axes, "filter, by dense norm", "L2 norm" if axes is panels[0] else "")
         data |= {f"{layer} dense": dense, f"{layer} pruned": pruned, f"{layer} filters pruned": structured}
         zeros = sum(norm == 0 for norm in pruned)
         spoken.append(
             f"{layer}: {share:.0f} % of its weights pruned, {zeros} of {len(pruned)} filters at norm 0"
         )
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
+    legend_below(figure, panels[0], 3)
     show_figure(figure, alt=f"{title}. {'; '.join(spoken)}.", data=data)
 
 
 def plot_retraining(title: str, rows: Sequence[tuple[str, float, float, float]], *, dense: float) -> None:
-    """Accuracy before and after retraining with fixed masks, joined by an arrow.
+    """Plot accuracy before and after retraining with fixed masks, joined by a line.
 
     Args:
-        title: the claim.
+        title: the figure's title.
         rows: (label, sparsity, accuracy before, accuracy after), all in per cent.
         dense: accuracy of the unpruned network in per cent.
     """
@@ -168,10 +173,10 @@ def plot_retraining(title: str, rows: Sequence[tuple[str, float, float, float]],
         sparsity, after, "o", color=COLOURS[0], markersize=8, label="after 20 epochs with fixed masks"
     )
     for index, (label, x, low, _) in enumerate(sorted(rows, key=lambda row: row[1])):
-        side, gap = ("left", 8) if index % 2 else ("right", -8)  # neighbours must not overlap
+        side, gap = ("left", 8) if index % 2 else ("right", -8)  # labels of neighbours must not overlap
         axes.annotate(label, (x, low), (gap, -14), textcoords="offset points", ha=side, fontsize=9)
     axes.margins(x=0.16, y=0.12)
-    _finish(axes, "sparsity (% of weights at zero)", "test accuracy (%)", legend=True)
+    label_axes(axes, "sparsity (% of weights at zero)", "test accuracy (%)", legend=True)
     spoken = [f"{label} at {x:.1f} %: {low:.1f} to {high:.1f} %" for label, x, low, high in rows]
     show_figure(
         figure,
@@ -186,10 +191,10 @@ def plot_retraining(title: str, rows: Sequence[tuple[str, float, float, float]],
 
 
 def plot_epochs(title: str, runs: Mapping[str, Sequence[EpochRecord]]) -> None:
-    """Validation accuracy, validation loss and sparsity over the epochs of several runs.
+    """Plot validation accuracy, validation loss and sparsity over the epochs of several runs.
 
     Args:
-        title: the claim.
+        title: the figure's title.
         runs: records by name of the run.
     """
     figure, panels = new_figure(title, columns=3, size=(8.8, 3.8))
@@ -215,28 +220,18 @@ def plot_epochs(title: str, runs: Mapping[str, Sequence[EpochRecord]]) -> None:
     for axes, label in zip(
         panels, ("validation accuracy (%)", "validation loss (nats)", "sparsity (%)"), strict=True
     ):
-        _finish(axes, "epoch", label)
-    figure.legend(
-        *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(runs), fontsize=9
-    )
+        label_axes(axes, "epoch", label)
+    legend_below(figure, panels[0], len(runs))
     show_figure(figure, alt=f"{title}. Validation accuracy by epoch. {'; '.join(spoken)}.", data=data)
 
 
-def _finish(axes: Axes, x: str, y: str, *, legend: bool = False) -> None:
-    """Label the axes."""
-    axes.set_xlabel(x)
-    axes.set_ylabel(y)
-    if legend:
-        axes.legend(fontsize=9, frameon=False)
-
-
 def _spoken(points: Sequence[tuple[float, float]]) -> str:
-    """Points for alt text: ``92.6 % at 40``."""
+    """Format points for alt text: ``92.6 % at 40 %``."""
     return ", ".join(f"{y:.1f} % at {x:.0f} %" for x, y in points)
 
 
 def _sorted_norms(weight: Tensor, mask: Tensor) -> tuple[list[float], list[float], list[float]]:
-    """Filter norms in the order of the dense ones: dense, masked, and with whole filters removed."""
+    """Return the filters' norms, sorted by the dense ones: dense, masked, and whole filters removed."""
     filters = weight.detach().flatten(1).cpu()
     dense, order = filters.norm(dim=1).sort()
     masked = (filters * mask.flatten(1).cpu()).norm(dim=1)[order]

@@ -1,7 +1,7 @@
 """Figures of lab 03: weights on their grids, accuracy by bits, zeros before and after rounding.
 
-Every function draws, writes alt text from the numbers it was given, and shows the figure.
-Leaves out: measuring anything; the title, which is the claim, comes from the notebook.
+Every function draws a figure, writes its alt text from the plotted numbers, and shows it. The notebook
+measures the numbers and gives the title.
 """
 
 from __future__ import annotations
@@ -11,19 +11,26 @@ from typing import Any
 
 import numpy as np
 
-from labkit.plots.figure import COLOURS, MARKERS, new_figure, show_figure
+from labkit.plots.figure import (
+    COLOURS,
+    REPORTED,
+    draw_line,
+    label_axes,
+    legend_below,
+    new_figure,
+    show_figure,
+)
 
 __all__ = ["plot_bits", "plot_grids", "plot_zeros"]
 
 BINS = 61
-REFERENCE: dict[str, Any] = {"linestyle": ":", "markerfacecolor": "white", "alpha": 0.8}
 
 
 def plot_grids(title: str, panels: Mapping[str, tuple[Any, Any]]) -> None:
-    """Histogram of weights, one panel each, with the values of the grid as vertical lines.
+    """Plot histograms of weights, one panel each, with the values of the grid as vertical lines.
 
     Args:
-        title: the claim.
+        title: the figure's title.
         panels: (weights, grid values) by name: arrays or CPU tensors, any shape and ``(k,)``.
     """
     figure, axes_row = new_figure(title, columns=len(panels), size=(8.4, 3.6))
@@ -39,8 +46,7 @@ def plot_grids(title: str, panels: Mapping[str, tuple[Any, Any]]) -> None:
         )
         axes.axvline(0, color="#000000", linewidth=1, label="0")
         axes.set_title(name, fontsize=10)
-        axes.set_xlabel("weight")
-        axes.set_ylabel("number of weights" if axes is axes_row[0] else "")
+        label_axes(axes, "weight", "number of weights" if axes is axes_row[0] else "")
         data[f"{name}: bin from"] = edges[:-1].tolist()
         data[f"{name}: weights"] = counts.tolist()
         data[f"{name}: grid"] = values.tolist()
@@ -49,8 +55,7 @@ def plot_grids(title: str, panels: Mapping[str, tuple[Any, Any]]) -> None:
             f"{name}: {len(flat)} weights from {flat.min():.3f} to {flat.max():.3f}, "
             f"{len(values)} grid values, the one nearest to 0 at {nearest:.3f}"
         )
-    handles = axes_row[0].get_legend_handles_labels()
-    figure.legend(*handles, loc="outside lower center", ncols=3, fontsize=9)
+    legend_below(figure, axes_row[0], 3)
     show_figure(figure, alt=f"{title}. {'; '.join(spoken)}.", data=data)
 
 
@@ -61,29 +66,27 @@ def plot_bits(
     dense: float,
     reference: Mapping[str, Mapping[int, float]] | None = None,
 ) -> None:
-    """Test accuracy against bits a weight, whole and close to the float network.
+    """Plot test accuracy against bits per weight, the whole range and close to the float network.
 
     Args:
-        title: the claim.
+        title: the figure's title.
         curves: accuracy in per cent by bits, by name.
         dense: accuracy of the dense float network in per cent, drawn as a horizontal line.
-        reference: the same as ``curves``, as others reported it; dotted with hollow markers.
+        reference: the same, as others reported it; dotted with hollow markers.
     """
     figure, panels = new_figure(title, columns=2, size=(8.8, 4.6))
     lines = {name: sorted(points.items()) for name, points in (*curves.items(), *(reference or {}).items())}
     for axes in panels:
         axes.axhline(dense, color="#555555", linewidth=1, label="dense network in float")
         for index, (name, points) in enumerate(lines.items()):
-            style = {} if name in curves else REFERENCE
-            colour, marker = COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
             bits, accuracy = zip(*points, strict=True)
-            axes.plot(bits, accuracy, color=colour, marker=marker, label=name, **style)
+            draw_line(axes, index, bits, accuracy, name, **({} if name in curves else REPORTED))
         axes.set_xlabel("bits a weight")
         axes.set_xticks(sorted({bits for points in lines.values() for bits, _ in points}))
     panels[0].set_ylabel("test accuracy (%)")
     panels[1].set_ylim(dense - 8, dense + 2)
     panels[1].set_title("close to the dense network", fontsize=10)
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
+    legend_below(figure, panels[0], 3)
     spoken = [
         f"{name}: {', '.join(f'{accuracy:.1f} % at {bits} bits' for bits, accuracy in points)}"
         for name, points in lines.items()
@@ -93,10 +96,10 @@ def plot_bits(
 
 
 def plot_zeros(title: str, rows: Sequence[tuple[str, float, float]]) -> None:
-    """Share of zeros before and after rounding, two bars a network.
+    """Plot the share of zeros before and after rounding, two bars per network.
 
     Args:
-        title: the claim.
+        title: the figure's title.
         rows: (label, zeros before, zeros after), both in per cent of all weights.
     """
     figure, (axes,) = new_figure(title, size=(8.2, 4.0))
@@ -108,7 +111,7 @@ def plot_zeros(title: str, rows: Sequence[tuple[str, float, float]]) -> None:
     axes.invert_yaxis()
     axes.set_xlim(0, 100)
     axes.set_xlabel("zeros (% of all weights)")
-    figure.legend(loc="outside lower center", ncols=2, fontsize=9)
+    legend_below(figure, axes, 2)
     spoken = [f"{label}: from {low:.1f} to {high:.1f} %" for label, low, high in rows]
     show_figure(
         figure,

@@ -1,7 +1,7 @@
-"""Figures of lab 04: what sharing weights costs, where centroids lie, how long code words are.
+"""Figures of lab 04: the cost of weight sharing, positions of centroids, lengths of code words.
 
-Every function draws, writes alt text from the numbers it was given, and shows the figure.
-Leaves out: measuring anything; the title, which is the claim, comes from the notebook.
+Every function draws a figure, writes its alt text from the plotted numbers, and shows it. The notebook
+measures the numbers and gives the title.
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from labkit.plots.figure import COLOURS, MARKERS, new_figure, show_figure
+from labkit.plots.figure import COLOURS, draw_line, label_axes, legend_below, new_figure, show_figure
 
 __all__ = [
     "plot_bits",
@@ -29,10 +28,10 @@ Floats = NDArray[np.float64]
 def plot_bits(
     title: str, here: Mapping[int, float], reference: Mapping[int, float], *, dense: tuple[float, float]
 ) -> None:
-    """Test accuracy against bits an index, with that of the network in float beside each curve.
+    """Plot test accuracy against bits per index, here and as reported, each with its float network.
 
     Args:
-        title: the claim.
+        title: the figure's title.
         here: accuracy in per cent by bits.
         reference: the same, as others reported it.
         dense: accuracy without sharing, here and in the reference.
@@ -42,9 +41,9 @@ def plot_bits(
     for index, ((name, points), level) in enumerate(zip(curves.items(), dense, strict=True)):
         colour, bits = COLOURS[index], sorted(points)
         axes.axhline(level, color=colour, linewidth=1, linestyle=":", label=f"{name}, 32-bit float")
-        axes.plot(bits, [points[b] for b in bits], color=colour, marker=MARKERS[index], label=name)
+        draw_line(axes, index, bits, [points[b] for b in bits], name)
     axes.set_xticks(sorted(here))
-    _finish(axes, "bits an index", "test accuracy (%)", legend=True)
+    label_axes(axes, "bits an index", "test accuracy (%)", legend=True)
     spoken = ", ".join(f"{here[b]:.2f} % at {b} bits" for b in sorted(here, reverse=True))
     reported = ", ".join(f"{reference[b]:.2f} % at {b}" for b in sorted(reference, reverse=True))
     show_figure(
@@ -59,10 +58,10 @@ def plot_bits(
 
 
 def plot_histograms(title: str, before: Mapping[str, Floats], after: Mapping[str, Floats]) -> None:
-    """Weights of some layers as a histogram, and the few values that sharing leaves, as stems.
+    """Plot histograms of some layers' weights, and the few shared values as stems.
 
     Args:
-        title: the claim.
+        title: the figure's title.
         before: weights by layer, any shape.
         after: the same weights once shared.
     """
@@ -76,25 +75,25 @@ def plot_histograms(title: str, before: Mapping[str, Floats], after: Mapping[str
         axes.vlines(values, 0, uses, color=COLOURS[1], linewidth=1.5, label="after: shared values")
         axes.plot(values, uses, "o", color=COLOURS[1], markersize=4)
         axes.set_title(layer, fontsize=10)
-        _finish(axes, "weight", "weights" if axes is panels[0] else "")
+        label_axes(axes, "weight", "weights" if axes is panels[0] else "")
         data |= {f"{layer}: value": values.tolist(), f"{layer}: weights": uses.tolist()}
         spoken.append(
             f"{layer}: {weight.size} weights from {weight.min():.2f} to {weight.max():.2f} become "
             f"{len(values)} values from {values[0]:.2f} to {values[-1]:.2f}"
         )
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=9)
+    legend_below(figure, panels[0], 2)
     show_figure(figure, alt=f"{title}. {'; '.join(spoken)}.", data=data)
 
 
 def plot_convergence(
     title: str, errors: Mapping[str, Mapping[int, float]], milliseconds: Mapping[str, float]
 ) -> None:
-    """Squared error after some Lloyd steps, one line a start; how long all of it took in the legend.
+    """Plot the squared error against Lloyd steps, one line per initialization; times in the legend.
 
     Args:
-        title: the claim.
-        errors: squared error times 1000 by number of steps, by start.
-        milliseconds: time of the start and of all steps, by start.
+        title: the figure's title.
+        errors: squared error times 1000 by number of steps, by initialization.
+        milliseconds: time of the initialization and all steps, by initialization.
     """
     figure, (axes,) = new_figure(title, size=(7.8, 4.2))
     data: dict[str, Sequence[object]] = {}
@@ -102,21 +101,21 @@ def plot_convergence(
     for index, (kind, curve) in enumerate(errors.items()):
         steps, heights = list(curve), list(curve.values())
         label = f"{kind} ({milliseconds[kind]:.0f} ms)"
-        axes.plot(steps, heights, color=COLOURS[index], marker=MARKERS[index], label=label)
+        draw_line(axes, index, steps, heights, label)
         data |= {"steps": steps, f"{kind} (error · 1000)": heights, f"{kind} (ms)": [milliseconds[kind]]}
         spoken.append(f"{kind}: {heights[0]:.0f} at the start, {heights[-1]:.0f} after {steps[-1]} steps")
     axes.set_yscale("log")
-    _finish(axes, "Lloyd steps", "squared error · 1000, all layers", legend=True)
+    label_axes(axes, "Lloyd steps", "squared error · 1000, all layers", legend=True)
     show_figure(figure, alt=f"{title}. Squared error times 1000. {'; '.join(spoken)}.", data=data)
 
 
 def plot_centroids(title: str, values: Floats, centroids: Mapping[str, tuple[Floats, Floats]]) -> None:
-    """Where the centroids lie in the histogram of a layer's nonzero weights.
+    """Plot the positions of the centroids below the histogram of a layer's nonzero weights.
 
     Args:
-        title: the claim.
+        title: the figure's title.
         values: the nonzero weights ``(n,)``.
-        centroids: at the start and after all steps, by name of the start.
+        centroids: at the start and after all steps, by initialization.
     """
     figure, panels = new_figure(title, columns=len(centroids), size=(8.8, 4.0))
     data: dict[str, Sequence[object]] = {}
@@ -128,24 +127,24 @@ def plot_centroids(title: str, values: Floats, centroids: Mapping[str, tuple[Flo
         axes.plot(start, [below] * len(start), "|", color=COLOURS[6], markersize=9, label="at the start")
         axes.plot(end, [2 * below] * len(end), "|", color=COLOURS[1], markersize=9, label="after all steps")
         axes.set_title(kind, fontsize=10)
-        _finish(axes, "weight", "weights in a bin" if axes is panels[0] else "")
+        label_axes(axes, "weight", "weights in a bin" if axes is panels[0] else "")
         data |= {f"{kind}: start": start.tolist(), f"{kind}: end": end.tolist()}
         inner = [int((np.abs(places) < np.abs(values).min()).sum()) for places in (start, end)]
         spoken.append(
             f"{kind}: {inner[0]} of {len(start)} centroids in the gap, {inner[1]} after all steps"
         )
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
+    legend_below(figure, panels[0], 3)
     show_figure(figure, alt=f"{title}. {'; '.join(spoken)}.", data=data)
 
 
 def plot_tree(title: str, codes: Mapping[int, str], counts: Sequence[int], values: Sequence[float]) -> None:
-    """The binary tree of a prefix code, root to the left, with word, value and count at each leaf.
+    """Plot the binary tree of a prefix code, root at the left; each leaf with word, value and count.
 
     Args:
-        title: the claim.
-        codes: at least two words by symbol.
+        title: the figure's title.
+        codes: code words by symbol, at least two.
         counts: how often each symbol occurs.
-        values: the weight each symbol stands for.
+        values: the weight that each symbol stands for.
     """
     figure, (axes,) = new_figure(title, size=(8.4, 0.5 * len(codes) + 1.4))
     leaves = sorted(codes, key=codes.__getitem__)
@@ -169,7 +168,7 @@ def plot_tree(title: str, codes: Mapping[int, str], counts: Sequence[int], value
     axes.set_xlim(-0.2, deepest * 1.75)
     axes.set_xticks(range(deepest + 1))
     axes.set_yticks([])
-    _finish(axes, "bits read", "")
+    label_axes(axes, "bits read", "")
     spoken = [f"{codes[s]} for {values[s]:+.3f}, {counts[s]} times" for s in leaves]
     data: dict[str, Sequence[object]] = {
         "code": [codes[s] for s in leaves],
@@ -182,10 +181,10 @@ def plot_tree(title: str, codes: Mapping[int, str], counts: Sequence[int], value
 def plot_lengths(
     title: str, layers: Sequence[str], figures: Mapping[str, Sequence[tuple[float, float]]]
 ) -> None:
-    """Average code length and entropy of every layer, one pair of lines a network.
+    """Plot average code length and entropy of every layer, one pair of lines per network.
 
     Args:
-        title: the claim.
+        title: the figure's title.
         layers: names, from input to output.
         figures: (average length, entropy) of each layer in bits, by network.
     """
@@ -194,9 +193,8 @@ def plot_lengths(
     spoken = []
     for index, (name, pairs) in enumerate(figures.items()):
         lengths, entropies = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-        colour, marker = COLOURS[index], MARKERS[index]
-        axes.plot(layers, lengths, color=colour, marker=marker, label=f"{name}: average length")
-        axes.plot(layers, entropies, color=colour, linestyle=":", label=f"{name}: entropy")
+        draw_line(axes, index, layers, lengths, f"{name}: average length")
+        axes.plot(layers, entropies, color=COLOURS[index], linestyle=":", label=f"{name}: entropy")
         data |= {f"{name}: average length (bits)": lengths, f"{name}: entropy (bits)": entropies}
         gap = max(length - entropy for length, entropy in pairs)
         spoken.append(
@@ -204,13 +202,5 @@ def plot_lengths(
         )
     axes.tick_params(axis="x", labelrotation=90)
     axes.set_ylim(bottom=0)
-    _finish(axes, "layer, from input to output", "bits a weight", legend=True)
+    label_axes(axes, "layer, from input to output", "bits a weight", legend=True)
     show_figure(figure, alt=f"{title}. {'; '.join(spoken)}.", data=data)
-
-
-def _finish(axes: Axes, x: str, y: str, *, legend: bool = False) -> None:
-    """Label the axes."""
-    axes.set_xlabel(x)
-    axes.set_ylabel(y)
-    if legend:
-        axes.legend(fontsize=9, frameon=False)

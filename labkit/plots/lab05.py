@@ -1,25 +1,24 @@
-"""Figures of lab 05: ratios beside each other, where a file's bytes go, accuracy against bytes.
+"""Figures of lab 05: compression ratios, the parts of a file in bytes, accuracy against bytes.
 
-Every function draws, writes alt text from the numbers it was given, and shows the figure.
-Leaves out: measuring anything; the title, which is the claim, comes from the notebook.
+Every function draws a figure, writes its alt text from the plotted numbers, and shows it. The notebook
+measures the numbers and gives the title.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from labkit.plots.figure import COLOURS, MARKERS, new_figure, show_figure
+from labkit.plots.figure import COLOURS, draw_line, label_axes, legend_below, new_figure, show_figure
+from labkit.profiling.pareto import Point, pareto_front
 
-__all__ = ["pareto_front", "plot_front", "plot_ledger", "plot_ratios"]
-
-Point = tuple[float, float]
+__all__ = ["plot_front", "plot_ledger", "plot_ratios"]
 
 
 def plot_ratios(title: str, ratios: Mapping[str, Mapping[str, float]]) -> None:
-    """Bars of compression ratios, one group a network, one colour a way to count.
+    """Plot compression ratios as bars, one group per network, one colour per way to count.
 
     Args:
-        title: the claim.
+        title: the figure's title.
         ratios: times smaller than float32, by network and way; the same ways for each.
     """
     figure, (axes,) = new_figure(title, size=(8.0, 1.6 + 0.95 * len(ratios)))
@@ -27,30 +26,28 @@ def plot_ratios(title: str, ratios: Mapping[str, Mapping[str, float]]) -> None:
     height = 0.8 / len(ways)
     for index, way in enumerate(ways):
         places = [row + index * height for row in range(len(ratios))]
-        widths = [found[way] for found in ratios.values()]
+        widths = [by_way[way] for by_way in ratios.values()]
         bars = axes.barh(places, widths, 0.92 * height, color=COLOURS[index], label=way)
         axes.bar_label(bars, fmt="%.1f×", padding=3, fontsize=9)
     axes.set_yticks([row + 0.4 - height / 2 for row in range(len(ratios))], list(ratios))
     axes.invert_yaxis()
     axes.margins(x=0.12)
     axes.set_xlabel("times smaller than the float32 state dict")
-    figure.legend(
-        *axes.get_legend_handles_labels(), loc="outside lower center", ncols=len(ways), fontsize=9
-    )
+    legend_below(figure, axes, len(ways))
     spoken = [
-        f"{network}: {', '.join(f'{value:.1f} by {way}' for way, value in found.items())}"
-        for network, found in ratios.items()
+        f"{network}: {', '.join(f'{value:.1f} by {way}' for way, value in by_way.items())}"
+        for network, by_way in ratios.items()
     ]
     data: dict[str, Sequence[object]] = {"network": list(ratios)}
-    data |= {way: [found[way] for found in ratios.values()] for way in ways}
+    data |= {way: [by_way[way] for by_way in ratios.values()] for way in ways}
     show_figure(figure, alt=f"{title}. Times smaller. {'; '.join(spoken)}.", data=data)
 
 
 def plot_ledger(title: str, files: Mapping[str, Mapping[str, int]]) -> None:
-    """Where the bytes of some files go, one stacked bar a file.
+    """Plot the bytes of each part of some files, one stacked bar per file.
 
     Args:
-        title: the claim.
+        title: the figure's title.
         files: bytes by file and part; a part that a file lacks is 0.
     """
     figure, (axes,) = new_figure(title, size=(8.4, 1.6 + 0.6 * len(files)))
@@ -62,7 +59,7 @@ def plot_ledger(title: str, files: Mapping[str, Mapping[str, int]]) -> None:
         left = [start + size for start, size in zip(left, sizes, strict=True)]
     axes.invert_yaxis()
     axes.set_xlabel("bytes")
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=9)
+    legend_below(figure, axes, 4)
     spoken = [
         f"{name}, {sum(ledger.values())} bytes: {', '.join(f'{part} {size}' for part, size in ledger.items())}"
         for name, ledger in files.items()
@@ -79,19 +76,19 @@ def plot_front(
     dense: float,
     marked: Mapping[str, Point],
 ) -> None:
-    """Accuracy against bytes on a logarithmic axis, one line a network, and the Pareto front.
+    """Plot accuracy against bytes on a log axis, one line per network, and the Pareto front.
 
     Args:
-        title: the claim.
+        title: the figure's title.
         networks: (bytes, accuracy in per cent) by network and number of shared values.
-        dense: accuracy of the network that is not compressed.
-        marked: single points to name; they take part in the front.
+        dense: accuracy of the uncompressed network in per cent.
+        marked: further points by name; they are part of the front where no other beats them.
     """
     figure, (axes,) = new_figure(title, size=(8.4, 4.8))
     data: dict[str, Sequence[object]] = {}
     for index, (name, points) in enumerate(networks.items()):
         sizes, heights = zip(*(points[values] for values in sorted(points)), strict=True)
-        axes.plot(sizes, heights, color=COLOURS[index], marker=MARKERS[index], linewidth=1, label=name)
+        draw_line(axes, index, sizes, heights, name, linewidth=1)
         data |= {f"{name}: values": sorted(points), f"{name} (bytes)": sizes, f"{name} (%)": heights}
     for name, point in marked.items():
         axes.plot(*point, "*", color=COLOURS[6], markersize=13, label=name)
@@ -100,22 +97,7 @@ def plot_front(
     axes.plot(*zip(*front, strict=True), color="#999999", linewidth=5, alpha=0.4, zorder=0, label="front")
     axes.axhline(dense, color=COLOURS[6], linewidth=1, linestyle=":", label="dense, float32")
     axes.set_xscale("log")
-    axes.set_xlabel("bytes of the file")
-    axes.set_ylabel("validation accuracy (%)")
-    axes.legend(fontsize=9, frameon=False)
+    label_axes(axes, "bytes of the file", "validation accuracy (%)", legend=True)
     data |= {"front (bytes)": [size for size, _ in front], "front (%)": [height for _, height in front]}
     spoken = ", ".join(f"{height:.1f} % at {size:.0f} bytes" for size, height in front)
     show_figure(figure, alt=f"{title}. On the front: {spoken}; dense {dense:.1f} %.", data=data)
-
-
-def pareto_front(points: Sequence[Point]) -> list[Point]:
-    """The points (bytes, accuracy) that no other one beats in both, by bytes.
-
-    >>> pareto_front([(30, 91.0), (20, 90.0), (40, 90.5), (20, 89.0)])
-    [(20, 90.0), (30, 91.0)]
-    """
-    front: list[Point] = []
-    for size, height in sorted(points, key=lambda point: (point[0], -point[1])):
-        if not front or height > front[-1][1]:
-            front.append((size, height))
-    return front

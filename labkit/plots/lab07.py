@@ -1,7 +1,7 @@
 """Figures of lab 07: sensitivity curves, sparsities by layer, bytes against sparsity.
 
-Every function draws, writes alt text from the numbers it was given, and shows the figure.
-Leaves out: measuring anything; the title, which is the claim, comes from the notebook.
+Every function draws a figure, writes its alt text from the plotted numbers, and shows it. The notebook
+measures the numbers and gives the title.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib import colormaps
 
-from labkit.plots.figure import COLOURS, MARKERS, new_figure, show_figure
+from labkit.plots.figure import COLOURS, MARKERS, label_axes, legend_below, new_figure, show_figure
 
 __all__ = ["plot_choices", "plot_curves", "plot_storage"]
 
@@ -18,47 +18,46 @@ Curves = Mapping[str, Sequence[float]]
 
 
 def plot_curves(title: str, panels: Mapping[str, tuple[Sequence[float], Curves]], *, label: str) -> None:
-    """One line a layer against its sparsity, one panel a data set; dark lines are early layers.
+    """Plot one line per layer against its sparsity, one panel per data set; dark lines are early layers.
 
     Args:
-        title: the claim.
-        panels: by data set: sparsities in per cent, and one value a sparsity for each layer, in order.
+        title: the figure's title.
+        panels: by data set: sparsities in per cent, and for each layer one value per sparsity, in order.
         label: what the lines show, with its unit.
     """
-    figure, axes = new_figure(title, columns=len(panels), size=(9.6, 4.6))
+    figure, panel_axes = new_figure(title, columns=len(panels), size=(9.6, 4.6))
     data: dict[str, Sequence[object]] = {}
     spoken = []
-    for place, (panel, (sparsities, curves)) in zip(axes, panels.items(), strict=True):
+    for axes, (panel, (sparsities, curves)) in zip(panel_axes, panels.items(), strict=True):
         colours = colormaps["viridis"].resampled(len(curves) + 1)
         data[f"{panel}: sparsity (%)"] = list(sparsities)
         for index, (layer, values) in enumerate(curves.items()):
             style = "-" if index % 2 else "--"
-            place.plot(sparsities, values, style, color=colours(index), linewidth=1.4, label=layer)
+            axes.plot(sparsities, values, style, color=colours(index), linewidth=1.4, label=layer)
             data[f"{panel}: {layer}"] = list(values)
         last = {layer: values[-1] for layer, values in curves.items()}
         low, high = min(last, key=lambda layer: last[layer]), max(last, key=lambda layer: last[layer])
         spoken.append(
             f"{panel}, at {sparsities[-1]:g} %: from {last[low]:.2f} ({low}) to {last[high]:.2f} ({high})"
         )
-        place.set_title(panel, fontsize=10)
-        place.set_xlabel("zeros in this layer alone (%)")
-    axes[0].set_ylabel(label)
-    handles, names = axes[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=6, fontsize=8)
+        axes.set_title(panel, fontsize=10)
+        axes.set_xlabel("zeros in this layer alone (%)")
+    panel_axes[0].set_ylabel(label)
+    legend_below(figure, panel_axes[0], 6, fontsize=8)
     show_figure(figure, alt=f"{title}. {label}. {'; '.join(spoken)}.", data=data)
 
 
 def plot_choices(title: str, choices: Mapping[str, Mapping[str, float]]) -> None:
-    """Sparsity of each layer, one marker a way to choose.
+    """Plot the sparsity of each layer, one marker per way to choose it.
 
     Args:
-        title: the claim.
+        title: the figure's title.
         choices: sparsities in per cent, by way and layer; the same layers for each.
     """
     figure, (axes,) = new_figure(title, size=(8.4, 4.4))
     layers = list(next(iter(choices.values())))
-    for index, (way, found) in enumerate(choices.items()):
-        heights = [found[layer] for layer in layers]
+    for index, (way, by_layer) in enumerate(choices.items()):
+        heights = [by_layer[layer] for layer in layers]
         axes.plot(
             layers, heights, MARKERS[index] + ":", color=COLOURS[index], label=way, linewidth=0.8, alpha=0.9
         )
@@ -67,10 +66,11 @@ def plot_choices(title: str, choices: Mapping[str, Mapping[str, float]]) -> None
     axes.tick_params(axis="x", rotation=60, labelsize=8)
     axes.legend(fontsize=9, frameon=False)
     spoken = [
-        f"{way}: {min(found.values()):.0f} to {max(found.values()):.0f} %" for way, found in choices.items()
+        f"{way}: {min(by_layer.values()):.0f} to {max(by_layer.values()):.0f} %"
+        for way, by_layer in choices.items()
     ]
     data: dict[str, Sequence[object]] = {"layer": layers}
-    data |= {f"{way} (%)": [found[layer] for layer in layers] for way, found in choices.items()}
+    data |= {f"{way} (%)": [by_layer[layer] for layer in layers] for way, by_layer in choices.items()}
     show_figure(figure, alt=f"{title}. {'; '.join(spoken)}.", data=data)
 
 
@@ -81,12 +81,12 @@ def plot_storage(
     *,
     measured: Mapping[str, tuple[float, float]],
 ) -> None:
-    """Megabytes against sparsity on a logarithmic axis: lines by formula, markers as measured.
+    """Plot megabytes on a log axis against sparsity: lines by formula, markers as measured.
 
     Args:
-        title: the claim.
+        title: the figure's title.
         sparsities: in per cent.
-        forms: megabytes at each sparsity, by form of storage.
+        forms: megabytes at each sparsity, by storage format.
         measured: (sparsity in per cent, megabytes) by what was stored.
     """
     figure, (axes,) = new_figure(title, size=(8.0, 4.4))
@@ -97,9 +97,7 @@ def plot_storage(
             *point, MARKERS[index], color=COLOURS[-1], markerfacecolor="none", markersize=9, label=name
         )
     axes.set_yscale("log")
-    axes.set_xlabel("zeros (%)")
-    axes.set_ylabel("megabytes")
-    axes.legend(fontsize=9, frameon=False)
+    label_axes(axes, "zeros (%)", "megabytes", legend=True)
     ends = [f"{form}: {heights[0]:.1f} to {heights[-1]:.1f} MB" for form, heights in forms.items()]
     points = [f"{name}: {size:.1f} MB at {zeros:.0f} %" for name, (zeros, size) in measured.items()]
     spoken = f"from {sparsities[0]:g} to {sparsities[-1]:g} % zeros, {', '.join(ends)}"

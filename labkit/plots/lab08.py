@@ -1,60 +1,57 @@
-"""Figures of lab 08: staged training, what each layer keeps, gradient flow, accuracy by rule.
+"""Figures of lab 08: staged pruning, weights kept by layer, gradient flow, accuracy by rule.
 
-Every function draws, writes alt text from the numbers it was given, and shows the figure.
-Leaves out: measuring anything; the title, which is the claim, comes from the notebook.
+Every function draws a figure, writes its alt text from the plotted numbers, and shows it. The notebook
+measures the numbers and gives the title.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from labkit.plots.figure import COLOURS, MARKERS, new_figure, show_figure
+from labkit.plots.figure import COLOURS, draw_line, label_axes, legend_below, new_figure, show_figure
 from labkit.training import EpochRecord
 
 __all__ = ["plot_flow", "plot_kept", "plot_rules", "plot_stages", "pruning_epochs"]
 
-Points = Mapping[float, float]
-
 
 def plot_stages(title: str, runs: Mapping[str, Sequence[EpochRecord]]) -> None:
-    """Accuracy, loss and sparsity by epoch; a ring marks each epoch in which weights were pruned.
+    """Plot accuracy, loss and sparsity by epoch; a ring marks each epoch in which weights were pruned.
 
     Args:
-        title: the claim.
+        title: the figure's title.
         runs: records by name of the run, one colour each.
     """
     figure, panels = new_figure(title, columns=3, size=(8.8, 4.0))
     data: dict[str, Sequence[object]] = {}
     spoken = []
     for index, (name, records) in enumerate(runs.items()):
-        moments, found = pruning_epochs(records), _series(records)
-        for axes, heights in zip(panels, found, strict=True):
+        pruned_in, series = pruning_epochs(records), _series(records)
+        for axes, heights in zip(panels, series, strict=True):
             axes.plot(range(1, len(heights) + 1), heights, color=COLOURS[index], label=name)
-            marked = [heights[epoch - 1] for epoch in moments]
-            axes.plot(moments, marked, "o", color=COLOURS[index], markerfacecolor="white")
+            marked = [heights[epoch - 1] for epoch in pruned_in]
+            axes.plot(pruned_in, marked, "o", color=COLOURS[index], markerfacecolor="white")
         data |= {
-            f"{name}: accuracy (%)": found[0],
-            f"{name}: loss (nats)": found[1],
-            f"{name}: sparsity (%)": found[2],
-            f"{name}: pruned in epoch": moments,
+            f"{name}: accuracy (%)": series[0],
+            f"{name}: loss (nats)": series[1],
+            f"{name}: sparsity (%)": series[2],
+            f"{name}: pruned in epoch": pruned_in,
         }
         spoken.append(
-            f"{name}: pruned in epochs {', '.join(map(str, moments)) or 'none'}, "
-            f"last {found[0][-1]:.1f} % accuracy at {found[2][-1]:.1f} % sparsity"
+            f"{name}: pruned in epochs {', '.join(map(str, pruned_in)) or 'none'}, "
+            f"last {series[0][-1]:.1f} % accuracy at {series[2][-1]:.1f} % sparsity"
         )
     labels = ("validation accuracy (%)", "training loss (nats)", "sparsity (%)")
     for axes, label in zip(panels, labels, strict=True):
-        axes.set_xlabel("epoch")
-        axes.set_ylabel(label)
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=9)
+        label_axes(axes, "epoch", label)
+    legend_below(figure, panels[0], 4)
     show_figure(figure, alt=f"{title}. {'; '.join(spoken)}.", data=data)
 
 
 def plot_kept(title: str, rules: Mapping[str, Mapping[str, float]]) -> None:
-    """Share of weights kept in every layer on a logarithmic axis, one line a rule.
+    """Plot the share of weights kept in every layer on a log axis, one line per rule.
 
     Args:
-        title: the claim.
+        title: the figure's title.
         rules: kept weights in per cent by layer, by rule; the same layers in each. A layer that
             keeps nothing is drawn at the bottom.
     """
@@ -64,12 +61,10 @@ def plot_kept(title: str, rules: Mapping[str, Mapping[str, float]]) -> None:
     floor = min(positive, default=1.0) / 2
     for index, (name, shares) in enumerate(rules.items()):
         heights = [max(floor, shares[layer]) for layer in layers]
-        axes.plot(layers, heights, color=COLOURS[index], marker=MARKERS[index], label=name)
+        draw_line(axes, index, layers, heights, name)
     axes.set_yscale("log")
     axes.tick_params(axis="x", labelrotation=90)
-    axes.set_xlabel("layer, from input to output")
-    axes.set_ylabel("weights kept (% of the layer)")
-    axes.legend(fontsize=9, frameon=False)
+    label_axes(axes, "layer, from input to output", "weights kept (% of the layer)", legend=True)
     spoken = []
     for name, shares in rules.items():
         low, high = min(shares, key=shares.__getitem__), max(shares, key=shares.__getitem__)
@@ -79,11 +74,11 @@ def plot_kept(title: str, rules: Mapping[str, Mapping[str, float]]) -> None:
     show_figure(figure, alt=f"{title}. Weights kept by layer. {'; '.join(spoken)}.", data=data)
 
 
-def plot_flow(title: str, rules: Mapping[str, Points], *, unit: str) -> None:
-    """A positive quantity against sparsity, one line a rule, on a logarithmic axis.
+def plot_flow(title: str, rules: Mapping[str, Mapping[float, float]], *, unit: str) -> None:
+    """Plot a positive quantity on a log axis against sparsity, one line per rule.
 
     Args:
-        title: the claim.
+        title: the figure's title.
         rules: value by sparsity in per cent, by rule; the same sparsities in each.
         unit: label of the vertical axis.
     """
@@ -92,13 +87,11 @@ def plot_flow(title: str, rules: Mapping[str, Points], *, unit: str) -> None:
     places = range(len(sparsities))
     for index, (name, points) in enumerate(rules.items()):
         heights = [points[sparsity] for sparsity in sparsities]
-        axes.plot(places, heights, color=COLOURS[index], marker=MARKERS[index], label=name)
+        draw_line(axes, index, places, heights, name)
     axes.axhline(1.0, color="#555555", linewidth=1)
     axes.set_yscale("log")
     axes.set_xticks(list(places), [f"{sparsity:g}" for sparsity in sparsities])
-    axes.set_xlabel("weights removed (%)")
-    axes.set_ylabel(unit)
-    axes.legend(fontsize=9, frameon=False)
+    label_axes(axes, "weights removed (%)", unit, legend=True)
     spoken = [
         f"{name}: {', '.join(f'{points[s]:.3g} at {s:g} %' for s in sparsities)}"
         for name, points in rules.items()
@@ -109,39 +102,39 @@ def plot_flow(title: str, rules: Mapping[str, Points], *, unit: str) -> None:
 
 
 def plot_rules(title: str, rules: Mapping[str, Sequence[float]], *, dense: float) -> None:
-    """Accuracy of each rule: the mean over seeds as a bar, every seed as a dot.
+    """Plot the accuracy of each rule: the mean over seeds as a bar, every seed as a dot.
 
     Args:
-        title: the claim.
-        rules: accuracies in per cent, one a seed, by rule.
+        title: the figure's title.
+        rules: accuracies in per cent, one per seed, by rule.
         dense: mean accuracy without pruning, drawn as a vertical line.
     """
     figure, (axes,) = new_figure(title, size=(7.6, 1.4 + 0.45 * len(rules)))
-    means = [sum(found) / len(found) for found in rules.values()]
+    means = [sum(seeds) / len(seeds) for seeds in rules.values()]
     axes.barh(list(rules), means, 0.6, color=COLOURS[4], label="mean")
-    for row, found in enumerate(rules.values()):
+    for row, seeds in enumerate(rules.values()):
         label = "one seed" if row == 0 else None
-        axes.plot(found, [row] * len(found), "o", color=COLOURS[6], markersize=4, label=label)
+        axes.plot(seeds, [row] * len(seeds), "o", color=COLOURS[6], markersize=4, label=label)
     axes.axvline(dense, color="#555555", linestyle=":", label="not pruned")
     axes.invert_yaxis()
     axes.set_xlabel("accuracy (%)")
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
+    legend_below(figure, axes, 3)
     spoken = [f"{name} {mean:.1f} %" for name, mean in zip(rules, means, strict=True)]
     data: dict[str, Sequence[object]] = {"rule": list(rules), "mean (%)": means}
-    data["seeds (%)"] = [", ".join(f"{value:.1f}" for value in found) for found in rules.values()]
+    data["seeds (%)"] = [", ".join(f"{value:.1f}" for value in seeds) for seeds in rules.values()]
     alt = f"{title}. Mean accuracy: {', '.join(spoken)}; not pruned {dense:.1f} %."
     show_figure(figure, alt=alt, data=data)
 
 
 def pruning_epochs(records: Sequence[EpochRecord]) -> list[int]:
-    """The epochs, counted from 1, at whose end more weights were zero than before.
+    """Return the epochs, counted from 1, at whose end more weights were zero than before.
 
     >>> rows = [EpochRecord(epoch, 1.0, 1.0, 50.0, share, 1.0) for epoch, share in enumerate([0, 0.4, 0.4, 0.8])]
     >>> pruning_epochs(rows)
     [2, 4]
     """
     before = [0.0, *(record.sparsity for record in records)]
-    # subtle: a weight may happen to become zero, so a cut is a rise of more than a hundredth.
+    # subtle: single weights become zero by chance; only a rise of more than 0.01 is pruning.
     return [
         record.epoch + 1
         for record, last in zip(records, before, strict=False)
@@ -150,7 +143,7 @@ def pruning_epochs(records: Sequence[EpochRecord]) -> list[int]:
 
 
 def _series(records: Sequence[EpochRecord]) -> tuple[list[float], list[float], list[float]]:
-    """Validation accuracy, training loss and sparsity in per cent, one value an epoch."""
+    """Return validation accuracy, training loss and sparsity in per cent, one value per epoch."""
     return (
         [record.validation_top1 for record in records],
         [record.train_loss for record in records],

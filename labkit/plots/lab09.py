@@ -1,14 +1,22 @@
-"""Figures of lab 09: a LASSO path, the errors of four rules, ratios, and what each network costs.
+"""Figures of lab 09: a LASSO path, errors by selection rule, savings, and the costs of each network.
 
-Every function draws, writes alt text from the numbers it was given, and shows the figure.
-Leaves out: measuring anything; the title, which is the claim, comes from the notebook.
+Every function draws a figure, writes its alt text from the plotted numbers, and shows it. The notebook
+measures the numbers and gives the title.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from labkit.plots.figure import COLOURS, MARKERS, new_figure, show_figure
+from labkit.plots.figure import (
+    COLOURS,
+    MARKERS,
+    draw_line,
+    label_axes,
+    legend_below,
+    new_figure,
+    show_figure,
+)
 
 __all__ = ["plot_costs", "plot_errors", "plot_gains", "plot_path"]
 
@@ -16,12 +24,12 @@ __all__ = ["plot_costs", "plot_errors", "plot_gains", "plot_path"]
 def plot_path(
     title: str, alphas: Sequence[float], counts: Sequence[int], searches: Mapping[str, tuple[float, int]]
 ) -> None:
-    """How many channels are left at each alpha of the path, and where searches ended.
+    """Plot how many channels are left at each alpha of the path, and where searches ended.
 
     Args:
-        title: the claim.
-        alphas: where the support changes, falling; 0 is left out.
-        counts: nonzero β there.
+        title: the figure's title.
+        alphas: where the support changes, decreasing; 0 is not drawn.
+        counts: the number of nonzero β there.
         searches: (alpha, channels) by name.
     """
     figure, (axes,) = new_figure(title, size=(7.6, 3.8))
@@ -32,13 +40,11 @@ def plot_path(
         axes.plot(alpha, count, MARKERS[index], color=COLOURS[index], markersize=8, label=name)
     axes.set_xscale("log")
     axes.invert_xaxis()
-    axes.set_xlabel("alpha, falling along the path")
-    axes.set_ylabel("channels with β ≠ 0")
-    axes.legend(fontsize=9, frameon=False)
+    label_axes(axes, "alpha, falling along the path", "channels with β ≠ 0", legend=True)
     spoken = ", ".join(f"{name}: {count} channels" for name, (_, count) in searches.items())
     alt = f"{title}. From {min(left)} to {max(left)} channels in {len(steps)} steps; {spoken}."
     data: dict[str, Sequence[object]] = {"alpha": along, "channels": left}
-    data |= {name: list(found) for name, found in searches.items()}
+    data |= {name: list(result) for name, result in searches.items()}
     show_figure(figure, alt=alt, data=data)
 
 
@@ -49,13 +55,13 @@ def plot_errors(
     xlabel: str = "channels kept",
     ylabel: str = "error of the layer's output (%)",
 ) -> None:
-    """Error against channels kept, one panel a layer, one line a rule, on the same logarithmic axis.
+    """Plot error against channels kept, one panel per layer, one line per rule, on the same log axis.
 
     Args:
-        title: the claim.
+        title: the figure's title.
         layers: per cent by layer, rule and number of channels.
-        xlabel: what the numbers of channels are.
-        ylabel: what the errors are.
+        xlabel: label of the horizontal axes.
+        ylabel: label of the vertical axis.
     """
     figure, panels = new_figure(title, columns=len(layers), size=(4.6 * len(layers), 4.2))
     heights = [error for rules in layers.values() for errors in rules.values() for error in errors.values()]
@@ -64,48 +70,49 @@ def plot_errors(
     for axes, (layer, rules) in zip(panels, layers.items(), strict=True):
         for index, (rule, errors) in enumerate(rules.items()):
             counts = sorted(errors)
-            found = [errors[count] for count in counts]
-            axes.plot(counts, found, color=COLOURS[index], marker=MARKERS[index], label=rule)
-            data |= {f"{layer}: channels": counts, f"{layer}, {rule} (%)": found}
+            values = [errors[count] for count in counts]
+            draw_line(axes, index, counts, values, rule)
+            data |= {f"{layer}: channels": counts, f"{layer}, {rule} (%)": values}
         axes.set_yscale("log")
         axes.set_ylim(0.8 * min(heights), 1.25 * max(heights))
         axes.set_title(layer, fontsize=10)
         axes.set_xlabel(xlabel)
         middle = sorted(next(iter(rules.values())))[len(next(iter(rules.values()))) // 2]
-        told = ", ".join(f"{rule} {errors[middle]:.1f} %" for rule, errors in rules.items())
-        spoken.append(f"{layer}, {middle} channels: {told}")
+        by_rule = ", ".join(f"{rule} {errors[middle]:.1f} %" for rule, errors in rules.items())
+        spoken.append(f"{layer}, {middle} channels: {by_rule}")
     panels[0].set_ylabel(ylabel)
-    handles = panels[0].get_legend_handles_labels()
-    figure.legend(*handles, loc="outside lower center", ncols=4, fontsize=9)
+    legend_below(figure, panels[0], 4)
     show_figure(figure, alt=f"{title}. {'; '.join(spoken)}.", data=data)
 
 
 def plot_gains(title: str, gains: Mapping[str, Mapping[str, float]]) -> None:
-    """Bars of dense divided by pruned, one group a quantity, one colour a network.
+    """Plot dense divided by pruned as bars, one group per quantity, one colour per network.
 
     Args:
-        title: the claim.
+        title: the figure's title.
         gains: how many times less, by network and quantity; the same quantities for each.
     """
     quantities = list(next(iter(gains.values())))
     figure, (axes,) = new_figure(title, size=(8.0, 1.6 + 0.6 * len(quantities)))
     height = 0.8 / len(gains)
-    for index, (network, found) in enumerate(gains.items()):
+    for index, (network, by_quantity) in enumerate(gains.items()):
         places = [row + index * height for row in range(len(quantities))]
-        bars = axes.barh(places, list(found.values()), 0.92 * height, color=COLOURS[index], label=network)
+        bars = axes.barh(
+            places, list(by_quantity.values()), 0.92 * height, color=COLOURS[index], label=network
+        )
         axes.bar_label(bars, fmt="%.1f×", padding=3, fontsize=9)
     axes.axvline(1, color=COLOURS[6], linewidth=1, linestyle=":")
     axes.set_yticks([row + 0.4 - height / 2 for row in range(len(quantities))], quantities)
     axes.invert_yaxis()
     axes.margins(x=0.12)
     axes.set_xlabel("dense divided by pruned")
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=9)
+    legend_below(figure, axes, 4)
     spoken = [
-        f"{network}: {', '.join(f'{quantity} {gain:.1f}' for quantity, gain in found.items())}"
-        for network, found in gains.items()
+        f"{network}: {', '.join(f'{quantity} {gain:.1f}' for quantity, gain in by_quantity.items())}"
+        for network, by_quantity in gains.items()
     ]
     data: dict[str, Sequence[object]] = {"quantity": quantities}
-    data |= {network: list(found.values()) for network, found in gains.items()}
+    data |= {network: list(by_quantity.values()) for network, by_quantity in gains.items()}
     show_figure(figure, alt=f"{title}. Times less: {'; '.join(spoken)}.", data=data)
 
 
@@ -116,43 +123,42 @@ def plot_costs(
     accuracy: str,
     costs: Sequence[str],
 ) -> None:
-    """Accuracy against several costs, one panel a cost, one marker a network, one colour a data set.
+    """Plot accuracy against several costs: one panel per cost, a marker per network, a colour per data set.
 
-    A cost that no network has is not drawn: its panel says so.
+    Where no network has a value for a cost, the panel says so.
 
     Args:
-        title: the claim.
-        networks: quantities by data set, network and name; None where one could not be measured.
-        accuracy: the name of the quantity that is plotted upwards.
-        costs: the names of those plotted to the right, with units.
+        title: the figure's title.
+        networks: quantities by data set, network and name; None if not measurable.
+        accuracy: the name of the quantity on the vertical axes.
+        costs: the names of the quantities on the horizontal axes, with units.
     """
     figure, panels = new_figure(title, columns=len(costs), size=(3.4 * len(costs), 4.4))
-    rows = [(name, kind, found) for name, kinds in networks.items() for kind, found in kinds.items()]
+    rows = [(name, kind, values) for name, kinds in networks.items() for kind, values in kinds.items()]
     places = {kind: place for place, kind in enumerate(dict.fromkeys(kind for _, kind, _ in rows))}
     sets = list(networks)
     for axes, cost in zip(panels, costs, strict=True):
-        for name, kind, found in rows:
-            x, y = found[cost], found[accuracy]
+        for name, kind, values in rows:
+            x, y = values[cost], values[accuracy]
             if x is not None and y is not None:
                 colour, marker = COLOURS[sets.index(name)], MARKERS[places[kind]]
                 axes.plot(x, y, marker, color=colour, linestyle="", label=f"{kind}, {name}")
-        if all(found[cost] is None for _, _, found in rows):
+        if all(values[cost] is None for _, _, values in rows):
             axes.text(0.5, 0.5, "not measurable here", ha="center", transform=axes.transAxes)
             axes.set_xticks([])
             axes.set_yticks([])
         axes.set_xlabel(cost)
     panels[0].set_ylabel(accuracy)
-    handles = panels[0].get_legend_handles_labels()
-    figure.legend(*handles, loc="outside lower center", ncols=len(sets), fontsize=9)
+    legend_below(figure, panels[0], len(sets))
     data: dict[str, Sequence[object]] = {"network": [f"{kind}, {name}" for name, kind, _ in rows]}
-    data |= {which: [found[which] for _, _, found in rows] for which in (accuracy, *costs)}
-    told = [
-        f"{kind}, {name}: {', '.join(_told(which, found[which]) for which in (accuracy, *costs))}"
-        for name, kind, found in rows
+    data |= {quantity: [values[quantity] for _, _, values in rows] for quantity in (accuracy, *costs)}
+    spoken = [
+        f"{kind}, {name}: {', '.join(_spoken(key, values[key]) for key in (accuracy, *costs))}"
+        for name, kind, values in rows
     ]
-    show_figure(figure, alt=f"{title}. {'; '.join(told)}.", data=data)
+    show_figure(figure, alt=f"{title}. {'; '.join(spoken)}.", data=data)
 
 
-def _told(name: str, value: float | None) -> str:
-    """A quantity in words."""
+def _spoken(name: str, value: float | None) -> str:
+    """Format a quantity for alt text."""
     return f"{name} not measurable" if value is None else f"{name} {value:.1f}"

@@ -13,8 +13,9 @@ from labkit.profiling.latency import (
     synchronize,
 )
 from labkit.profiling.macs import closed_form_macs, count_macs, traced_macs
-from labkit.profiling.memory import Memory, allocation_curve, measure_memory
+from labkit.profiling.memory import Memory, measure_memory, peak_and_average_bytes
 from labkit.profiling.network_profile import Profile, Timing, profile, profile_networks
+from labkit.profiling.pareto import pareto_front
 from labkit.profiling.size import count_parameters, serialized_bytes
 from labkit.profiling.tables import energy_table, machine_table, network_table
 
@@ -23,7 +24,6 @@ __all__ = [
     "Memory",
     "Profile",
     "Timing",
-    "allocation_curve",
     "closed_form_macs",
     "count_macs",
     "count_parameters",
@@ -35,6 +35,8 @@ __all__ = [
     "measure_latency",
     "measure_memory",
     "network_table",
+    "pareto_front",
+    "peak_and_average_bytes",
     "profile",
     "profile_networks",
     "serialized_bytes",

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from labkit.models import evaluation_mode
 
-__all__ = ["Memory", "allocation_curve", "measure_memory"]
+__all__ = ["Memory", "measure_memory", "peak_and_average_bytes"]
 
 
 class Memory(NamedTuple):
@@ -40,19 +40,21 @@ def measure_memory(model: nn.Module, x: Tensor) -> Memory:
     """
     with evaluation_mode(model), torch.inference_mode():
         model(x)
-        peak, average = allocation_curve(lambda: model(x), x.device)
+        peak, average = peak_and_average_bytes(lambda: model(x), x.device)
     resident = [*model.parameters(), *model.buffers(), x]
     return Memory(sum(_bytes(tensor) for tensor in resident), peak, average)
 
 
-def allocation_curve(run: Callable[[], object], device: torch.device | str = "cpu") -> tuple[int, float]:
+def peak_and_average_bytes(
+    run: Callable[[], object], device: torch.device | str = "cpu"
+) -> tuple[int, float]:
     """Peak and time-weighted average of the bytes that ``run`` holds in torch's allocator.
 
     Args:
         run: what is watched.
         device: whose memory.
 
-    >>> allocation_curve(lambda: torch.zeros(1000))[0]
+    >>> peak_and_average_bytes(lambda: torch.zeros(1000))[0]
     4000
     """
     # subtle: kineto writes notes to stderr, into a notebook, unless told before it starts.

@@ -1,4 +1,4 @@
-"""Training, evaluation and the store of trained weights."""
+"""Training, evaluation and distillation."""
 
 from labkit.training.evaluate import Evaluation, evaluate
 from labkit.training.loop import Callback, EpochRecord, TrainConfig, fit

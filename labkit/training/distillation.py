@@ -1,7 +1,6 @@
-"""Distillation: a network also learns from the outputs of a teacher (Hinton et al. 2015, section 2).
+"""Knowledge distillation: a student also learns from a teacher's outputs (Hinton et al. 2015, section 2).
 
-A compressed network taught by the dense network it came from is *self*-distillation.
-Leaves out: the loop, which asks a callback for the loss.
+If the teacher is the dense network that the student was compressed from, it is *self*-distillation.
 """
 
 from __future__ import annotations
@@ -19,13 +18,14 @@ __all__ = ["Distiller", "distillation_loss"]
 def distillation_loss(
     logits: Tensor, teacher_logits: Tensor, labels: Tensor, *, weight: float, temperature: float
 ) -> Tensor:
-    """(1 − weight) · cross-entropy + weight · T² · KL(teacher ‖ student), both softened by T.
+    """Return (1 − weight) · cross-entropy + weight · T² · KL(teacher ‖ student).
 
-    T² keeps the size of the second term's gradient independent of the temperature.
+    Both distributions of the second term are softened by the temperature T; the factor T² keeps the size
+    of its gradient independent of T.
 
     Args:
         logits: the student's, ``(n, classes)``.
-        teacher_logits: of the same images, ``(n, classes)``.
+        teacher_logits: the teacher's for the same images, ``(n, classes)``.
         labels: int64 ``(n,)``.
         weight: share of the teacher's term, in [0, 1].
         temperature: T > 0.
@@ -41,10 +41,10 @@ def distillation_loss(
 
 
 class Distiller(Callback):
-    """Adds a teacher's term to the loss; ``inner`` acts on the model as it would alone.
+    """Callback that adds a teacher's term to the loss; ``inner`` acts as it would alone.
 
     Args:
-        teacher: in the device and layout of training; never changed.
+        teacher: moved to the device and layout of training; its weights never change.
         weight, temperature: as in :func:`distillation_loss`.
         inner: the callback that prunes or quantizes.
 
@@ -61,15 +61,15 @@ class Distiller(Callback):
         self.weight, self.temperature, self.inner = weight, temperature, inner
 
     def before_epoch(self, model: nn.Module, epoch: int) -> None:
-        """What ``inner`` does."""
+        """Do what ``inner`` does."""
         self.inner.before_epoch(model, epoch)
 
     def after_step(self, model: nn.Module) -> None:
-        """What ``inner`` does."""
+        """Do what ``inner`` does."""
         self.inner.after_step(model)
 
     def loss(self, inputs: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
-        """:func:`distillation_loss` against what the teacher says of ``inputs``."""
+        """Return the :func:`distillation_loss` against the teacher's logits for ``inputs``."""
         with torch.no_grad(), mixed_precision(inputs):
             teacher_logits = self.teacher.to(inputs.dtype)(inputs).to(inputs.dtype)
         return distillation_loss(

@@ -1,6 +1,6 @@
 """Loss and accuracy of a classifier on a split, always in float32.
 
-Leaves out: training. Rounding to bf16 here would make recorded accuracies depend on the machine.
+Rounding to bf16 here would make recorded accuracies depend on the machine.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ def evaluate(model: nn.Module, dataset: Dataset, split: Split, *, batch_size: in
     """Evaluate ``model`` on ``split`` of ``dataset`` and leave it in the mode it was in.
 
     Args:
-        model: maps ``(n, 3, 32, 32)`` float32 to logits ``(n, classes)``.
-        dataset: says how images are normalized.
+        model: maps float32 images ``(n, 3, 32, 32)`` to logits ``(n, classes)``.
+        dataset: gives the statistics for normalization.
         split: usually ``dataset.validation``; ``dataset.test`` only for a number that is reported.
-        batch_size: images at a time; does not change the result.
+        batch_size: images per batch; does not change the result.
     """
     device = next(model.parameters()).device
     loss, top1, top5 = 0.0, 0, 0
@@ -50,7 +50,7 @@ def evaluate(model: nn.Module, dataset: Dataset, split: Split, *, batch_size: in
 
 
 def top_k_hits(logits: Tensor, labels: Tensor, *, k: int) -> int:
-    """How many of ``labels`` ``(n,)`` are among the ``k`` largest of their ``logits`` ``(n, classes)``.
+    """Count the labels ``(n,)`` that are among the ``k`` largest of their logits ``(n, classes)``.
 
     >>> top_k_hits(torch.tensor([[0.1, 0.9], [0.8, 0.2]]), torch.tensor([1, 1]), k=1)
     1

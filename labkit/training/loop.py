@@ -1,7 +1,7 @@
-"""The one training loop: SGD over a data set held in memory, resumable after any epoch.
+"""The training loop: SGD over a data set held in memory, resumable after any epoch.
 
-On hardware that has bf16 it runs under autocast with channels-last tensors, about twice as fast on
-a laptop CPU. Leaves out: what is trained (recipes) and where weights are kept (checkpoints).
+On hardware with bf16 it runs under autocast with channels-last tensors, about twice as fast on a laptop
+CPU. What is trained is in labkit.recipes, where weights are stored in labkit.storage.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ __all__ = [
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Everything that decides a training run besides the data and the starting weights."""
+    """The hyperparameters of a training run."""
 
     epochs: int = 30
     batch_size: int = 128
     peak_lr: float = 0.4
-    warmup: float = 0.25  # share of all steps in which the rate rises linearly; then a cosine to 0
+    warmup: float = 0.25  # share of all steps with a linearly rising rate; then a cosine to 0
     momentum: float = 0.9
     weight_decay: float = 5e-4
     seed: int = 0
@@ -63,7 +63,7 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """What one epoch did; accuracy in per cent, ``sparsity`` the share of prunable weights at 0."""
+    """The results of one epoch; accuracy in per cent, ``sparsity`` as a share of the prunable weights."""
 
     epoch: int
     train_loss: float
@@ -74,7 +74,7 @@ class EpochRecord:
 
 
 class Callback:
-    """Where a method may act on training; the base class leaves it plain."""
+    """Hooks by which a method acts on training; those of the base class change nothing."""
 
     def before_epoch(self, model: nn.Module, epoch: int) -> None:
         """Called before the first step of ``epoch`` (counted from 0)."""
@@ -83,18 +83,18 @@ class Callback:
         """Called after every optimizer step."""
 
     def loss(self, inputs: Tensor, logits: Tensor, labels: Tensor) -> Tensor:  # noqa: ARG002
-        """What a step minimizes: cross-entropy. ``inputs`` are the normalized images of ``logits``."""
+        """Return the loss of a step: cross-entropy. ``inputs`` are the normalized images of ``logits``."""
         return functional.cross_entropy(logits, labels)
 
 
 def mixed_precision(inputs: Tensor) -> torch.autocast:
-    """bf16 for float32 inputs where the hardware has it; any other type is computed as it is."""
+    """Return the autocast context: bf16 for float32 inputs if the hardware has it, else disabled."""
     enabled = inputs.dtype == torch.float32 and has_fast_bf16(inputs.device)
     return torch.autocast(inputs.device.type, torch.bfloat16, enabled=enabled)
 
 
 def learning_rate(step: int, total_steps: int, config: TrainConfig) -> float:
-    """The rate at ``step`` (from 0): linear warm-up to the peak, then a cosine towards 0.
+    """Return the rate at ``step`` (from 0): linear warm-up to the peak, then a cosine towards 0.
 
     >>> [round(learning_rate(s, 4, TrainConfig(peak_lr=1.0, warmup=0.25)), 2) for s in range(4)]
     [1.0, 1.0, 0.75, 0.25]
@@ -115,18 +115,19 @@ def fit(
     resume: Path | None = None,
     progress: bool = True,
 ) -> list[EpochRecord]:
-    """Train ``model`` in place on ``dataset.train``; validation accuracy is recorded, never used.
+    """Train ``model`` in place on ``dataset.train``; validation accuracy is recorded but not used.
 
     Args:
-        model: on any device; moved to the one chosen by ``$LABKIT_DEVICE``.
+        model: moved to the device that ``$LABKIT_DEVICE`` chooses.
         dataset: its training split is augmented by shifts, and by flips where labels allow.
         config: the hyperparameters.
-        callback: acts before each epoch and after each step, e.g. to keep pruned weights at 0.
-        resume: a file that holds the state after each epoch; continued from if it exists.
-        progress: whether to draw a bar, on stderr.
+        callback: acts before each epoch and after each step, for example to keep pruned weights at 0.
+        resume: a file to which the state is written after each epoch; training continues from it if
+            it exists.
+        progress: whether to show a progress bar on stderr.
 
     Returns:
-        One record an epoch, those before an interruption included.
+        One record per epoch, including those before an interruption.
 
     Raises:
         FloatingPointError: if the loss becomes NaN or infinite.
@@ -160,21 +161,21 @@ def loss_prefix(
     steps: int = 4,
     images: int = 16,
 ) -> list[float]:
-    """The losses of the first steps of :func:`fit` in float64, on the first images of each batch.
+    """Compute the losses of the first steps of :func:`fit` in float64, on the first images of each batch.
 
-    In float64 the rounding of another processor or thread count moves these losses by less than
-    one part in a billion, also where training is discontinuous (rounding to 2 bits, shared values),
-    so a small tolerance tells any change of recipe, code or data. Order, augmentation, rates,
+    In float64, another processor or number of threads changes these losses by less than one part in a
+    billion, even where training is discontinuous (rounding to 2 bits, shared values). So a comparison
+    with a small tolerance detects any change of recipe, code or data. Order, augmentation, rates,
     optimizer and callback are those of :func:`fit`.
 
     Args:
-        model: trained in place that far, and left in float64. What ``callback`` does before the
-            first step, such as pruning, it still does in the model's own precision.
+        model: trained in place for these steps, and left in float64. What ``callback`` does before
+            the first step, such as pruning, happens in the model's original precision.
         dataset: as for :func:`fit`.
         config: the hyperparameters.
         callback: as for :func:`fit`.
-        steps: how many, at most one epoch.
-        images: how many of each batch, at least 2; all if there are fewer.
+        steps: how many steps, at most one epoch.
+        images: how many images of each batch, at least 2; all if there are fewer.
     """
     callback = callback or Callback()
     callback.before_epoch(model.to(settings.choose_device()), 0)
@@ -184,7 +185,7 @@ def loss_prefix(
 
 
 def _prepare(model: nn.Module, config: TrainConfig) -> torch.optim.SGD:
-    """Move the model to its device and layout; its optimizer."""
+    """Move the model to its device and layout; return its optimizer."""
     model.to(settings.choose_device()).to(memory_format=torch.channels_last)
     return torch.optim.SGD(
         model.parameters(),
@@ -205,12 +206,12 @@ def _run_epoch(  # noqa: PLR0913
     *,
     images: int | None = None,
 ) -> Iterator[float]:
-    """Take the optimizer steps of one epoch, yielding each step's loss; on all images of a batch by default."""
+    """Take the optimizer steps of one epoch and yield their losses; ``images`` shortens each batch."""
     parameter = next(model.parameters())
     device = parameter.device
     steps = math.ceil(dataset.train.size / config.batch_size)
-    # subtle: seeds an epoch, so that a resumed run draws what an uninterrupted one would; the second
-    # one is dropout's, which draws from the global generator.
+    # subtle: seeds depend on the epoch, so a resumed run draws what an uninterrupted one would; the
+    # second is for dropout, which draws from the global generator.
     generator = torch.Generator().manual_seed(config.seed * 1_000 + epoch)
     torch.manual_seed(config.seed * 1_000 + epoch)
     model.train()
@@ -234,7 +235,7 @@ def _run_epoch(  # noqa: PLR0913
 def _batches(
     dataset: Dataset, batch_size: int, generator: torch.Generator
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Augmented batches of the training split in a random order; the last may be smaller."""
+    """Yield augmented batches of the training split in a random order; the last may be smaller."""
     for rows in torch.randperm(dataset.train.size, generator=generator).split(batch_size):
         images = random_crop(dataset.train.images[rows], generator)
         if dataset.flip:
@@ -243,7 +244,7 @@ def _batches(
 
 
 def _save(path: Path, model: nn.Module, optimizer: torch.optim.SGD, records: list[EpochRecord]) -> None:
-    """Store everything an interrupted run needs, atomically."""
+    """Write the state that an interrupted run needs, atomically."""
     import io
 
     buffer = io.BytesIO()
@@ -253,7 +254,7 @@ def _save(path: Path, model: nn.Module, optimizer: torch.optim.SGD, records: lis
 
 
 def _restore(path: Path, model: nn.Module, optimizer: torch.optim.SGD) -> list[EpochRecord]:
-    """Continue from what :func:`_save` wrote; the records up to there."""
+    """Restore the state that :func:`_save` wrote; return the records up to there."""
     try:
         state = torch.load(path, map_location=next(model.parameters()).device, weights_only=True)
         model.load_state_dict(state["model"])
@@ -262,5 +263,5 @@ def _restore(path: Path, model: nn.Module, optimizer: torch.optim.SGD) -> list[E
         return [EpochRecord(**{k: v for k, v in row.items() if k in names}) for row in state["records"]]
     except (OSError, EOFError, UnpicklingError, RuntimeError, ValueError, TypeError, KeyError) as error:
         raise ValueError(
-            f"{path} is no state of this training ({type(error).__name__}); delete it to train from the start."
+            f"{path} is not a state of this training run ({type(error).__name__}); delete it to start again."
         ) from error

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from labkit.checks import expect as expect_module
 from labkit.checks.expect import CheckFailed, Expect, check
 
-WHERE = {"given": "w = [1, 2]", "hint": "Which one is smaller?"}
+HINT = "Which one is smaller?"
 
 
 @pytest.fixture
-def expect():
-    return Expect("99.1")
+def case():
+    return Expect("99.1").given("w = [1, 2]")
 
 
 @pytest.fixture
@@ -24,8 +24,9 @@ def lab(monkeypatch):
 
     def cases(expect, double):
         for number in (0, 1, -2.5):
-            value = expect.call(double, number, given=f"x = {number}", hint="2·x")
-            expect.close(value, 2 * number, given=f"x = {number}", hint="Add it to itself.")
+            case = expect.given(f"x = {number}")
+            value = case.call(double, number, hint="2·x")
+            case.close(value, 2 * number, hint="Add it to itself.")
 
     module = types.ModuleType("labkit.checks.lab99")
     module.CASES = {"99.1": cases}
@@ -76,21 +77,21 @@ def test_an_exercise_that_does_not_exist_is_named(exercise):
 # call
 
 
-def test_an_exception_in_an_answer_is_explained_and_kept_as_the_cause(expect):
+def test_an_exception_in_an_answer_is_explained_and_kept_as_the_cause(case):
     with pytest.raises(CheckFailed, match="got:      ZeroDivisionError: division by zero") as caught:
-        expect.call(lambda x: x / 0, 1, **WHERE)
+        case.call(lambda x: x / 0, 1, hint=HINT)
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
     assert "input:    w = [1, 2]" in str(caught.value)
     assert "hint:     Which one is smaller?" in str(caught.value)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
-def test_an_interruption_passes_through(expect, error):
+def test_an_interruption_passes_through(case, error):
     def interrupted():
         raise error
 
     with pytest.raises(error):
-        expect.call(interrupted, **WHERE)
+        case.call(interrupted, hint=HINT)
 
 
 # close
@@ -107,10 +108,10 @@ def test_an_interruption_passes_through(expect, error):
         [1.0, 2.0 + 1e-10],
     ],
 )
-def test_a_value_of_any_numeric_kind_within_tolerance_counts_as_a_case(expect, got):
-    expect.close(got, [1.0, 2.0], **WHERE)
-    expect.close([1.0, 2.0], got, **WHERE)
-    assert expect.count == 2
+def test_a_value_of_any_numeric_kind_within_tolerance_counts_as_a_case(case, got):
+    case.close(got, [1.0, 2.0], hint=HINT)
+    case.close([1.0, 2.0], got, hint=HINT)
+    assert case.expect.count == 2
 
 
 @pytest.mark.parametrize(
@@ -130,10 +131,10 @@ def test_a_value_of_any_numeric_kind_within_tolerance_counts_as_a_case(expect, g
         (abs, "built-in function abs"),
     ],
 )
-def test_anything_else_than_the_expected_numbers_fails_with_what_was_got(expect, got, shown):
+def test_anything_else_than_the_expected_numbers_fails_with_what_was_got(case, got, shown):
     with pytest.raises(CheckFailed, match=f"got: .*{shown}"):
-        expect.close(got, [1.0, 2.0], **WHERE)
-    assert expect.count == 0
+        case.close(got, [1.0, 2.0], hint=HINT)
+    assert case.expect.count == 0
 
 
 @settings(deadline=None, derandomize=True)
@@ -141,7 +142,7 @@ def test_anything_else_than_the_expected_numbers_fails_with_what_was_got(expect,
 def test_tolerances_are_numpys_absolute_plus_relative(value, error):
     def passes():
         try:
-            Expect("99.1").close(value + error, value, atol=0.5, rtol=0.0, **WHERE)
+            Expect("99.1").given("x").close(value + error, value, atol=0.5, rtol=0.0, hint=HINT)
         except CheckFailed:
             return False
         return True
@@ -164,9 +165,9 @@ def test_tolerances_are_numpys_absolute_plus_relative(value, error):
         (None, None),
     ],
 )
-def test_equal_values_count_as_a_case(expect, got, expected):
-    expect.equal(got, expected, **WHERE)
-    assert expect.count == 1
+def test_equal_values_count_as_a_case(case, got, expected):
+    case.equal(got, expected, hint=HINT)
+    assert case.expect.count == 1
 
 
 @pytest.mark.parametrize(
@@ -184,35 +185,85 @@ def test_equal_values_count_as_a_case(expect, got, expected):
         (float("nan"), float("nan")),
     ],
 )
-def test_values_that_differ_at_all_fail(expect, got, expected):
-    message_of(lambda: expect.equal(got, expected, **WHERE))
-    assert expect.count == 0
+def test_values_that_differ_at_all_fail(case, got, expected):
+    message_of(lambda: case.equal(got, expected, hint=HINT))
+    assert case.expect.count == 0
 
 
-def test_a_property_holds_or_is_told_in_words(expect):
-    expect.true(True, expected="a finite loss", got=1.0, **WHERE)
-    assert expect.count == 1
-    message = message_of(lambda: expect.true(False, expected="a finite loss", got=float("inf"), **WHERE))
+def test_a_property_holds_or_is_told_in_words(case):
+    case.true(True, expected="a finite loss", got=1.0, hint=HINT)
+    assert case.expect.count == 1
+    message = message_of(lambda: case.true(False, expected="a finite loss", got=float("inf"), hint=HINT))
     assert "expected: a finite loss\n  got:      inf" in message
 
 
-def test_of_a_large_array_the_first_entry_that_differs_is_shown(expect):
+def test_cases_on_several_inputs_are_counted_together_and_named_apart():
+    expect = Expect("99.1")
+    first = expect.given("x = 1")
+    first.equal(1, 1, hint=HINT)
+    first.given(f"the square for {first}").equal(1, 1, hint=HINT)
+    assert expect.count == 2
+    message = message_of(lambda: first.given(f"the square for {first}").equal(1, 2, hint=HINT))
+    assert "input:    the square for x = 1\n" in message
+
+
+# raises
+
+
+def _raising(error):
+    def answer(*_):
+        raise error
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [
+        (ValueError, ValueError("no")),
+        (ValueError, UnicodeError("a subclass")),
+        (KeyboardInterrupt, KeyboardInterrupt()),
+    ],
+)
+def test_the_error_asked_for_counts_as_a_case(case, error, raised):
+    case.raises(error, _raising(raised), 1, hint=HINT)
+    assert case.expect.count == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "got"), [(lambda x: [x], "[1]"), (_raising(KeyError("k")), "KeyError"), (abs, "1")]
+)
+def test_a_value_or_another_error_fails_and_is_shown(case, answer, got):
+    message = message_of(lambda: case.raises(ValueError, answer, 1, hint=HINT))
+    assert f"expected: ValueError\n  got:      {got}\n" in message
+    assert case.expect.count == 0
+
+
+def test_an_exercise_that_was_not_begun_raises_its_own_error_even_where_one_is_expected(case):
+    with pytest.raises(NotImplementedError):
+        case.raises(RuntimeError, _raising(NotImplementedError("Exercise 99.1")), hint=HINT)
+
+
+# large values
+
+
+def test_of_a_large_array_the_first_entry_that_differs_is_shown(case):
     wanted = np.arange(100.0).reshape(10, 10)
     got = torch.from_numpy(wanted).clone()
     got[3, 4] = got[7, 7] = -1
-    for compare in (expect.close, expect.equal):
-        message = message_of(lambda compare=compare: compare(got, wanted, **WHERE))
+    for compare in (case.close, case.equal):
+        message = message_of(lambda compare=compare: compare(got, wanted, hint=HINT))
         assert "expected: 34.0 at index [3, 4] of shape (10, 10)" in message
         assert "got:      -1.0 there; 2 of 100 entries differ" in message
 
 
-def test_large_values_are_shown_by_shape_and_long_ones_are_cut(expect):
-    message = message_of(lambda: expect.true(False, expected="ones", got=torch.zeros(100, 2), **WHERE))
+def test_large_values_are_shown_by_shape_and_long_ones_are_cut(case):
+    message = message_of(lambda: case.true(False, expected="ones", got=torch.zeros(100, 2), hint=HINT))
     assert "got:      an array of shape (100, 2), 0 of 200 not 0" in message
-    message = message_of(lambda: expect.equal("x" * 10_000, "y", **WHERE))
+    message = message_of(lambda: case.equal("x" * 10_000, "y", hint=HINT))
     assert len(message) < 600
 
 
 def test_the_public_names_are_what_labs_and_checks_use():
-    assert set(expect_module.__all__) == {"CheckFailed", "Expect", "check"}
+    assert set(expect_module.__all__) == {"Case", "CheckFailed", "Expect", "check"}
     assert issubclass(CheckFailed, AssertionError)

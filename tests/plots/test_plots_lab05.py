@@ -25,8 +25,3 @@ def test_the_front_holds_only_points_that_none_beats(shown):
     assert shown[0]["data"]["front (bytes)"] == [90.0, 300.0]
     assert shown[0]["data"]["n: values"] == [4, 16]
     assert "90.5 % at 90 bytes, 91.0 % at 300 bytes; dense 92.3 %" in shown[0]["alt"]
-
-
-def test_of_equal_points_the_front_holds_one():
-    assert plots.pareto_front([(1.0, 5.0), (1.0, 5.0), (2.0, 5.0)]) == [(1.0, 5.0)]
-    assert plots.pareto_front([]) == []

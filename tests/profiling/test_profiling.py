@@ -13,7 +13,7 @@ from labkit.models import VGG16, ResNet20, total_sparsity
 from labkit.models.vgg import VGG16_CHANNELS
 from labkit.profiling import memory as memory_module
 from labkit.profiling.latency import Latency
-from labkit.profiling.memory import Memory, allocation_curve
+from labkit.profiling.memory import Memory, peak_and_average_bytes
 
 QUICK = profiling.Timing(warmup=1, batches=2, energy_seconds=0.0)
 
@@ -225,7 +225,7 @@ def test_memory_sees_a_known_allocation_and_its_end():
         del large
         torch.empty(1000)
 
-    peak, average = allocation_curve(run)
+    peak, average = peak_and_average_bytes(run)
     assert peak == 1_000_000
     assert 0 < average < peak
 

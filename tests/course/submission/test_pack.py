@@ -155,11 +155,8 @@ HINT = "use every value once, " * 20
     ],
 )
 def test_the_most_telling_part_of_a_failed_check_comes_first(tmp_path, returned, start):
-    setup = "from labkit.checks.expect import Expect\nexpect = Expect('9.1')"
-    source = (
-        f"got = expect.call(f, given='x', hint={HINT!r})\n"
-        f"expect.close(got, [1, 2], given='x', hint={HINT!r})"
-    )
+    setup = "from labkit.checks.expect import Expect\ncase = Expect('9.1').given('x')"
+    source = f"got = case.call(f, hint={HINT!r})\ncase.close(got, [1, 2], hint={HINT!r})"
     cells = [
         code("setup", setup, role="setup"),
         code("todo", f"def f():\n    return {returned}", role="todo", id="9.1"),

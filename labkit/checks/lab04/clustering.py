@@ -1,7 +1,7 @@
-"""Visible checks of lab 04: k-means in one dimension, its starts, and codebooks.
+"""Visible checks 04.1 to 04.4: k-means in one dimension, its initialization, and codebooks.
 
-Oracles: distances and histograms in plain Python, shares over many seeds beside their exact
-probabilities. Leaves out: the codes (lab04_codes); hidden checks, which are cells of the notebook.
+The oracles are distances and histograms in plain Python; for random initialization, shares over many
+seeds are compared with the exact probabilities.
 """
 
 from __future__ import annotations
@@ -11,19 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from labkit.checks.expect import Expect
-from labkit.checks.lab04_codes import canonical_codes, code_lengths, encode_decode
+from labkit.checks.expect import Case, Expect
 
-__all__ = ["CASES"]
+__all__ = ["density_centroids", "initial_centroids", "lloyd_step", "share"]
 
 Answer = Callable[..., Any]
 
-QUESTIONS = (
-    "n_shared_weights_at_k_bits_take_nk_bits",
-    "pruning_shortens_huffman_codes",
-    "n_equally_likely_symbols_take_log2_n_bits",
-    "the_likelier_symbol_gets_the_longer_word",
-)
 NEAREST = "each value belongs to its nearest centroid; each centroid moves to the mean of its values"
 TIE = "a value halfway between two centroids belongs to the upper one"
 EMPTY = "a centroid that no value belongs to stays where it is"
@@ -33,7 +26,7 @@ UNTOUCHED = "leave the arguments as they are and return something new"
 
 
 def lloyd_step(expect: Expect, answer: Answer) -> None:
-    """04.1: one step against a search over all distances."""
+    """04.1: compare one Lloyd step with a search over all distances."""
     for values, centroids, why in (
         ([1.0, 2.0, 4.0, 9.0], [1.0, 8.0], NEAREST),
         ([5.0, -3.0, 0.5, 2.0, -7.0, 2.5, 2.5, 2.5], [-5.0, 0.0, 3.0], NEAREST),
@@ -44,59 +37,57 @@ def lloyd_step(expect: Expect, answer: Answer) -> None:
         ([2.0, 6.0, 7.0], [-1.0], "one centroid takes all values"),
         ([], [1.0, 2.0], "without values nothing moves"),
     ):
-        given = f"values = {values}, centroids = {centroids}"
+        case = expect.given(f"values = {values}, centroids = {centroids}")
         array, start = np.array(values), np.array(centroids)
-        got = expect.call(answer, array, start, given=given, hint=NEAREST)
-        expect.close(got, _lloyd(values, centroids), given=given, hint=why)
+        got = case.call(answer, array, start, hint=NEAREST)
+        case.close(got, _lloyd(values, centroids), hint=why)
         unchanged = array.tolist() == values and start.tolist() == centroids
-        expect.true(unchanged, given=given, expected="both arrays unchanged", got=start, hint=UNTOUCHED)
+        case.true(unchanged, expected="both arrays unchanged", got=start, hint=UNTOUCHED)
 
 
 def initial_centroids(expect: Expect, answer: Answer) -> None:
-    """04.2: linear exactly, the two that draw by what must come out and how often."""
+    """04.2: linear is compared exactly, the two random ones by what they may return and how often."""
 
     def start(values: Sequence[float], clusters: int, kind: str, seed: int = 0, why: str = "") -> Any:
-        given = f"values = {_brief(values)}, clusters = {clusters}, kind = {kind!r}"
+        case = expect.given(f"values = {_brief(values)}, clusters = {clusters}, kind = {kind!r}")
         array, hint = np.array(values), why or "return a (clusters,) array, ascending"
-        got = expect.call(
-            answer, array, clusters, kind, np.random.default_rng(seed), given=given, hint=hint
-        )
+        got = case.call(answer, array, clusters, kind, np.random.default_rng(seed), hint=hint)
         unchanged = array.tolist() == list(values)
         if seed == 0:
-            expect.true(unchanged, given=given, expected="values unchanged", got=array, hint=UNTOUCHED)
+            case.true(unchanged, expected="values unchanged", got=array, hint=UNTOUCHED)
         return got
 
-    for values, clusters, wanted in (
+    for values, clusters, expected in (
         ([4.0, -2.0, 0.0, 1.0], 4, [-2, 0, 2, 4]),
         ([0.0, 0.0, 0.0, 10.0], 3, [0, 5, 10]),
         ([1.5, 1.5], 2, [1.5, 1.5]),
     ):
         why = "linear: even steps from the smallest to the largest value, both included"
-        expect.close(
-            start(values, clusters, "linear", why=why), wanted, given=f"{values}, linear", hint=why
+        expect.given(f"{values}, linear").close(
+            start(values, clusters, "linear", why=why), expected, hint=why
         )
     few = [0.0] * 60 + [1.0, 1.5, -40.0]
     why = "random: draw without replacement, each value at most once, and sort"
-    expect.equal(start(few, 63, "random"), sorted(few), given="as many clusters as values", hint=why)
+    expect.given("as many clusters as values").equal(start(few, 63, "random"), sorted(few), hint=why)
     drawn = [list(start(list(range(10)), 3, "random", seed)) for seed in range(400)]
     _drawn(expect, drawn, list(range(10)), why)
-    _shares(expect, drawn, {0.0: 0.3, 4.0: 0.3, 9.0: 0.3}, "values 0 to 9, 3 clusters, random", why)
-    why = "kmeans++: probability by squared distance to the nearest centroid so far: 0 where there is one"
+    _shares(expect.given("values 0 to 9, 3 clusters, random"), drawn, {0.0: 0.3, 4.0: 0.3, 9.0: 0.3}, why)
+    why = "kmeans++: draw by squared distance to the nearest centroid so far, which is 0 for a centroid itself"
     for seed in range(5):
         got = start(few, 4, "kmeans++", seed, why)
-        expect.equal(got, [-40, 0, 1, 1.5], given="60 zeros, 1, 1.5, −40; 4 clusters, kmeans++", hint=why)
+        expect.given("60 zeros, 1, 1.5, −40; 4 clusters, kmeans++").equal(got, [-40, 0, 1, 1.5], hint=why)
     drawn = [list(start([0.0, 1.0, 10.0], 2, "kmeans++", seed)) for seed in range(600)]
     _drawn(expect, drawn, [0.0, 1.0, 10.0], why)
     shares = {0.0: 0.5216, 1.0: 0.4858, 10.0: 0.9926}
-    _shares(expect, drawn, shares, "values 0, 1, 10; 2 clusters, kmeans++", why)
-    why = "when every value is a centroid already all distances are 0: draw any, and do not divide by 0"
-    expect.equal(
-        start([0.5] * 4, 3, "kmeans++", why=why), [0.5] * 3, given="4 equal values, kmeans++", hint=why
+    _shares(expect.given("values 0, 1, 10; 2 clusters, kmeans++"), drawn, shares, why)
+    why = "when every value is already a centroid, all distances are 0: draw any value, and do not divide by 0"
+    expect.given("4 equal values, kmeans++").equal(
+        start([0.5] * 4, 3, "kmeans++", why=why), [0.5] * 3, hint=why
     )
 
 
 def share(expect: Expect, answer: Answer) -> None:
-    """04.3: indices against a search; zeros apart."""
+    """04.3: compare the indices with a search; zeros have an index of their own."""
     many = np.arange(300) / 4 + 1
     for weight, centroids, why in (
         ([0.9, -2.0, 0.0, 2.2], [-2.0, 1.0, 2.0], ZERO),
@@ -109,23 +100,23 @@ def share(expect: Expect, answer: Answer) -> None:
         (many, many, "index 256 and above must fit the integer type"),
     ):
         array, entries = np.array(weight), np.array(centroids)
-        given = f"weight = {_brief(weight)}, centroids = {_brief(centroids)}"
-        got = expect.call(answer, array, entries, given=given, hint="return codebook, indices")
+        case = expect.given(f"weight = {_brief(weight)}, centroids = {_brief(centroids)}")
+        got = case.call(answer, array, entries, hint="return codebook, indices")
         pair = isinstance(got, tuple) and len(got) == 2
-        expect.true(pair, given=given, expected="(codebook, indices)", got=got, hint="return two arrays")
-        expect.close(
-            got[0], [0, *centroids], given=f"the codebook of {given}", hint="first 0, then the centroids"
+        case.true(pair, expected="(codebook, indices)", got=got, hint="return two arrays")
+        expect.given(f"the codebook of {case}").close(
+            got[0], [0, *centroids], hint="first 0, then the centroids"
         )
-        wanted = np.array([_index(value, centroids) for value in array.ravel()], int).reshape(array.shape)
+        expected = np.array([_index(value, centroids) for value in array.ravel()], int).reshape(array.shape)
         integral = np.asarray(got[1]).dtype.kind in "iu"
-        expect.true(integral, given=given, expected="integers", got=got[1], hint="an index is an integer")
-        expect.equal(got[1], wanted, given=f"the indices of {given}", hint=why)
+        case.true(integral, expected="integers", got=got[1], hint="an index is an integer")
+        expect.given(f"the indices of {case}").equal(got[1], expected, hint=why)
         unchanged = array.tolist() == np.array(weight).tolist()
-        expect.true(unchanged, given=given, expected="weight unchanged", got=array, hint=UNTOUCHED)
+        case.true(unchanged, expected="weight unchanged", got=array, hint=UNTOUCHED)
 
 
 def density_centroids(expect: Expect, answer: Answer) -> None:
-    """04.4: against walking through the bins one by one."""
+    """04.4: compare with a walk through the bins one by one."""
     skewed = [0.0, *[0.5] * 27, *[3.5] * 8, 8.0]
     for values, clusters, bins, why in (
         ([0.0, 0.1, 0.3, 4.0], 3, 4, CUBE),
@@ -135,86 +126,67 @@ def density_centroids(expect: Expect, answer: Answer) -> None:
         ([2.5, 2.5, 2.5], 3, 10, "equal values: every centroid lies on them"),
         ([-0.5], 2, 4, "equal values: every centroid lies on them"),
     ):
-        given = f"values = {_brief(values)}, clusters = {clusters}, bins = {bins}"
-        got = expect.call(answer, np.array(values), clusters, bins, given=given, hint=CUBE)
-        expect.close(got, _density(values, clusters, bins), given=given, hint=why)
-
-
-def concept_answers(expect: Expect, answer: Answer) -> None:
-    """04.8: every statement judged; whether rightly is not said here."""
-    expect.verdicts(answer, QUESTIONS)
+        case = expect.given(f"values = {_brief(values)}, clusters = {clusters}, bins = {bins}")
+        got = case.call(answer, np.array(values), clusters, bins, hint=CUBE)
+        case.close(got, _density(values, clusters, bins), hint=why)
 
 
 def _index(value: float, centroids: Any) -> int:
-    """The index of a weight: 0 for zero, else 1 + the last of the nearest centroids."""
+    """Return the index of a weight: 0 for zero, else 1 + the last of the nearest centroids."""
     return (
         0 if value == 0 else 1 + min(range(len(centroids)), key=lambda i: (abs(value - centroids[i]), -i))
     )
 
 
 def _lloyd(values: Sequence[float], centroids: Sequence[float]) -> list[float]:
-    """Means of the values nearest to each centroid."""
+    """Return the mean of the values nearest to each centroid."""
     members: list[list[float]] = [[] for _ in centroids]
     for value in values:
         members[min(range(len(centroids)), key=lambda i: (abs(value - centroids[i]), -i))].append(value)
-    return [sum(own) / len(own) if own else old for own, old in zip(members, centroids, strict=True)]
+    return [
+        sum(group) / len(group) if group else old for group, old in zip(members, centroids, strict=True)
+    ]
 
 
 def _density(values: Sequence[float], clusters: int, bins: int) -> list[float]:
-    """Walk through the bins until the share of mass is reached."""
+    """Walk through the bins until each centroid's share of the mass is reached."""
     low, width = min(values), (max(values) - min(values)) / bins
     if width == 0:
         return [low] * clusters
     places = [min(int((value - low) / width), bins - 1) for value in values]
     masses = [places.count(place) ** (1 / 3) for place in range(bins)]
-    found = []
+    result = []
     for centroid in range(clusters):
         left, place = (centroid + 0.5) / clusters * sum(masses), 0
         while left > masses[place]:
             left, place = left - masses[place], place + 1
-        found.append(low + width * (place + left / masses[place]))
-    return found
+        result.append(low + width * (place + left / masses[place]))
+    return result
 
 
 def _drawn(expect: Expect, drawn: list[list[float]], values: list[float], hint: str) -> None:
-    """Every start is made of values, ascending, none twice; not always the same."""
-    given = f"values = {values}, {len(drawn)} seeds"
+    """Check that every start consists of distinct values, ascending, and that starts differ."""
+    case = expect.given(f"values = {values}, {len(drawn)} seeds")
     right = all(row == sorted(set(row) & set(values)) for row in drawn)
-    expect.true(right, given=given, expected="some of the values, ascending", got=drawn[0], hint=hint)
+    case.true(right, expected="some of the values, ascending", got=drawn[0], hint=hint)
     varied = len({tuple(row) for row in drawn}) > 1
-    expect.true(
-        varied, given=given, expected="different draws", got=drawn[0], hint="use the generator given"
-    )
+    case.true(varied, expected="different draws", got=drawn[0], hint="use the generator that is passed")
 
 
-def _shares(
-    expect: Expect, drawn: list[list[float]], shares: Mapping[float, float], given: str, hint: str
-) -> None:
-    """How often a value is a centroid, within four standard errors or more."""
-    for value, share_wanted in shares.items():
+def _shares(case: Case, drawn: list[list[float]], shares: Mapping[float, float], hint: str) -> None:
+    """Check how often a value is a centroid, with a margin of at least four standard errors."""
+    for value, expected_share in shares.items():
         got = sum(value in row for row in drawn) / len(drawn)
-        wanted = f"{value:g} among the centroids for about {100 * share_wanted:.0f} % of the seeds"
-        near = abs(got - share_wanted) < (0.09 if share_wanted < 0.9 else 0.02)
-        expect.true(near, given=given, expected=wanted, got=f"{100 * got:.0f} %", hint=hint)
+        expected = f"{value:g} among the centroids for about {100 * expected_share:.0f} % of the seeds"
+        near = abs(got - expected_share) < (0.09 if expected_share < 0.9 else 0.02)
+        case.true(near, expected=expected, got=f"{100 * got:.0f} %", hint=hint)
 
 
 def _brief(values: Any) -> str:
-    """Values for a message, cut after eight entries."""
+    """Format values for a message, cut after eight entries."""
     array = np.asarray(values)
     return (
         f"[{', '.join(f'{v:g}' for v in array.ravel()[:8])}, … {array.size} in all]"
         if array.size > 8
         else f"{array.tolist()}"
     )
-
-
-CASES: dict[str, Callable[..., None]] = {
-    "04.1": lloyd_step,
-    "04.2": initial_centroids,
-    "04.3": share,
-    "04.4": density_centroids,
-    "04.5": code_lengths,
-    "04.6": canonical_codes,
-    "04.7": encode_decode,
-    "04.8": concept_answers,
-}

@@ -1,7 +1,4 @@
-"""Oracle of lab 08's checks: a tiny network, its loss as a function of its weights, its full Hessian.
-
-In float64, every entry of the Hessian written out. Leaves out: the cases (lab08).
-"""
+"""Oracle of lab 08's checks: a tiny network in float64, its loss as a function, its full Hessian."""
 
 from __future__ import annotations
 
@@ -26,7 +23,7 @@ Batches = Sequence[tuple[Tensor, Tensor]]
 
 
 def tiny_network(activation: nn.Module) -> nn.Sequential:
-    """60 weights and biases in float64, the same each time."""
+    """Build a network of 60 weights, and biases, in float64; the same each time."""
     layers = nn.Sequential(nn.Conv2d(2, 3, 2), activation, nn.Flatten(), nn.Linear(12, 3)).double()
     generator = torch.Generator().manual_seed(8)
     for parameter in layers.parameters():
@@ -35,7 +32,7 @@ def tiny_network(activation: nn.Module) -> nn.Sequential:
 
 
 def tiny_batches(sizes: Sequence[int]) -> Batches:
-    """Random images for :func:`tiny_network` with labels 0 to 2, the same each time."""
+    """Draw images for :func:`tiny_network` with labels 0 to 2, the same each time."""
     generator = torch.Generator().manual_seed(80)
     return [
         (
@@ -47,23 +44,23 @@ def tiny_batches(sizes: Sequence[int]) -> Batches:
 
 
 def weights_of(model: nn.Module) -> dict[str, Tensor]:
-    """The weights by name, biases left out."""
+    """Return the weights by name, without biases."""
     return {name: part.detach() for name, part in model.named_parameters() if part.ndim > 1}
 
 
 def join(tensors: Mapping[str, Tensor]) -> Tensor:
-    """All entries in one vector."""
+    """Join all entries into one vector."""
     return torch.cat([tensor.flatten() for tensor in tensors.values()])
 
 
 def as_layers(like: Mapping[str, Tensor], vector: Tensor) -> dict[str, Tensor]:
-    """The parts of ``vector`` in the shapes of ``like``."""
+    """Split ``vector`` into tensors with the names and shapes of ``like``."""
     parts = vector.split([tensor.numel() for tensor in like.values()])
     return {name: part.view(like[name].shape) for name, part in zip(like, parts, strict=True)}
 
 
 def loss_of_weights(model: nn.Module, batches: Batches, temperature: float) -> Callable[[Tensor], Tensor]:
-    """The loss as a function of all weights in one vector: a sum over images."""
+    """Return the loss, a sum over images, as a function of all weights in one vector."""
     weights = weights_of(model)
 
     def loss(vector: Tensor) -> Tensor:
@@ -77,7 +74,7 @@ def loss_of_weights(model: nn.Module, batches: Batches, temperature: float) -> C
 
 
 def full_hessian_product(model: nn.Module, batches: Batches, temperature: float) -> dict[str, Tensor]:
-    """Every entry of H, then H times g."""
+    """Compute every entry of the Hessian H, then H times the gradient."""
     loss, weights = loss_of_weights(model, batches, temperature), weights_of(model)
     gradient = torch.autograd.functional.jacobian(loss, join(weights))
     return as_layers(weights, torch.autograd.functional.hessian(loss, join(weights)) @ gradient)

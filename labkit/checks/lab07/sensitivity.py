@@ -1,7 +1,7 @@
-"""Visible checks of lab 07, sensitivity: curves, ratios, a greedy choice.
+"""Visible checks 07.1 to 07.3: sensitivity curves, overall sparsity, the greedy choice of sparsities.
 
-Oracles: sorting in plain Python, a table of prices in NumPy, and properties that any right answer
-has. Leaves out: sparse storage (lab07_storage), and hidden checks, which are cells of the notebook.
+The oracles are sorting in plain Python, a table of prices in NumPy, and properties that every correct
+answer has.
 """
 
 from __future__ import annotations
@@ -14,22 +14,14 @@ import torch
 from torch import Tensor, nn
 
 from labkit.checks.expect import Expect
-from labkit.checks.lab07_storage import coordinates, sparse_layers, storage
 
-__all__ = ["CASES"]
+__all__ = ["by_hand", "greedy_choice", "sensitivity_curve"]
 
 Answer = Callable[..., Any]
 
-QUESTIONS = (
-    "sensitivities_add_up",
-    "first_layer_loses_most",
-    "zeros_alone_save_time",
-    "coo_saves_at_80",
-    "bitmap_has_no_indices",
-)
 CURVE = "at each level the round(level / 100 · n) least |w| of the original weight are 0, the others as they were"
 RESTORE = "put the original values back into the same tensor, in a `finally` block"
-RATIO = "zeros over all weights: a large layer counts for more; round each layer's count"
+RATIO = "zeros over all weights, so a large layer counts for more; round each layer's count"
 RULE = (
     "raise the layer whose next level has the least (loss added) / (weights removed), one level at a time"
 )
@@ -43,13 +35,13 @@ LAYERS = {
 
 
 def sensitivity_curve(expect: Expect, answer: Answer) -> None:
-    """07.1: what the score sees at each level, and that the weight comes back."""
+    """07.1: the weight that the score sees at each level, and that the weight is restored."""
     for values, levels, why in (
         ([0.5, -0.1, 2.0, -3.0, 0.3], [0, 20, 40, 80, 100], CURVE),
         (
             [0.5, -0.1, 2.0, -3.0, 0.3],
             [90, 20],
-            "start each level from the original weight: levels may fall",
+            "start each level from the original weight: levels may decrease",
         ),
         (
             [1.0, -1.0, 1.0, -1.0],
@@ -65,7 +57,7 @@ def sensitivity_curve(expect: Expect, answer: Answer) -> None:
         ),
         ([2.0, 1.0], [], "no levels, no scores"),
     ):
-        given = f"weight = {values}, levels = {levels} %"
+        case = expect.given(f"weight = {values}, levels = {levels} %")
         weight = nn.Parameter(torch.tensor(values))
         seen: list[list[float]] = []
         before = weight.detach().clone()
@@ -74,18 +66,16 @@ def sensitivity_curve(expect: Expect, answer: Answer) -> None:
             seen.append(weight.detach().flatten().tolist())
             return float(len(seen))
 
-        got = expect.call(answer, weight, list(levels), score, given=given, hint=CURVE)
-        wanted = [_pruned(before, level) for level in levels]
-        expect.close(seen, wanted, given=f"the weight that score() meets for {given}", hint=why)
-        expect.close(
-            got, [float(i + 1) for i in range(len(levels))], given=given, hint="return one score a level"
-        )
-        expect.equal(weight, before, given=f"the weight after {given}", hint=RESTORE)
+        got = case.call(answer, weight, list(levels), score, hint=CURVE)
+        expected = [_pruned(before, level) for level in levels]
+        expect.given(f"the weight that score() sees for {case}").close(seen, expected, hint=why)
+        case.close(got, [float(i + 1) for i in range(len(levels))], hint="return one score per level")
+        expect.given(f"the weight after {case}").equal(weight, before, hint=RESTORE)
     _restores(expect, answer)
 
 
 def by_hand(expect: Expect, overall: Answer, choice: Answer) -> None:
-    """07.2: zeros over weights, and a choice that is one."""
+    """07.2: the overall sparsity, and a choice by hand that is within bounds."""
     for counts, sparsities, why in (
         ({"a": 100, "b": 300}, {"a": 0.0, "b": 50.0}, RATIO),
         ({"a": 10, "b": 10_000}, {"a": 90.0, "b": 20.0}, RATIO),
@@ -96,33 +86,34 @@ def by_hand(expect: Expect, overall: Answer, choice: Answer) -> None:
             "each layer loses whole weights: round(s / 100 · count)",
         ),
         ({"a": 10, "b": 10}, {"b": 50.0}, "a layer that is not named keeps all weights, which still count"),
-        ({"a": 5}, {}, "nothing named, nothing pruned"),
+        ({"a": 5}, {}, "no layer is named, so nothing is pruned"),
         ({}, {}, "no layers: 0"),
         ({"a": 5}, {"a": 100.0}, "everything"),
     ):
-        given = f"counts = {counts}, sparsities = {sparsities}"
-        got = expect.call(overall, dict(counts), dict(sparsities), given=given, hint=RATIO)
+        case = expect.given(f"counts = {counts}, sparsities = {sparsities}")
+        got = case.call(overall, dict(counts), dict(sparsities), hint=RATIO)
         removed = sum(round(sparsities.get(name, 0) / 100 * n) for name, n in counts.items())
-        expect.close(got, 100 * removed / (sum(counts.values()) or 1), given=given, hint=why)
-    given, hint = "hand_choice()", "one sparsity in per cent for each of the sixteen layers"
-    got = expect.call(choice, given=given, hint=hint)
-    expect.keys(got, list(LAYERS), given=given, hint=hint)
+        case.close(got, 100 * removed / (sum(counts.values()) or 1), hint=why)
+    case = expect.given("hand_choice()")
+    hint = "one sparsity in per cent for each of the sixteen layers"
+    got = case.call(choice, hint=hint)
+    case.keys(got, list(LAYERS), hint=hint)
     fits = all(
         isinstance(s, int | float) and not isinstance(s, bool) and 0 <= s <= 99 for s in got.values()
     )
     why = "no layer may lose more than 99 %: nothing would pass"
-    expect.true(fits, given=given, expected="numbers from 0 to 99", got=got, hint=why)
+    case.true(fits, expected="numbers from 0 to 99", got=got, hint=why)
     zeros = sum(round(s / 100 * LAYERS[name]) for name, s in got.items())
     share = 100 * zeros / sum(LAYERS.values())
     why = "weigh each layer by its number of weights; write per cent, not shares"
-    expect.true(70 <= share <= 90, given="the overall sparsity", expected="70 to 90 %", got=share, hint=why)
+    expect.given("the overall sparsity").true(70 <= share <= 90, expected="70 to 90 %", got=share, hint=why)
     different = len(set(got.values())) >= 3
-    why = "layers differ in what they bear: use the curves"
-    expect.true(different, given=given, expected="at least three sparsities", got=got, hint=why)
+    why = "layers differ in how much pruning they tolerate: use the curves"
+    case.true(different, expected="at least three sparsities", got=got, hint=why)
 
 
 def greedy_choice(expect: Expect, answer: Answer) -> None:
-    """07.3: against the same rule with every step searched anew, and its properties."""
+    """07.3: compare with the same rule, where every step is searched from scratch."""
     levels = [0.0, 20.0, 50.0, 80.0, 95.0]
     cheap, dear = [0.0, 0.1, 0.3, 0.8, 2.0], [0.0, 1.0, 2.5, 4.5, 7.0]
     for counts, losses, target, why in (
@@ -145,9 +136,14 @@ def greedy_choice(expect: Expect, answer: Answer) -> None:
             30.0,
             "the loss added, not the loss",
         ),
-        ({"b": 10, "a": 10}, {"a": cheap, "b": cheap}, 10.0, "of equal prices the first in counts goes up"),
+        (
+            {"b": 10, "a": 10},
+            {"a": cheap, "b": cheap},
+            10.0,
+            "of equal prices raise the layer that comes first in counts",
+        ),
         ({"a": 10, "b": 20}, {"a": cheap, "b": dear}, 0.0, "at target 0 nothing is pruned"),
-        ({"a": 10, "b": 20}, {"a": cheap, "b": dear}, 95.0, "at the last level of all layers, stop"),
+        ({"a": 10, "b": 20}, {"a": cheap, "b": dear}, 95.0, "stop when all layers are at their last level"),
         (
             {"a": 50, "b": 50},
             {"a": cheap, "b": dear},
@@ -158,42 +154,32 @@ def greedy_choice(expect: Expect, answer: Answer) -> None:
             {"a": 50, "b": 50},
             {"a": [1, 0.8, 0.9, 3, 4], "b": cheap},
             30.0,
-            "a loss may fall: price below 0",
+            "a loss may decrease: then the price is negative",
         ),
     ):
-        given = f"counts = {counts}, levels = {levels}, losses = {losses}, target = {target} %"
+        case = expect.given(f"counts = {counts}, levels = {levels}, losses = {losses}, target = {target} %")
         copies = {name: list(map(float, row)) for name, row in losses.items()}
-        got = expect.call(answer, dict(counts), list(levels), copies, target, given=given, hint=RULE)
-        expect.keys(got, list(counts), given=given, hint="one level for each layer")
-        wanted = _greedy(counts, levels, losses, target)
-        expect.close([got[name] for name in counts], wanted, given=given, hint=why)
-
-
-def concept_answers(expect: Expect, answer: Answer) -> None:
-    """07.7: every statement judged; whether rightly is not said here."""
-    expect.verdicts(answer, QUESTIONS)
+        got = case.call(answer, dict(counts), list(levels), copies, target, hint=RULE)
+        case.keys(got, list(counts), hint="one level for each layer")
+        expected = _greedy(counts, levels, losses, target)
+        case.close([got[name] for name in counts], expected, hint=why)
 
 
 def _restores(expect: Expect, answer: Answer) -> None:
-    """The weight is whole again when the score raises, and the exception is not swallowed."""
+    """Check that the weight is restored when the score raises, and that the exception passes on."""
     weight = nn.Parameter(torch.arange(1.0, 11.0))
 
     def score() -> float:
         raise KeyboardInterrupt
 
-    given = "a score that raises KeyboardInterrupt"
-    try:
-        got: Any = answer(weight, [50.0], score)
-    except KeyboardInterrupt:
-        got = KeyboardInterrupt
-    raised = got is KeyboardInterrupt
+    case = expect.given("a score that raises KeyboardInterrupt")
     why = "let the exception pass on: `finally`, not `except`"
-    expect.true(raised, given=given, expected="KeyboardInterrupt", got=got, hint=why)
-    expect.equal(weight, torch.arange(1.0, 11.0), given=f"the weight after {given}", hint=RESTORE)
+    case.raises(KeyboardInterrupt, answer, weight, [50.0], score, hint=why)
+    expect.given(f"the weight after {case}").equal(weight, torch.arange(1.0, 11.0), hint=RESTORE)
 
 
 def _pruned(weight: Tensor, level: float) -> list[float]:
-    """The least magnitudes set to 0, by sorting (magnitude, index) pairs."""
+    """Set the least magnitudes to 0, by sorting (magnitude, index) pairs."""
     values: list[float] = weight.flatten().tolist()
     ranked = sorted(range(len(values)), key=lambda index: (abs(values[index]), index))
     removed = set(ranked[: round(level / 100 * len(values))])
@@ -203,7 +189,7 @@ def _pruned(weight: Tensor, level: float) -> list[float]:
 def _greedy(
     counts: Mapping[str, int], levels: list[float], losses: Mapping[str, list[float]], target: float
 ) -> list[float]:
-    """The rule on arrays: a table of prices, the cheapest next step taken each time."""
+    """Apply the rule to arrays: a table of prices, from which the cheapest next step is taken each time."""
     sizes = np.array(list(counts.values()), float)
     rows = np.array([losses[name] for name in counts], float)
     prices = np.diff(rows, axis=1) / (sizes[:, None] * np.diff(levels))
@@ -212,14 +198,3 @@ def _greedy(
         following = [prices[i, p] if p < len(levels) - 1 else np.inf for i, p in enumerate(place)]
         place[int(np.argmin(following))] += 1
     return [levels[p] for p in place]
-
-
-CASES: dict[str, Callable[..., None]] = {
-    "07.1": sensitivity_curve,
-    "07.2": by_hand,
-    "07.3": greedy_choice,
-    "07.4": coordinates,
-    "07.5": sparse_layers,
-    "07.6": storage,
-    "07.7": concept_answers,
-}

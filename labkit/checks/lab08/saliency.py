@@ -1,8 +1,7 @@
-"""Visible checks of lab 08: the Hessian times the gradient, scores, staged masks, stages, SNIP.
+"""Visible checks 08.1 to 08.5: Hessian-gradient product, GraSP scores, staged masks, stages, SNIP scores.
 
-Oracles: the Hessian of a tiny network written out entry by entry (lab08_hessian), the sensitivity
-to each connection by its definition, and sorting in plain Python.
-Leaves out: hidden checks, which are cells of the notebook.
+The oracles are the full Hessian of a tiny network (oracle), the definition of connection sensitivity,
+and sorting in plain Python.
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from labkit.checks.expect import Expect
-from labkit.checks.lab08_hessian import (
+from labkit.checks.expect import Case, Expect
+from labkit.checks.lab08.oracle import (
     as_layers,
     full_hessian_product,
     join,
@@ -24,35 +23,33 @@ from labkit.checks.lab08_hessian import (
     weights_of,
 )
 
-__all__ = ["CASES"]
+__all__ = [
+    "grasp_scores",
+    "hessian_gradient_product",
+    "snip_scores",
+    "stage_sparsities",
+    "staged_masks",
+]
 
 Answer = Callable[..., Any]
 Numbers = Mapping[str, Sequence[float]]
 
-QUESTIONS = (
-    "double_backward_stores_the_hessian",
-    "a_pruned_weight_has_the_highest_grasp_score",
-    "two_calibration_sets_keep_the_same_weights",
-    "the_layers_shares_matter_more_than_which_weights",
-    "snip_needs_second_derivatives",
-    "early_unstructured_pruning_shortens_training_here",
-)
 PRODUCT = "Hg is the gradient of (∇L · g) with g held fixed, for a loss that sums over images"
-SUMMED = "g is the sum over all batches, and only then comes the second pass over each batch"
+SUMMED = "first sum g over all batches, then start the second pass over each batch"
 DIVIDE = "divide the logits by the temperature, then take the cross-entropy"
-IMAGES = "the loss is a sum over images, so that every image counts the same in batches of any size"
+IMAGES = "the loss is a sum over images, so every image counts the same in batches of any size"
 NAMES = "the weights of convolutions and linear layers, by name; no biases"
 TIDY = "torch.autograd.grad returns gradients; backward() leaves them behind in .grad"
 SCORE = "−θ ⊙ Hg, sign included: removing a weight changes it by −θ"
-HIGHEST = "the highest scores go, over all layers together, until round(sparsity · N) of all N are removed"
+HIGHEST = "remove the highest scores of all layers together, until round(sparsity · N) of all N are removed"
 NEVER = "a removed weight stays removed, whatever it scores: 0 is in the middle of signed scores"
-STAGES = "half, three quarters and all of the target, from 20, 40 and 60 % on"
+STAGES = "half, three quarters and all of the target, from 20, 40 and 60 % accuracy on"
 SNIP = "|θ ⊙ g|, divided by its sum over the whole network"
 COPY = "leave the arguments as they are and return something new"
 
 
 def hessian_gradient_product(expect: Expect, answer: Answer) -> None:
-    """08.1: against the full Hessian of a network of 60 weights."""
+    """08.1: compare with the full Hessian of a network of 60 weights."""
     for sizes, temperature, activation, why in (
         ((6,), (1.0,), nn.Tanh(), PRODUCT),
         ((6,), (2.0,), nn.Tanh(), DIVIDE),
@@ -63,42 +60,42 @@ def hessian_gradient_product(expect: Expect, answer: Answer) -> None:
         model, batches = tiny_network(activation), tiny_batches(sizes)
         named = f"T = {temperature[0]:g}" if temperature else "no temperature given"
         before = {name: part.clone() for name, part in model.state_dict().items()}
-        wanted = full_hessian_product(model, batches, *(temperature or (200.0,)))
-        scale = max(float(part.abs().max()) for part in wanted.values())
-        given = f"batches of {sizes} images, {named}, {activation} (Hg ÷ {scale:.3g})"
-        got = expect.call(answer, model, batches, *temperature, given=given, hint=PRODUCT)
-        _same_form(expect, got, wanted, given, NAMES)
+        expected = full_hessian_product(model, batches, *(temperature or (200.0,)))
+        scale = max(float(part.abs().max()) for part in expected.values())
+        case = expect.given(f"batches of {sizes} images, {named}, {activation} (Hg ÷ {scale:.3g})")
+        got = case.call(answer, model, batches, *temperature, hint=PRODUCT)
+        _same_form(case, got, expected, NAMES)
         got = {name: part.detach() / scale for name, part in got.items()}
-        _compare(expect, got, {name: part / scale for name, part in wanted.items()}, given, why)
-        _unchanged(expect, model.state_dict(), before, given)
+        _compare(case, got, {name: part / scale for name, part in expected.items()}, why)
+        _unchanged(case, model.state_dict(), before)
         clean = all(parameter.grad is None for parameter in model.parameters())
-        expect.true(clean, given=given, expected="no .grad", got="a .grad", hint=TIDY)
+        case.true(clean, expected="no .grad", got="a .grad", hint=TIDY)
 
 
 def grasp_scores(expect: Expect, answer: Answer) -> None:
-    """08.2: −θ ⊙ Hg."""
+    """08.2: the scores are −θ ⊙ Hg."""
     nothing = "a weight of 0 scores 0: there is nothing to remove"
-    for weights, product, wanted, why in (
+    for weights, product, expected, why in (
         ([2.0, -3.0], [0.5, 0.25], [-1.0, 0.75], SCORE),
         ([2.0, -3.0, 1.0, -1.0], [-4.0, 0.0, 1.0, -0.5], [8.0, 0.0, -1.0, -0.5], SCORE),
         ([0.0, 5.0], [7.0, 1.0], [0.0, -5.0], nothing),
     ):
-        given = f"weights = {weights}, product = {product}, in two layers"
+        case = expect.given(f"weights = {weights}, product = {product}, in two layers")
         theta, hg, target = (
-            dict(zip("ab", _halves(row), strict=True)) for row in (weights, product, wanted)
+            dict(zip("ab", _halves(row), strict=True)) for row in (weights, product, expected)
         )
         parameters = {name: nn.Parameter(part.clone()) for name, part in theta.items()}
         slopes = {name: part.clone() for name, part in hg.items()}
-        got = expect.call(answer, parameters, slopes, given=given, hint=SCORE)
-        _compare(expect, got, target, given, why)
+        got = case.call(answer, parameters, slopes, hint=SCORE)
+        _compare(case, got, target, why)
         free = not any(tensor.requires_grad for tensor in got.values())
-        expect.true(free, given=given, expected="no gradient attached", got=got, hint="detach the weights")
-        _unchanged(expect, parameters, theta, given)
-        _unchanged(expect, slopes, hg, given)
+        case.true(free, expected="no gradient attached", got=got, hint="detach the weights")
+        _unchanged(case, parameters, theta)
+        _unchanged(case, slopes, hg)
 
 
 def staged_masks(expect: Expect, answer: Answer) -> None:
-    """08.3: exact counts, highest first, over all layers, and no way back."""
+    """08.3: exact counts over all layers, highest scores first; a removed weight stays removed."""
     tie = "of equal scores the lowest index goes first, earlier layers before later ones"
     two: Numbers = {"a": [0.3, -2.0, 1.5, 0.0], "b": [2.5, -0.1]}
     for scores, removed, sparsity, why in (
@@ -107,29 +104,34 @@ def staged_masks(expect: Expect, answer: Answer) -> None:
         (two, [], 1.0, "at sparsity 1 nothing stays"),
         ({"a": [0.0, -2.0, 1.5, 0.4], "b": [0.0, -0.1]}, [0, 4], 0.5, NEVER),
         ({"a": [-9.0, -2.0, 1.5, 0.4], "b": [-8.0, -0.1]}, [0, 4], 0.5, NEVER),
-        ({"a": [9.0, -2.0, 1.5, 0.4], "b": [8.0, -0.1]}, [0, 4], 0.5, "the removed ones count already"),
-        (two, [1, 3, 5], 0.3, "where more than that are removed already, the masks stay as they are"),
+        (
+            {"a": [9.0, -2.0, 1.5, 0.4], "b": [8.0, -0.1]},
+            [0, 4],
+            0.5,
+            "weights removed before already count",
+        ),
+        (two, [1, 3, 5], 0.3, "if more than that are removed already, the masks stay as they are"),
         ({"a": [1.0] * 5, "b": [1.0, 2.0, 1.0]}, [2], 0.5, tie),
         ({"a": [0.5] * 300, "b": [0.5] * 200}, [7], 0.41, tie),
         ({"a": [-1.0, -3.0, -2.0]}, [], 1 / 3, "all scores may be negative: the highest still goes"),
     ):
         flat = [value for layer in scores.values() for value in layer]
         shown = flat if len(flat) < 20 else f"{len(flat)} times {flat[0]}"
-        given = f"scores = {shown}, sparsity = {sparsity:g}, removed before: {removed}"
+        case = expect.given(f"scores = {shown}, sparsity = {sparsity:g}, removed before: {removed}")
         before = _split(scores, [index not in removed for index in range(len(flat))])
         tensors = {name: torch.tensor(layer).view(-1, 1) for name, layer in scores.items()}
         copies = [{name: part.clone() for name, part in parts.items()} for parts in (tensors, before)]
-        got = expect.call(answer, tensors, before, sparsity, given=given, hint=HIGHEST)
-        _compare(expect, got, _split(scores, _kept(flat, removed, sparsity)), given, why)
+        got = case.call(answer, tensors, before, sparsity, hint=HIGHEST)
+        _compare(case, got, _split(scores, _kept(flat, removed, sparsity)), why)
         for now, old in zip((tensors, before), copies, strict=True):
-            _unchanged(expect, now, old, given)
+            _unchanged(case, now, old)
 
 
 def stage_sparsities(expect: Expect, answer: Answer) -> None:
-    """08.4: when each stage is taken."""
-    once = "one stage a measurement: see what a cut did before the next"
-    back = "accuracy falls after a cut; what is pruned stays pruned"
-    for accuracies, target, wanted, why in (
+    """08.4: the sparsity after each measurement."""
+    once = "at most one stage per measurement: measure what a stage did before the next"
+    back = "accuracy falls after pruning; what is pruned stays pruned"
+    for accuracies, target, expected, why in (
         ([10.0, 25.0, 45.0, 65.0, 70.0], 0.8, [0.0, 0.4, 0.6, 0.8, 0.8], STAGES),
         ([20.0, 40.0, 60.0], 0.9, [0.45, 0.675, 0.9], "a stage starts at its accuracy, not above it"),
         ([19.9, 19.9], 0.9, [0.0, 0.0], "below 20 % nothing is pruned"),
@@ -140,13 +142,13 @@ def stage_sparsities(expect: Expect, answer: Answer) -> None:
         ([], 0.9, [], "without a measurement there is nothing to return"),
         ([80.0, 80.0], 0.0, [0.0, 0.0], "a target of 0 prunes nothing"),
     ):
-        given = f"accuracies = {accuracies}, target = {target:g}"
-        got = expect.call(answer, list(accuracies), target, given=given, hint=STAGES)
-        expect.close(got, wanted, given=given, hint=why)
+        case = expect.given(f"accuracies = {accuracies}, target = {target:g}")
+        got = case.call(answer, list(accuracies), target, hint=STAGES)
+        case.close(got, expected, hint=why)
 
 
 def snip_scores(expect: Expect, answer: Answer) -> None:
-    """08.5: against the derivative by each connection's switch, and edge cases."""
+    """08.5: compare with the derivative with respect to each connection's mask, and edge cases."""
     model, batches = tiny_network(nn.Tanh()), tiny_batches((7,))
     weights = weights_of(model)
     loss = loss_of_weights(model, batches, 1.0)
@@ -155,34 +157,31 @@ def snip_scores(expect: Expect, answer: Answer) -> None:
     cases: list[tuple[dict[str, Tensor], dict[str, Tensor], Tensor, str]] = [
         (weights, as_layers(weights, gradient), switch.abs() / switch.abs().sum(), SNIP)
     ]
-    for values, slopes, wanted, why in (
+    for values, slopes, expected, why in (
         ([2.0, -1.0, 0.0, 1.0], [1.0, 1.0, 5.0, -1.0], [0.5, 0.25, 0.0, 0.25], SNIP),
         ([1.0, 1.0], [1e-30, 3e-30], [0.25, 0.75], "tiny gradients rank too: add nothing to the sum"),
         ([0.0, 0.0], [1.0, 2.0], [0.0, 0.0], "where every product is 0 all scores are 0, not NaN"),
     ):
         theta, slope = (dict(zip("ab", _halves(row), strict=True)) for row in (values, slopes))
-        cases.append((theta, slope, torch.tensor(wanted).double(), why))
+        cases.append((theta, slope, torch.tensor(expected).double(), why))
     for theta, slope, target, why in cases:
-        given = "a network of 60 weights" if len(target) > 8 else f"weights = {theta}, gradients = {slope}"
+        case = expect.given(
+            "a network of 60 weights" if len(target) > 8 else f"weights = {theta}, gradients = {slope}"
+        )
         parameters = {name: nn.Parameter(part.clone()) for name, part in theta.items()}
-        got = expect.call(answer, parameters, slope, given=given, hint=SNIP)
-        _compare(expect, got, as_layers(theta, target), given, why)
-        _unchanged(expect, parameters, theta, given)
-
-
-def concept_answers(expect: Expect, answer: Answer) -> None:
-    """08.6: every statement judged; whether rightly is not said here."""
-    expect.verdicts(answer, QUESTIONS)
+        got = case.call(answer, parameters, slope, hint=SNIP)
+        _compare(case, got, as_layers(theta, target), why)
+        _unchanged(case, parameters, theta)
 
 
 def _split(layers: Numbers, kept: Sequence[bool]) -> dict[str, Tensor]:
-    """One flat list of verdicts as column masks, layer by layer."""
+    """Split one flat list of bools into column masks, layer by layer."""
     parts = torch.tensor(kept, dtype=torch.bool).split([len(layer) for layer in layers.values()])
     return {name: part.view(-1, 1) for name, part in zip(layers, parts, strict=True)}
 
 
 def _kept(flat: Sequence[float], removed: Sequence[int], sparsity: float) -> list[bool]:
-    """The masks by their definition: sort those that are left, remove the first."""
+    """Return the mask by its definition: sort the weights that are left and remove the first."""
     left = [index for index in range(len(flat)) if index not in removed]
     left.sort(key=lambda index: (-flat[index], index))
     more = max(0, round(sparsity * len(flat)) - len(removed))
@@ -190,37 +189,29 @@ def _kept(flat: Sequence[float], removed: Sequence[int], sparsity: float) -> lis
     return [index not in gone for index in range(len(flat))]
 
 
-def _same_form(expect: Expect, got: Any, wanted: Mapping[str, Tensor], given: str, hint: str) -> None:
-    """``got`` has the names and shapes of ``wanted``; masks are bool."""
-    right = [(name, tuple(part.shape), part.dtype == torch.bool) for name, part in wanted.items()]
+def _same_form(case: Case, got: Any, expected: Mapping[str, Tensor], hint: str) -> None:
+    """Check that ``got`` has the names and shapes of ``expected``, and that masks are bool."""
+    right = [(name, tuple(part.shape), part.dtype == torch.bool) for name, part in expected.items()]
     form: Any = type(got).__name__
     if isinstance(got, Mapping) and all(isinstance(part, Tensor) for part in got.values()):
         form = [(name, tuple(part.shape), part.dtype == torch.bool) for name, part in got.items()]
     text = "a dict with " + ", ".join(f"{name!r} of shape {shape}" for name, shape, _ in right)
-    expect.true(form == right, given=given, expected=text, got=form, hint=hint)
+    case.true(form == right, expected=text, got=form, hint=hint)
 
 
-def _compare(expect: Expect, got: Any, wanted: Mapping[str, Tensor], given: str, why: str) -> None:
-    """Names, shapes, then values."""
-    _same_form(expect, got, wanted, given, "one tensor a layer, of its shape; masks are bool")
-    for name, part in wanted.items():
-        expect.close(got[name], part, given=f"{name!r}, {given}", hint=why, atol=1e-8)
+def _compare(case: Case, got: Any, expected: Mapping[str, Tensor], hint: str) -> None:
+    """Check names, then shapes, then values."""
+    _same_form(case, got, expected, "one tensor per layer, of its shape; masks are bool")
+    for name, part in expected.items():
+        case.given(f"{name!r}, {case}").close(got[name], part, hint=hint, atol=1e-8)
 
 
-def _unchanged(expect: Expect, now: Mapping[str, Tensor], before: Mapping[str, Tensor], given: str) -> None:
+def _unchanged(case: Case, now: Mapping[str, Tensor], before: Mapping[str, Tensor]) -> None:
+    """Check that the answer did not write into its arguments."""
     same = all(torch.equal(now[name], part) for name, part in before.items())
-    expect.true(same, given=given, expected="arguments unchanged", got="changes", hint=COPY)
+    case.true(same, expected="arguments unchanged", got="changes", hint=COPY)
 
 
 def _halves(row: Sequence[float]) -> Tensor:
+    """Return a list of numbers as two rows, one per layer."""
     return torch.tensor(row).double().view(2, -1)
-
-
-CASES: dict[str, Callable[..., None]] = {
-    "08.1": hessian_gradient_product,
-    "08.2": grasp_scores,
-    "08.3": staged_masks,
-    "08.4": stage_sparsities,
-    "08.5": snip_scores,
-    "08.6": concept_answers,
-}

@@ -1,4 +1,4 @@
-"""Switching a network between its modes."""
+"""Evaluation mode for a while, after which every module is back in the mode it was in."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["evaluation_mode"]
 
 @contextmanager
 def evaluation_mode(model: nn.Module) -> Iterator[None]:
-    """Put ``model`` in evaluation mode for a while; every module gets the mode back that it had.
+    """Put ``model`` in evaluation mode; afterwards restore the mode of every module.
 
     >>> model = nn.Dropout()
     >>> with evaluation_mode(model):

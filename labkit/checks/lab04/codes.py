@@ -1,7 +1,7 @@
-"""Visible checks of lab 04's second half: Huffman code lengths, canonical codes, coded bits.
+"""Visible checks 04.5 to 04.7: Huffman code lengths, canonical codes, encoding and decoding.
 
-Oracles: the cost of an optimal code, Kraft's sum, entropy by its definition, words written out.
-Leaves out: clustering (lab04).
+The oracles are the cost of an optimal code, Kraft's sum, the definition of entropy, and written-out
+code words.
 """
 
 from __future__ import annotations
@@ -13,21 +13,20 @@ from fractions import Fraction
 from typing import Any
 
 from labkit.checks.expect import Expect
-from labkit.error_names import public_name
 
 __all__ = ["canonical_codes", "code_lengths", "encode_decode"]
 
 Answer = Callable[..., Any]
 
-COST = "merge the two rarest into one node until one is left; every merge adds a bit to all below it"
-ALONE = "the only symbol there is needs no bits: its length is 0"
+COST = "merge the two rarest nodes until one is left; every merge adds a bit to all symbols below it"
+ALONE = "a single symbol needs no bits: its length is 0"
 ORDER = "by length, then by symbol: add 1 to the last word, append zeros where the length grows"
-MISFIT = "bits that end inside a word or hold another number of symbols than asked for: ValueError"
+MISFIT = "raise ValueError if the bits end inside a word or hold more or fewer symbols than count"
 UNTOUCHED = "leave the arguments as they are and return something new"
 
 
 def code_lengths(expect: Expect, lengths_of: Answer, average_and_entropy: Answer) -> None:
-    """04.5: optimal cost, complete code, and the two figures with the bound between them."""
+    """04.5: the cost is optimal, the code complete, and average length and entropy obey their bound."""
     for counts, why in (
         ([5, 2, 1, 1], COST),
         ([10, 9, 8, 7], COST),
@@ -40,39 +39,34 @@ def code_lengths(expect: Expect, lengths_of: Answer, average_and_entropy: Answer
         ([0, 0], "no symbols, no words: an empty dict"),
         ([], "no symbols, no words: an empty dict"),
     ):
-        given, used = f"counts = {counts}", [symbol for symbol, count in enumerate(counts) if count]
+        case = expect.given(f"counts = {counts}")
+        used = [symbol for symbol, count in enumerate(counts) if count]
         given_counts = list(counts)
-        got = expect.call(lengths_of, given_counts, given=given, hint=COST)
+        got = case.call(lengths_of, given_counts, hint=COST)
         fits = isinstance(got, Mapping) and sorted(got) == used
         form = f"a dict with the keys {used}"
-        expect.true(
-            fits, given=given, expected=form, got=got, hint="one entry a symbol that occurs, no other"
-        )
-        expect.true(
-            given_counts == counts, given=given, expected=f"{counts}", got=given_counts, hint=UNTOUCHED
-        )
+        case.true(fits, expected=form, got=got, hint="one entry per symbol that occurs, and no others")
+        case.true(given_counts == counts, expected=f"{counts}", got=given_counts, hint=UNTOUCHED)
         cost = sum(counts[symbol] * int(length) for symbol, length in got.items())
         why_not_free = f"{why}; a prefix code needs Σ 2^−length = 1"
         kraft = sum((Fraction(1, 2 ** max(int(length), 0)) for length in got.values()), Fraction())
         complete = kraft == bool(used)
-        expect.true(complete, given=given, expected="Σ 2^−length = 1", got=dict(got), hint=why_not_free)
-        wanted = _least_cost(counts)
-        expect.true(
-            cost == wanted, given=given, expected=f"{wanted} bits in all", got=f"{cost} bits", hint=why
-        )
-        pair = expect.call(average_and_entropy, counts, dict(got), given=given, hint="return two numbers")
+        case.true(complete, expected="Σ 2^−length = 1", got=dict(got), hint=why_not_free)
+        expected = _least_cost(counts)
+        case.true(cost == expected, expected=f"{expected} bits in all", got=f"{cost} bits", hint=why)
+        pair = case.call(average_and_entropy, counts, dict(got), hint="return two numbers")
         total = sum(counts)
         shares = [counts[symbol] / total for symbol in used]
         entropy = sum(-p * math.log2(p) for p in shares)
         figures = "L = Σ p · length and H = −Σ p log2 p over the symbols that occur; both 0 without any"
-        expect.close(pair, [cost / max(total, 1), entropy], given=f"L and H for {given}", hint=figures)
+        expect.given(f"L and H for {case}").close(pair, [cost / max(total, 1), entropy], hint=figures)
         bound = not used or entropy - 1e-9 <= pair[0] < entropy + 1
-        expect.true(bound, given=given, expected="H ≤ L < H + 1", got=pair, hint=figures)
+        case.true(bound, expected="H ≤ L < H + 1", got=pair, hint=figures)
 
 
 def canonical_codes(expect: Expect, answer: Answer) -> None:
-    """04.6: the words are determined by the lengths."""
-    for lengths, wanted in (
+    """04.6: the lengths determine the words."""
+    for lengths, expected in (
         ({0: 1, 1: 2, 2: 3, 3: 3}, {0: "0", 1: "10", 2: "110", 3: "111"}),
         ({0: 3, 1: 1, 2: 3, 3: 2}, {1: "0", 3: "10", 0: "110", 2: "111"}),
         ({9: 2, 4: 2, 7: 2, 1: 2}, {1: "00", 4: "01", 7: "10", 9: "11"}),
@@ -84,14 +78,14 @@ def canonical_codes(expect: Expect, answer: Answer) -> None:
         ({3: 0}, {3: ""}),
         ({}, {}),
     ):
-        given = f"lengths = {lengths}"
-        got = expect.call(answer, dict(lengths), given=given, hint=ORDER)
+        case = expect.given(f"lengths = {lengths}")
+        got = case.call(answer, dict(lengths), hint=ORDER)
         why = ORDER if len(lengths) > 1 else "the only symbol has the empty word; no symbols, no words"
-        expect.equal(got, wanted, given=given, hint=why)
+        case.equal(got, expected, hint=why)
 
 
 def encode_decode(expect: Expect, encode: Answer, decode: Answer) -> None:
-    """04.7: both directions, and what does not fit."""
+    """04.7: both directions, and bits that do not fit the codes."""
     codes = {0: "0", 5: "10", 2: "110", 9: "111"}
     for symbols, table, bits in (
         ([0, 9, 5, 0], codes, "0111100"),
@@ -101,14 +95,14 @@ def encode_decode(expect: Expect, encode: Answer, decode: Answer) -> None:
         ([4, 4, 4], {4: ""}, ""),
         ([], {}, ""),
     ):
-        given = f"symbols = {symbols}, codes = {table}"
-        got = expect.call(encode, symbols, table, given=given, hint="the words one after the other")
-        expect.equal(got, bits, given=given, hint="the words one after the other, nothing between")
-        given = f"bits = {bits!r}, codes = {table}, count = {len(symbols)}"
+        case = expect.given(f"symbols = {symbols}, codes = {table}")
+        got = case.call(encode, symbols, table, hint="the words one after the other")
+        case.equal(got, bits, hint="the words one after the other, with nothing between")
+        case = expect.given(f"bits = {bits!r}, codes = {table}, count = {len(symbols)}")
         why = "read bit by bit; as soon as the bits read are a word, that is the symbol"
         why = why if len(table) > 1 else "one symbol, the empty word: count says how often it occurs"
-        got = expect.call(decode, bits, table, len(symbols), given=given, hint=why)
-        expect.equal(got, symbols, given=given, hint=why)
+        got = case.call(decode, bits, table, len(symbols), hint=why)
+        case.equal(got, symbols, hint=why)
     for bits, table, count in (
         ("01111", codes, 3),
         ("0", codes, 2),
@@ -116,18 +110,12 @@ def encode_decode(expect: Expect, encode: Answer, decode: Answer) -> None:
         ("1", {4: ""}, 3),
         ("", codes, 1),
     ):
-        given = f"bits = {bits!r}, codes = {table}, count = {count}"
-        try:
-            got = decode(bits, table, count)
-        except ValueError:
-            got = "ValueError"
-        except Exception as error:
-            got = public_name(error)
-        expect.true(got == "ValueError", given=given, expected="a ValueError", got=got, hint=MISFIT)
+        case = expect.given(f"bits = {bits!r}, codes = {table}, count = {count}")
+        case.raises(ValueError, decode, bits, table, count, hint=MISFIT)
 
 
 def _least_cost(counts: Sequence[int]) -> int:
-    """Bits that an optimal prefix code takes: the sum of all merged counts."""
+    """Return the bits that an optimal prefix code takes: the sum of all merged counts."""
     queue, cost = sorted(count for count in counts if count), 0
     while len(queue) > 1:
         merged = queue.pop(0) + queue.pop(0)
