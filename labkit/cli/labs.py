@@ -53,7 +53,7 @@ def _run(arguments: argparse.Namespace) -> int:
 def _record(arguments: argparse.Namespace) -> int:
     """Execute labs in place, then renew docs/results.md."""
     from labkit.course.notebook.execution import record
-    from labkit.course.reports.site import write_results
+    from labkit.course.reports.results_page import write_results
 
     if not arguments.labs and not arguments.all:
         raise ValueError(f"say which labs to record, or --all; there are {lab_names()}.")

@@ -6,7 +6,7 @@ from small_labs import small_lab, write
 
 from labkit import cli, recipes
 from labkit.course.notebook import execution
-from labkit.course.reports import site
+from labkit.course.reports import results_page, site
 
 pytestmark = pytest.mark.heavy
 
@@ -27,7 +27,7 @@ def recorded(home, monkeypatch):  # noqa: ARG001
     names = []
     monkeypatch.setattr(execution, "record", lambda path: names.append(path.name) or ["too long"])
     monkeypatch.setattr(
-        site, "write_results", lambda labs, target: names.append(f"{labs.name} {target.name}")
+        results_page, "write_results", lambda labs, target: names.append(f"{labs.name} {target.name}")
     )
     return names
 

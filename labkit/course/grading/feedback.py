@@ -22,7 +22,8 @@ from labkit.course.grading.job import Result
 from labkit.course.grading.sandbox.box import UNPROTECTED
 from labkit.course.grading.scoring import coded, written
 from labkit.course.notebook import structure
-from labkit.course.reports.page import Page, plain_text, role
+from labkit.course.notebook.structure import cell_role as role
+from labkit.course.reports.page import Page, plain_text
 from labkit.course.reports.site import TEMPLATES
 from labkit.course.submission.answers import Answers, rebuild
 from labkit.files import write_atomically

@@ -26,9 +26,10 @@ __all__ = [
     "GRADED_ROLES",
     "LABELS",
     "ROLES",
+    "cell_info",
+    "cell_role",
     "code_cells",
     "exercises",
-    "cell_info",
     "parse",
     "read",
     "require_cell_info",
@@ -120,6 +121,11 @@ def cell_info(cell: NotebookNode) -> dict[str, Any]:
     """What ``cell.metadata.labkit`` says: role, id, points, rtol, atol, timeout, compare; empty if nothing."""
     found = cell.metadata.get("labkit", {})
     return dict(found) if isinstance(found, Mapping) else {}
+
+
+def cell_role(cell: NotebookNode) -> str:
+    """Return the role in ``cell.metadata.labkit``, such as ``todo``; an empty string if there is none."""
+    return str(cell_info(cell).get("role", ""))
 
 
 def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
