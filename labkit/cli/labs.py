@@ -98,13 +98,13 @@ def _portable(arguments: argparse.Namespace) -> int:
 def _lint(arguments: argparse.Namespace) -> int:
     """List what is missing or wrong."""
     from labkit.course.notebook.lint import lint
-    from labkit.course.notebook.structure import parse
+    from labkit.course.notebook.structure import read_lab
 
     paths = find_labs(arguments.labs)
     findings = []
     for path in paths:
         try:
-            findings += [f"{path.name}: {finding}" for finding in lint(parse(path))]
+            findings += [f"{path.name}: {finding}" for finding in lint(read_lab(path))]
         except ValueError as error:  # names the file itself
             findings.append(str(error))
     return print_findings(findings, f"{len(paths)} notebooks are complete")

@@ -108,7 +108,7 @@ def test_running_all_labs_puts_them_in_the_folder_the_report_reads(home, monkeyp
     def run_all(paths, *, jobs, out):
         calls.append(([path.name for path in paths], jobs, out))
         return [
-            execution.Result(path, 1.0, "cell x: oops" if "01" in path.name else None) for path in paths
+            execution.RunResult(path, 1.0, "cell x: oops" if "01" in path.name else None) for path in paths
         ]
 
     monkeypatch.setattr(execution, "run_all", run_all)
