@@ -98,7 +98,7 @@ def _require(submissions: Path, labs: Sequence[Path], options: Options, known: d
     if not options.scheduler or options.sandbox not in KINDS:
         choose(options.sandbox)
     for lab in labs:
-        for name, exercise in coded(structure.parse(lab)).items():
+        for name, exercise in coded(structure.read_lab(lab)).items():
             if not exercise.hidden.outputs or not exercise.check.outputs:
                 raise ValueError(f"{lab.name}: exercise {name} is not recorded; run `labkit record`.")
 

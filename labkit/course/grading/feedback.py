@@ -63,7 +63,7 @@ def write_pages(out: Path, labs: Sequence[Path], results: Sequence[Result]) -> P
     if not results:
         raise ValueError("nothing was graded, so that there is nothing to show.")
     graded = {result["lab"] for result in results}
-    references = {lab.stem: structure.parse(lab) for lab in labs if lab.stem in graded}
+    references = {lab.stem: structure.read_lab(lab) for lab in labs if lab.stem in graded}
     pages: dict[tuple[str, str], str] = {}
     for result in results:
         reference = references.get(result["lab"])

@@ -84,7 +84,7 @@ def contents(home: Path, labs: Sequence[Path], *, quick: bool = False) -> dict[s
     """The files of a release by name, proven; see :func:`write_release`."""
     if not labs:
         raise ValueError("there are no labs to release; give at least one.")
-    sources = {path.stem: structure.parse(path) for path in labs}
+    sources = {path.stem: structure.read_lab(path) for path in labs}
     released = _released(sources)
     if not quick:
         faults = proof.faults(sources)

@@ -43,7 +43,7 @@ def strip(notebook: NotebookNode) -> NotebookNode:
     executed.
 
     Args:
-        notebook: a lab, as :func:`labkit.course.notebook.structure.parse` returns it.
+        notebook: a lab, as :func:`labkit.course.notebook.structure.read_lab` returns it.
 
     Raises:
         ValueError: if a predict cell is no Python code; names the cell.
