@@ -7,12 +7,22 @@ HTML, and the reports and docs/results.md are built from the data.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
+from typing import Any
 
 import numpy as np
 
-__all__ = ["TABLE_MIME", "Cell", "aligned", "cell_text", "numeric_columns", "show_table", "table_bundle"]
+__all__ = [
+    "TABLE_MIME",
+    "Cell",
+    "aligned",
+    "cell_text",
+    "markdown_table",
+    "numeric_columns",
+    "show_table",
+    "table_bundle",
+]
 
 TABLE_MIME = "application/vnd.labkit.table+json"
 MISSING = "–"
@@ -125,6 +135,31 @@ def table_bundle(
         "text/html": _as_html(title, columns, texts, numeric),
         TABLE_MIME: data,
     }
+
+
+def markdown_table(data: Mapping[str, Any]) -> str:
+    """Return a table's title and rows as Markdown, from the data of its bundle.
+
+    >>> bundle = table_bundle("Layers", ["layer", "zeros (%)"], [["conv1", 31.024]])
+    >>> print(markdown_table(bundle[TABLE_MIME]))
+    **Layers**
+    <BLANKLINE>
+    | layer | zeros (%) |
+    | --- | ---: |
+    | conv1 | 31.02 |
+    <BLANKLINE>
+    """
+    columns, rows = data["columns"], data["rows"]
+    texts = [[_markdown_text(cell_text(cell, data.get("digits"))) for cell in row] for row in rows]
+    rule = ["---:" if numeric else "---" for numeric in numeric_columns(rows, len(columns))]
+    lines = [[_markdown_text(name) for name in columns], rule, *texts]
+    body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"**{_markdown_text(data['title'])}**\n\n{body}\n"
+
+
+def _markdown_text(text: str) -> str:
+    """Return a text that a Markdown table shows literally."""
+    return escape(" ".join(text.split()), quote=False).replace("|", "\\|")
 
 
 def _as_html(title: str, columns: Sequence[str], texts: list[list[str]], numeric: list[bool]) -> str:

@@ -53,7 +53,7 @@ def _run(arguments: argparse.Namespace) -> int:
 def _record(arguments: argparse.Namespace) -> int:
     """Execute labs in place, then renew docs/results.md."""
     from labkit.course.notebook.execution import record
-    from labkit.course.reports.site import write_results
+    from labkit.course.reports.results_page import write_results
 
     if not arguments.labs and not arguments.all:
         raise ValueError(f"say which labs to record, or --all; there are {lab_names()}.")
@@ -98,13 +98,13 @@ def _portable(arguments: argparse.Namespace) -> int:
 def _lint(arguments: argparse.Namespace) -> int:
     """List what is missing or wrong."""
     from labkit.course.notebook.lint import lint
-    from labkit.course.notebook.structure import parse
+    from labkit.course.notebook.structure import read_lab
 
     paths = find_labs(arguments.labs)
     findings = []
     for path in paths:
         try:
-            findings += [f"{path.name}: {finding}" for finding in lint(parse(path))]
+            findings += [f"{path.name}: {finding}" for finding in lint(read_lab(path))]
         except ValueError as error:  # names the file itself
             findings.append(str(error))
     return print_findings(findings, f"{len(paths)} notebooks are complete")

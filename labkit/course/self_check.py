@@ -1,46 +1,41 @@
 """Run the visible checks of a student's notebook in a fresh kernel.
 
 Only setup, todo and check cells run, in the notebook's order. Leaves out: hidden checks, which a
-release does not hold, and points, which only grading gives.
+release does not contain, and earned points, which only grading gives.
 """
 
 from __future__ import annotations
 
-import queue
 import re
 import textwrap
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from jupyter_client.blocking.client import BlockingKernelClient
-from jupyter_client.manager import KernelManager
 from nbformat import NotebookNode
 
 from labkit.course.notebook import structure
-from labkit.course.notebook.kernels import fresh_kernel
+from labkit.course.notebook.execution import CellFailure, execute_cells
+from labkit.course.notebook.structure import cell_info, cell_role
 from labkit.course.release.strip import is_started
-from labkit.error_names import public_name
 
 __all__ = ["CELL_SECONDS", "NOT_ANSWERED", "Row", "run_checks", "table"]
 
 CELL_SECONDS = 120.0
-POLL_SECONDS = 0.5
 NOT_ANSWERED = "not answered yet"
 RUN_ROLES = ("setup", "todo", "check")
-SAID_CHARS = 200  # of what is said about an exercise
-PART_CHARS = 110  # of each part, where there are two
+VERDICT_CHARS = 200
+PART_CHARS = 110  # of each part of a verdict that has two
 LINE_CHARS = 100
-FAILURE = re.compile(
+FAILED_CASE = re.compile(
     r"\n  expected: (?P<expected>.*?)\n  got:      (?P<got>.*?)\n  hint:     (?P<hint>.*)", re.DOTALL
 )
 NO_VALUE = ("None", "NoneType None")
 
 
 class Row(NamedTuple):
-    """What the table says of one exercise or written answer, and the points of all of it."""
+    """One row of the table: an exercise or written answer, all its points, and the check's verdict."""
 
     exercise: str
     points: float
@@ -48,35 +43,42 @@ class Row(NamedTuple):
 
 
 def run_checks(path: Path, *, limit_s: float = CELL_SECONDS) -> list[Row]:
-    """Run the notebook's setup, todo and check cells; one row a check and a written answer.
+    """Run the notebook's setup, todo and check cells; return one row per check and written answer.
 
     Args:
         path: a student's notebook; it is not changed.
-        limit_s: seconds a cell may take; one that takes longer is interrupted, the others run.
+        limit_s: seconds per cell; a cell that takes longer is interrupted, and the others still run.
 
     Raises:
-        ValueError: if the file is no notebook, or has no check cell.
+        ValueError: if the file is not a notebook, or has no check cell.
         RuntimeError: if the kernel does not start, or the setup cell fails.
     """
-    notebook = structure.read(path)
-    cells = [cell for cell in notebook.cells if structure.cell_info(cell).get("role") in RUN_ROLES]
-    if not any(structure.cell_info(cell)["role"] == "check" for cell in cells):
+    notebook = structure.read_notebook(path)
+    cells = [cell for cell in notebook.cells if cell_role(cell) in RUN_ROLES]
+    if not any(cell_role(cell) == "check" for cell in cells):
         raise ValueError(f"{path.name} has no check cells; give one of the released labs.")
-    with fresh_kernel(path.parent) as (manager, client):
-        problems = _run_all(cells, manager, client, limit_s)
+    setup = [cell.id for cell in cells if cell_role(cell) == "setup"]
+    failures = execute_cells(cells, path.parent, limit_s=limit_s, required=setup)
+    for cell_id in setup:
+        if cell_id in failures:
+            verdict = _verdict(failures[cell_id])
+            raise RuntimeError(f"the setup cell fails, so nothing can be checked: {verdict}")
+    verdicts: dict[str, str] = {}  # of exercises that fail; the first cell that fails counts
+    for cell in cells:
+        if cell.id in failures:
+            verdicts.setdefault(_exercise(cell), _verdict(failures[cell.id]))
     # In a release the check has the points of both; with solutions the hidden cell is there too.
     points = Counter[str]()
-    for found in map(structure.cell_info, notebook.cells):
-        if found.get("role") in ("check", "hidden"):
-            points[str(found.get("id"))] += found.get("points", 0)
-    return [row for cell in notebook.cells for row in _rows(cell, problems, points)]
+    for cell in notebook.cells:
+        if cell_role(cell) in ("check", "hidden"):
+            points[_exercise(cell)] += cell_info(cell).get("points", 0)
+    return [row for cell in notebook.cells for row in _rows(cell, verdicts, points)]
 
 
 def table(rows: Sequence[Row]) -> str:
-    """The rows as text, and what they do not say."""
+    """Return the rows as text, followed by what the visible checks do not tell."""
     lines = [f"{'exercise':10}{'points':>6}  visible check", *map(_line, rows)]
-    checked = [row for row in rows if row.verdict != "written"]
-    passed = sum(row.verdict == "ok" for row in checked)
+    passed = sum(row.verdict == "ok" for row in rows)
     return "\n".join(
         [
             *lines,
@@ -88,96 +90,48 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def _line(row: Row) -> str:
-    """A row as text, its verdict wrapped below itself."""
+    """Return a row as text; a long verdict continues below itself."""
     start = f"{row.exercise:10}{row.points:>6g}  "
     return textwrap.fill(row.verdict, LINE_CHARS, initial_indent=start, subsequent_indent=" " * len(start))
 
 
-def _rows(cell: NotebookNode, problems: Mapping[str, str], points: Mapping[str, float]) -> list[Row]:
-    """The row of a check or answer cell; none for another."""
-    found = structure.cell_info(cell)
-    exercise = str(found.get("id", cell.id))
-    if found.get("role") == "check":
-        return [Row(exercise, points.get(exercise, 0), problems.get(exercise) or "ok")]
-    if found.get("role") == "answer":
+def _exercise(cell: NotebookNode) -> str:
+    """Return the exercise that a cell belongs to."""
+    return str(cell_info(cell).get("id", cell.id))
+
+
+def _rows(cell: NotebookNode, verdicts: Mapping[str, str], points: Mapping[str, float]) -> list[Row]:
+    """Return the row of a check or answer cell; none for another cell."""
+    exercise = _exercise(cell)
+    if cell_role(cell) == "check":
+        return [Row(exercise, points.get(exercise, 0), verdicts.get(exercise, "ok"))]
+    if cell_role(cell) == "answer":
         verdict = "written" if is_started(cell) else NOT_ANSWERED
-        return [Row(exercise, found.get("points", 0), verdict)]
+        return [Row(exercise, cell_info(cell).get("points", 0), verdict)]
     return []
 
 
-def _run_all(
-    cells: Sequence[NotebookNode], manager: KernelManager, client: BlockingKernelClient, limit_s: float
-) -> dict[str, str]:
-    """Run the cells; what is wrong, by exercise. The first thing that went wrong with one counts."""
-    problems: dict[str, str] = {}
-    for cell in cells:
-        found = structure.cell_info(cell)
-        problem = _run(cell.source, manager, client, limit_s)
-        if problem and found["role"] == "setup":
-            raise RuntimeError(f"the setup cell fails, so that nothing can be checked: {problem}")
-        if problem:
-            problems.setdefault(str(found.get("id", cell.id)), problem)
-    return problems
-
-
-def _run(source: str, manager: KernelManager, client: BlockingKernelClient, limit_s: float) -> str | None:
-    """Run one cell; the line that says what went wrong, None if nothing did."""
-    if not manager.is_alive():
-        return "not run: the kernel died in an earlier cell"
-    asked = client.execute(source, store_history=False, stop_on_error=False)
-    end = time.monotonic() + limit_s
-    while True:
-        try:
-            reply = client.get_shell_msg(timeout=POLL_SECONDS)
-        except queue.Empty:
-            if not manager.is_alive():
-                return "the kernel died while running it"
-            if time.monotonic() > end:
-                manager.interrupt_kernel()
-                return _after_interrupt(asked, manager, client, limit_s)
-            continue
-        if reply["parent_header"].get("msg_id") == asked:
-            return _problem(reply["content"])
-
-
-def _after_interrupt(
-    asked: str, manager: KernelManager, client: BlockingKernelClient, limit_s: float
-) -> str:
-    """Wait shortly for an interrupted cell to end; a kernel that does not stop is killed."""
-    end = time.monotonic() + 10 * POLL_SECONDS
-    while time.monotonic() < end:
-        try:
-            if client.get_shell_msg(timeout=POLL_SECONDS)["parent_header"].get("msg_id") == asked:
-                break
-        except queue.Empty:
-            continue
-    else:
-        manager.shutdown_kernel(now=True)
-    return f"not finished within {limit_s:g} s"
-
-
-def _problem(content: dict[str, Any]) -> str | None:
-    """What is most telling of an error, as one line."""
-    if content["status"] == "ok":
-        return None
-    name, text = public_name(content.get("ename", content["status"])), content.get("evalue", "")
-    if name == "NotImplementedError" and text.startswith("Exercise "):
+def _verdict(failure: CellFailure) -> str:
+    """Return the most telling part of a failure as one line."""
+    if failure.kind != "error":
+        return str(failure)
+    if failure.name == "NotImplementedError" and failure.text.startswith("Exercise "):
         return NOT_ANSWERED
-    found = FAILURE.search(text) if name == "CheckFailed" else None
-    if found:
-        return _failure(**found.groupdict())
-    lines = [line.strip() for line in text.splitlines()] or [""]
-    return _short(f"{name}: {lines[0]}")
+    case = FAILED_CASE.search(failure.text) if failure.name == "CheckFailed" else None
+    if case:
+        return _case_verdict(**case.groupdict())
+    first_line = failure.text.strip().partition("\n")[0].strip()
+    return _short(f"{failure.name}: {first_line}")
 
 
-def _failure(expected: str, got: str, hint: str) -> str:
-    """What to say of a failed case: the hint, after what came instead of a value of the right shape."""
+def _case_verdict(expected: str, got: str, hint: str) -> str:
+    """Return the hint of a failed case, after the value if it is missing or has a wrong shape."""
     if expected == "a value" or expected.startswith("shape ") or got in NO_VALUE:
-        wanted = f" instead of {expected}" if expected.startswith("shape ") else ""
-        return f"got: {_short(got, PART_CHARS)}{wanted}; hint: {_short(hint, PART_CHARS)}"
+        instead = f" instead of {expected}" if expected.startswith("shape ") else ""
+        return f"got: {_short(got, PART_CHARS)}{instead}; hint: {_short(hint, PART_CHARS)}"
     return f"hint: {_short(hint)}"
 
 
-def _short(text: str, width: int = SAID_CHARS) -> str:
-    """The text on one line, cut between words."""
+def _short(text: str, width: int = VERDICT_CHARS) -> str:
+    """Return the text on one line, cut between words."""
     return textwrap.shorten(text, width, placeholder=" …")

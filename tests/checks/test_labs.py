@@ -51,7 +51,7 @@ class Exercise:
 
 
 def _exercises(path: Path) -> list[Exercise]:
-    lab = structure.parse(path)
+    lab = structure.read_lab(path)
     coded = {name: cells for name, cells in structure.exercises(lab).items() if "todo" in cells}
     setup = [cell.source for cell in lab.cells if structure.cell_info(cell)["role"] == "setup"]
     found = []

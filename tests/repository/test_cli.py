@@ -6,7 +6,7 @@ from small_labs import small_lab, write
 
 from labkit import cli, recipes
 from labkit.course.notebook import execution
-from labkit.course.reports import site
+from labkit.course.reports import results_page, site
 
 pytestmark = pytest.mark.heavy
 
@@ -27,7 +27,7 @@ def recorded(home, monkeypatch):  # noqa: ARG001
     names = []
     monkeypatch.setattr(execution, "record", lambda path: names.append(path.name) or ["too long"])
     monkeypatch.setattr(
-        site, "write_results", lambda labs, target: names.append(f"{labs.name} {target.name}")
+        results_page, "write_results", lambda labs, target: names.append(f"{labs.name} {target.name}")
     )
     return names
 
@@ -108,7 +108,7 @@ def test_running_all_labs_puts_them_in_the_folder_the_report_reads(home, monkeyp
     def run_all(paths, *, jobs, out):
         calls.append(([path.name for path in paths], jobs, out))
         return [
-            execution.Result(path, 1.0, "cell x: oops" if "01" in path.name else None) for path in paths
+            execution.RunResult(path, 1.0, "cell x: oops" if "01" in path.name else None) for path in paths
         ]
 
     monkeypatch.setattr(execution, "run_all", run_all)

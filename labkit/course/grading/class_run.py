@@ -143,7 +143,7 @@ def _require_valid(
     if not options.scheduler or options.sandbox not in SANDBOXES:
         choose_backend(options.sandbox)
     for lab in labs:
-        for name, exercise in coding_exercises(structure.parse(lab)).items():
+        for name, exercise in coding_exercises(structure.read_lab(lab)).items():
             if not exercise.hidden.outputs or not exercise.check.outputs:
                 raise ValueError(f"{lab.name}: exercise {name} is not recorded; run `labkit record`.")
 

@@ -23,7 +23,7 @@ from labkit.course.grading.sandbox.box import UNPROTECTED
 from labkit.course.grading.scoring import coding_exercises, written_questions
 from labkit.course.notebook import structure
 from labkit.course.notebook.lab_id import LabId
-from labkit.course.reports.page import Page, plain_text, role
+from labkit.course.reports.page import Page, plain_text
 from labkit.course.reports.site import TEMPLATES
 from labkit.course.submission.answers import Answers, insert_answers
 from labkit.files import write_atomically
@@ -96,7 +96,7 @@ def write_pages(out: Path, labs: Sequence[Path], results: Sequence[GradedLab]) -
     if not results:
         raise ValueError("there are no results to show; grade at least one student and lab.")
     graded = {result.lab for result in results}
-    sources = {LabId(lab.stem): structure.parse(lab) for lab in labs if lab.stem in graded}
+    sources = {LabId(lab.stem): structure.read_lab(lab) for lab in labs if lab.stem in graded}
     pages: dict[tuple[str, str], str] = {}
     for result in results:
         source = sources.get(result.lab)
@@ -127,16 +127,14 @@ def _feedback(source: NotebookNode, result: GradedLab) -> str:
             cell.outputs = []
     questions = _question_cells(source)
     title = next((cell.source for cell in notebook.cells if cell.cell_type == "markdown"), result.lab)
-    exporter = _exporter("feedback.html.j2")
-    exporter.environment.globals.update(
-        lab=_Head(plain_text(title.splitlines()[0].lstrip("# "))),
-        page=Page(Path()),
-        role=role,
-        result=result,
-        questions=questions,
-        shown=set(questions.values()),
-    )
-    html, _ = exporter.from_notebook_node(notebook)
+    variables = {
+        "lab": _Head(plain_text(title.splitlines()[0].lstrip("# "))),
+        "page": Page(Path()),
+        "result": result,
+        "questions": questions,
+        "shown": set(questions.values()),
+    }
+    html, _ = _exporter("feedback.html.j2").from_notebook_node(notebook, resources=variables)
     return str(html)
 
 

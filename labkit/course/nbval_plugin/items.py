@@ -114,7 +114,7 @@ class LabFile(IPyNbFile):  # type: ignore[misc]  # nbval has no types
         and energy: no comment, tag or ``--nbval-lax`` switches that off.
         """
         try:
-            self.nb = structure.read(self.path)
+            self.nb = structure.read_notebook(self.path)
             structure.require_cell_info(self.nb, self.path.name)
         except ValueError as error:
             raise self.CollectError(str(error)) from error

@@ -1,1 +1,1 @@
-"""A lab's notebook as data: its structure, normal form, completeness, comparison and execution."""
+"""A lab's notebook as data: finding it, its structure and normal form, comparison and execution."""

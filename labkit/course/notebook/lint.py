@@ -30,7 +30,7 @@ def lint(notebook: NotebookNode) -> list[str]:
     every figure; points that sum to 100; at most 300 kB, because figures are stored in the notebook.
 
     Args:
-        notebook: a lab, as :func:`labkit.course.notebook.structure.parse` returns it.
+        notebook: a lab, as :func:`labkit.course.notebook.structure.read_lab` returns it.
     """
     found = [*_shape(notebook), *_execution(notebook)]
     for cell in notebook.cells:

@@ -94,7 +94,7 @@ def build_release(home: Path, labs: Sequence[Path], *, verify: Verification | No
     """The files of a release by name, proven; :func:`write_release` lists the errors."""
     if not labs:
         raise ValueError("there are no labs to release; give at least one.")
-    sources = {path.stem: structure.parse(path) for path in labs}
+    sources = {path.stem: structure.read_lab(path) for path in labs}
     released = _stripped_labs(sources)
     reasons = verify(sources) if verify else []
     if reasons:

@@ -44,7 +44,7 @@ def strip(notebook: NotebookNode) -> NotebookNode:
     cells are locked. No cell counts as executed.
 
     Args:
-        notebook: a lab, as :func:`labkit.course.notebook.structure.parse` returns it.
+        notebook: a lab, as :func:`labkit.course.notebook.structure.read_lab` returns it.
 
     Raises:
         ValueError: if a predict cell is not Python code; the message names the cell.

@@ -89,9 +89,9 @@ def _wanted(folder: Path, base: Mapping[str, str], release: Mapping[str, bytes],
 def _merged_lab(folder: Path, name: str, content: bytes, said: list[str]) -> bytes:
     """One notebook, merged."""
     pristine = folder / PRISTINE / Path(name).name
-    theirs = structure.read(folder / name)
+    theirs = structure.read_notebook(folder / name)
     new = nbformat.reads(content.decode(), as_version=4)
-    base = structure.read(pristine) if pristine.is_file() else nbformat.v4.new_notebook()
+    base = structure.read_notebook(pristine) if pristine.is_file() else nbformat.v4.new_notebook()
     merged = merge(base, theirs, new)
     said += [f"{name}, cell {note}" for note in merged.notes]
     return to_bytes(merged.notebook)

@@ -1,1 +1,1 @@
-"""Notebooks as web pages that load nothing from elsewhere."""
+"""Notebooks as web pages that load nothing from elsewhere, and the page of results."""

@@ -1,4 +1,4 @@
-"""One executed notebook on its way to HTML: headings, formulas, figures, and nothing that loads or runs.
+"""Turn a notebook's cells and outputs into HTML that neither runs code nor loads anything.
 
 The template calls :class:`Page` while nbconvert walks the cells. Leaves out: files and the index
 (:mod:`labkit.course.reports.site`), and how a page looks (``templates/labkit``).
@@ -13,15 +13,16 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import bleach
-from bleach.css_sanitizer import CSSSanitizer
+import nh3
 from markupsafe import Markup
 from math_core import LatexError, LatexToMathML
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbformat import NotebookNode
 
-from labkit.tables import TABLE_MIME
+from labkit.course.notebook.structure import cell_info, cell_role
+from labkit.tables import TABLE_MIME, cell_text
 
-__all__ = ["FIGURE_MIME", "Page", "alt_text", "plain_text", "role", "shown"]
+__all__ = ["FIGURE_MIME", "Page", "alt_text", "plain_text"]
 
 FIGURE_MIME = "application/vnd.labkit.figure+json"  # as in labkit.plots.figure, which loads matplotlib
 BADGES = {
@@ -40,12 +41,13 @@ TAGS = LABEL_TAGS | {
     "summary", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "u", "ul", "var",
 }  # fmt: skip
 ATTRIBUTES = frozenset({"alt", "class", "colspan", "href", "rowspan", "scope", "start", "style", "title"})
+HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 NARROW = 32  # characters of code that fit beside the margins of a screen of 360 px
 GUARD = "\ue000"  # a private-use character around a formula's number
 
 
 class Heading(NamedTuple):
-    """A line of the table of contents; ``label`` is HTML."""
+    """An entry of the table of contents; ``label`` is HTML."""
 
     level: int
     anchor: str
@@ -53,7 +55,7 @@ class Heading(NamedTuple):
 
 
 class FigureData(NamedTuple):
-    """A figure's number, alt text and plotted numbers as they are shown."""
+    """A figure's number, its alt text and the plotted data as the rows of a table."""
 
     number: int
     alt: str
@@ -61,16 +63,11 @@ class FigureData(NamedTuple):
     rows: list[tuple[str, ...]]
 
 
-def role(cell: Mapping[str, Any]) -> str:
-    """The cell's role in the lab, such as ``todo``, or an empty string."""
-    return str(cell["metadata"].get("labkit", {}).get("role", ""))
-
-
 def alt_text(output: Mapping[str, Any]) -> str:
-    """What a figure shows, in words, from wherever the notebook says it."""
+    """Return the description of a figure, from the first place in the output that has one."""
     metadata, data = output.get("metadata", {}), output["data"]
     candidates = [
-        *(about.get("alt") for about in metadata.values() if isinstance(about, Mapping)),
+        *(entry.get("alt") for entry in metadata.values() if isinstance(entry, Mapping)),
         data.get(FIGURE_MIME, {}).get("alt"),
         data.get("text/plain"),
     ]
@@ -78,7 +75,7 @@ def alt_text(output: Mapping[str, Any]) -> str:
 
 
 def plain_text(markdown: str) -> str:
-    """A line of Markdown without its mark-up.
+    """Return a line of Markdown without its mark-up.
 
     >>> plain_text("Prune a **trained** network, see [1](https://example.org).")
     'Prune a trained network, see 1.'
@@ -87,21 +84,10 @@ def plain_text(markdown: str) -> str:
     return Markup(MarkdownWithMath(renderer=renderer).render(markdown)).striptags()
 
 
-def shown(value: object, digits: int | None = None) -> str:
-    """A number or text as a table shows it; ``digits`` decimals, or six significant ones.
-
-    >>> shown(0.1 + 0.2), shown(91.5, 2), shown(None)
-    ('0.3', '91.50', '–')
-    """
-    if value is None:
-        return "–"
-    if isinstance(value, float):
-        return f"{value:.6g}" if digits is None else f"{value:.{digits}f}"
-    return str(value)
-
-
 class Page:
-    """What the template asks about a notebook. No two headings share an anchor."""
+    """What the template asks for while a notebook is rendered. No two headings share an anchor."""
+
+    role = staticmethod(cell_role)
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -110,69 +96,69 @@ class Page:
         self.formulas: list[str] = []
         self.titled = False
 
-    def badge(self, cell: Mapping[str, Any]) -> str:
-        """What kind of cell this is, e.g. ``exercise 02.3``; empty if it is an ordinary one."""
-        about = cell["metadata"].get("labkit", {})
-        label = BADGES.get(role(cell), "").format(id=about.get("id", "")).strip()
-        points = about.get("points")
+    def badge(self, cell: NotebookNode) -> str:
+        """Return the kind of a cell, such as ``exercise 02.3``; an empty string for text and runs."""
+        info = cell_info(cell)
+        label = BADGES.get(cell_role(cell), "").format(id=info.get("id", "")).strip()
+        points = info.get("points")
         return f"{label} · {points} point{'s' * (points != 1)}" if label and points else label
 
     def markdown(self, cell: Mapping[str, Any]) -> str:
-        """Clean HTML of a Markdown cell, with formulas as MathML."""
+        """Return a Markdown cell as clean HTML, with formulas as MathML."""
         renderer = _Renderer(self, path=str(self.folder), attachments=cell.get("attachments", {}))
         return self._clean(MarkdownWithMath(renderer=renderer).render(cell["source"].replace(GUARD, "")))
 
     def latex(self, output: Mapping[str, Any]) -> str:
-        """A formula that a cell displayed."""
+        """Return a formula that a cell displayed, as MathML."""
         return self._with_formulas(self.formula(output["data"]["text/latex"].strip("$ \n"), block=True))
 
     def html(self, output: Mapping[str, Any]) -> str:
-        """A table, or whatever else a cell displayed as HTML, cleaned."""
+        """Return the HTML that a cell displayed, such as a table, cleaned."""
         return self._clean(output["data"]["text/html"].replace(GUARD, ""))
 
     def label(self, output: Mapping[str, Any]) -> str:
-        """The name of a scrollable table, for screen readers."""
+        """Return the name of a scrollable table, for screen readers."""
         return str(output["data"].get(TABLE_MIME, {}).get("title", "Table"))
 
     def focusable(self, html: str, label: str) -> str:
-        """A block of code or output that the keyboard can reach if it may need scrolling."""
+        """Return a block of code or output, reachable by keyboard if it may need scrolling."""
         lines = unescape(re.sub("<[^>]*>", "", html)).splitlines()
         if max(map(len, lines), default=0) <= NARROW:
             return html
         return html.replace("<pre", f'<pre tabindex="0" role="group" aria-label="{escape(label)}"', 1)
 
     def figure(self, output: Mapping[str, Any]) -> FigureData:
-        """The next figure's number, alt text and data; series may have unequal lengths."""
+        """Count a figure and return what the page shows of it; short series are padded with blanks."""
         self.figures += 1
         payload = output["data"].get(FIGURE_MIME, {})
         data = payload.get("data", {})
         names = payload.get("columns", list(data))  # subtle: a saved notebook has its keys sorted
-        columns = ([shown(value) for value in data[name]] for name in names)
+        columns = ([cell_text(value) for value in data[name]] for name in names)
         return FigureData(self.figures, alt_text(output), names, list(zip_longest(*columns, fillvalue="")))
 
     def heading(self, text: str, level: int) -> str:
-        """A heading with an anchor; the first of level 1 is the page's title, which the template shows."""
+        """Return a heading with an anchor; empty for the first of level 1, which the template shows as title."""
         if level == 1 and not self.titled:
             self.titled = True
             return ""
         level = max(level, 2)
-        label = bleach.clean(text, tags=LABEL_TAGS, attributes=[], strip=True)
+        label = nh3.clean(text, tags=LABEL_TAGS, attributes={})
         anchor = self._free_anchor(label)
         self.headings.append(Heading(level, anchor, self._with_formulas(label)))
         return f'<h{level} id="{anchor}">{text}</h{level}>\n'
 
     def formula(self, tex: str, *, block: bool) -> str:
-        """A stand-in for the formula, which passes through Markdown and the cleaning unharmed."""
+        """Store a formula and return a placeholder that Markdown and the cleaning leave unchanged."""
         try:
             mathml = LatexToMathML(fancy_error=False).convert_with_local_state(tex, displaystyle=block)
         except LatexError as error:
             mathml = f'<code class="tex" title="{escape(str(error))}">{escape(tex)}</code>'
-        scrolls = '<span class="display-math" tabindex="0" role="group" aria-label="formula">'
-        self.formulas.append(f"{scrolls}{mathml}</span>" if block else mathml)
+        start = '<span class="display-math" tabindex="0" role="group" aria-label="formula">'
+        self.formulas.append(f"{start}{mathml}</span>" if block else mathml)
         return f"{GUARD}{len(self.formulas) - 1}{GUARD}"
 
     def _free_anchor(self, label: str) -> str:
-        """The label as an identifier, numbered if an earlier heading has the same."""
+        """Return the label as an identifier, numbered if an earlier heading has the same."""
         words = Markup(re.sub(f"{GUARD}.*?{GUARD}", "", label)).striptags().lower()
         slug = "s-" + re.sub(r"[\W_]+", "-", words).strip("-")
         taken = {heading.anchor for heading in self.headings}
@@ -180,23 +166,26 @@ class Page:
         return next(name for name in names if name not in taken)
 
     def _with_formulas(self, html: str) -> str:
+        """Return HTML with each placeholder replaced by its formula."""
         return re.sub(f"{GUARD}(\\d+){GUARD}", lambda match: self.formulas[int(match[1])], html)
 
     def _clean(self, html: str) -> str:
-        """Only tags and attributes that can neither run code nor load anything."""
-        cleaned = bleach.clean(
-            re.sub(r"(?is)<(script|style)\b.*?</\1\s*>", "", html),
+        """Return HTML with only those tags and attributes that neither run code nor load anything."""
+        cleaned = nh3.clean(
+            html,
             tags=TAGS,
-            attributes=_is_harmless,
-            protocols=["http", "https", "mailto", "data"],
-            css_sanitizer=CSSSanitizer(allowed_css_properties=["text-align"]),
-            strip=True,
+            clean_content_tags={"script", "style"},
+            attributes={"*": ATTRIBUTES, "img": {"src"}, **{heading: {"id"} for heading in HEADINGS}},
+            attribute_filter=_harmless_value,
+            filter_style_properties={"text-align"},
+            url_schemes={"http", "https", "mailto", "data"},
+            link_rel=None,
         )
         return self._with_formulas(cleaned)
 
 
 class _Renderer(IPythonRenderer):
-    """Markdown whose headings and formulas the page collects."""
+    """A Markdown renderer that passes headings and formulas to the page."""
 
     def __init__(self, page: Page, **options: Any) -> None:
         super().__init__(escape=False, embed_images=True, exclude_anchor_links=True, **options)
@@ -215,19 +204,20 @@ class _Renderer(IPythonRenderer):
         return self.page.formula(f"\\begin{{{name}}}{body}\\end{{{name}}}", block=True)
 
     def link(self, text: str, url: str, title: str | None = None) -> str:
-        """A link to another lab's notebook becomes one to its page."""
+        """Return a link; one to another lab's notebook leads to that lab's page instead."""
         return str(super().link(text, re.sub(r"^([\w.-]+)\.ipynb\b", r"\1.html", url), title))
 
     def image(self, text: str, url: str, title: str | None = None) -> str:
-        """An embedded picture, or a link where the picture lies elsewhere."""
+        """Return an embedded picture, or a link if the picture is stored elsewhere."""
         html = super().image(text, url, title)
         return html if 'src="data:' in html else self.link(text, url, title)
 
 
-def _is_harmless(tag: str, name: str, value: str) -> bool:
-    """Whether an attribute stays; pictures only if embedded, identifiers only on headings."""
-    if name == "src":
-        return value.startswith("data:image/")
-    if name == "id":
-        return re.fullmatch("h[1-6]", tag) is not None
-    return name in ATTRIBUTES and not (name == "href" and value.startswith("data:"))
+def _harmless_value(tag: str, name: str, value: str) -> str | None:  # noqa: ARG001
+    """Return the value of an allowed attribute, or None to drop it: only pictures may be embedded data."""
+    if name not in ("src", "href"):
+        return value
+    # subtle: browsers ignore blanks and control characters in front of and inside a scheme.
+    url = re.sub(r"[\x00-\x20]", "", value).lower()
+    allowed = url.startswith("data:image/") if name == "src" else not url.startswith("data:")
+    return value if allowed else None

@@ -83,13 +83,13 @@ def examine(home: Path) -> Report:
             report.failures.append(f"{path.name}: over {limit} MB; clear its outputs and save it")
             continue
         try:
-            notebook = structure.read(path)
+            notebook = structure.read_notebook(path)
         except ValueError as error:  # names the file and what to do
             report.failures.append(str(error))
             continue
         pristine = home / PRISTINE / path.name
         if pristine.is_file():
-            _compare(path.stem, notebook, structure.read(pristine), report)
+            _compare(path.stem, notebook, structure.read_notebook(pristine), report)
         _list_unanswered(LabId(path.stem).number, notebook, report)
     released = {path.name for path in (home / PRISTINE).glob("*.ipynb")}
     absent = sorted(released - {path.name for path in labs})

@@ -72,7 +72,7 @@ def points(results):
 
 def grade_lab(path, sources):
     """The result of a submission with these sources by cell id."""
-    notebook = strip(structure.parse(path))
+    notebook = strip(structure.read_lab(path))
     for cell in notebook.cells:
         cell.source = sources.get(cell.id, cell.source)
     content = nbformat.writes(notebook).encode()
@@ -81,7 +81,7 @@ def grade_lab(path, sources):
 
 def solutions(path):
     """The todo cells of a lab by id, as a student would have written them."""
-    cells = [cell for cell in structure.parse(path).cells if structure.cell_info(cell)["role"] == "todo"]
+    cells = [cell for cell in structure.read_lab(path).cells if structure.cell_info(cell)["role"] == "todo"]
     mark = re.compile(r"^[ \t]*### (?:BEGIN|END) SOLUTION\n?", re.MULTILINE)
     return {cell.id: mark.sub("", cell.source) for cell in cells}
 
@@ -93,7 +93,7 @@ def test_a_labs_solutions_earn_everything_and_its_release_nothing(path):
     coded = [mark for mark in result.marks if mark.status not in ("to mark", "not started")]
     assert [mark for mark in coded if mark.earned != mark.max] == []
     assert {mark.question for mark in coded} == {
-        name for name, cells in structure.exercises(structure.parse(path)).items() if "todo" in cells
+        name for name, cells in structure.exercises(structure.read_lab(path)).items() if "todo" in cells
     }
     assert sum(mark.max for mark in result.marks) == 100
     assert grade_lab(path, {}).earned == 0
@@ -121,7 +121,7 @@ GRADED_LABS = [
 
 @pytest.mark.parametrize("path", GRADED_LABS)
 def test_each_wrong_answer_loses_exactly_its_questions_points(path):
-    lab = structure.parse(path)
+    lab = structure.read_lab(path)
     todos = {name: each["todo"].id for name, each in structure.exercises(lab).items() if "todo" in each}
     right, unexpected = solutions(path), {}
     with ExerciseRunner(lab, SandboxConfig(choose_backend("auto"))) as trial:

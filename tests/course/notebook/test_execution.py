@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -59,14 +60,14 @@ def test_one_failing_notebook_does_not_stop_the_others(ran):
     assert [result.path for result in results] == paths
     assert results[0].error == "cell 98-bad: ZeroDivisionError: division by zero"
     assert "96_text.ipynb: not JSON" in results[1].error
-    assert results[2].error == "cell 97-end: the kernel died (out of memory?)"
+    assert results[2].error.startswith("cell 97-end: the kernel died")
     assert results[3].error is None
     assert all(result.seconds >= 0 for result in results)
 
 
 def test_what_ran_is_written_in_normal_form_with_its_seconds(ran):
     _, results, out = ran
-    executed = structure.parse(out / "99_good.ipynb")
+    executed = structure.read_lab(out / "99_good.ipynb")
     assert [cell.execution_count for cell in structure.code_cells(executed)] == [1, 2, 3, 4, 5, 6]
     assert executed.metadata["labkit"]["seconds"] == pytest.approx(results[3].seconds, abs=0.1)
     assert sorted(path.name for path in out.iterdir()) == [
@@ -78,14 +79,14 @@ def test_what_ran_is_written_in_normal_form_with_its_seconds(ran):
 
 def test_a_notebook_runs_in_its_folder_with_its_share_of_the_cores_and_this_python(ran):
     _, _, out = ran
-    (output,) = cell_of(structure.read(out / "99_good.ipynb"), "99-1-hidden").outputs
+    (output,) = cell_of(structure.read_notebook(out / "99_good.ipynb"), "99-1-hidden").outputs
     share = max(1, len(os.sched_getaffinity(0)) // 2)
     assert output.text == f"found {share} {sys.executable}\n"
 
 
 def test_a_failed_notebook_shows_where_it_failed_and_nothing_of_an_older_run(ran):
     _, _, out = ran
-    cells = structure.read(out / "98_bad.ipynb").cells
+    cells = structure.read_notebook(out / "98_bad.ipynb").cells
     assert cells[1].outputs[0].text == "started\n"
     assert cells[2].outputs[0].ename == "ZeroDivisionError"
     assert (cells[3].outputs, cells[3].execution_count) == ([], None)
@@ -95,7 +96,7 @@ def test_recording_stores_the_outputs_and_a_second_recording_the_same_bytes(tmp_
     path = write(tmp_path / "99_small.ipynb", small_lab())
     assert record(path) == []
     first = path.read_bytes()
-    assert "(3 cases)" in cell_of(structure.read(path), "99-1-check").outputs[0].text
+    assert "(3 cases)" in cell_of(structure.read_notebook(path), "99-1-check").outputs[0].text
     assert record(path) == []
     assert path.read_bytes() == first
     assert [entry.name for entry in tmp_path.iterdir()] == ["99_small.ipynb"]
@@ -173,11 +174,7 @@ def test_a_wrong_number_of_jobs_and_files_of_one_name_are_refused(tmp_path):
 
 @pytest.mark.parametrize(("memory", "expected"), [(10**9, 1), (3 * 10**9, 2), (10**12, 4)])
 def test_jobs_follow_memory_cores_and_the_number_of_notebooks(monkeypatch, memory, expected):
-    monkeypatch.setattr(execution, "_available_bytes", lambda: memory)
-    monkeypatch.setattr(execution, "_cores", lambda: 4)
+    monkeypatch.setattr(execution.psutil, "virtual_memory", lambda: SimpleNamespace(available=memory))
+    monkeypatch.setattr(execution, "usable_cores", lambda: 4)
     assert default_jobs(12) == expected
     assert default_jobs(1) == 1
-
-
-def test_the_available_memory_is_measured():
-    assert 10**7 < execution._available_bytes() < 10**14

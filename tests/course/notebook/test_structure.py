@@ -13,7 +13,7 @@ def path(tmp_path):
 
 
 def test_a_well_formed_lab_is_read_with_its_exercises(path):
-    notebook = structure.parse(write(path, small_lab()))
+    notebook = structure.read_lab(write(path, small_lab()))
     found = structure.exercises(notebook)
     assert {name: list(cells) for name, cells in found.items()} == {
         "99.1": ["todo", "check", "hidden"],
@@ -42,18 +42,18 @@ def test_a_well_formed_lab_is_read_with_its_exercises(path):
 def test_a_file_that_is_no_notebook_is_refused_by_name(path, content, message):
     path.write_text(content, encoding="utf-8")
     with pytest.raises(ValueError, match=rf"99_small\.ipynb: .*{message}"):
-        structure.read(path)
+        structure.read_notebook(path)
 
 
 def test_bytes_that_are_no_text_are_refused(path):
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ValueError, match="not JSON"):
-        structure.read(path)
+        structure.read_notebook(path)
 
 
 def test_a_missing_file_is_an_os_error(path):
     with pytest.raises(FileNotFoundError):
-        structure.read(path)
+        structure.read_notebook(path)
 
 
 def test_cells_that_share_an_id_are_refused_not_renamed(path):
@@ -61,7 +61,7 @@ def test_cells_that_share_an_id_are_refused_not_renamed(path):
     content["cells"][2]["id"] = "99-title"
     path.write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(ValueError, match="several cells have the id 99-title"):
-        structure.read(path)
+        structure.read_notebook(path)
 
 
 def test_a_cell_without_an_id_is_refused(path):
@@ -69,7 +69,7 @@ def test_a_cell_without_an_id_is_refused(path):
     del content["cells"][2]["id"]
     path.write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(ValueError, match=r"not a valid notebook .*'id' is a required property"):
-        structure.read(path)
+        structure.read_notebook(path)
 
 
 def _without(name):
@@ -128,14 +128,14 @@ def _check_first(notebook):
         (_with_source("99-1-todo", TODO.replace("END", "BEGIN")), "99-1-todo has unbalanced"),
         (_with_source("99-1-todo", TODO + "\n### END SOLUTION"), "99-1-todo has unbalanced"),
         (_with_source("99-1-todo", "### END SOLUTION\n### BEGIN SOLUTION"), "99-1-todo has unbalanced"),
-        (_with_source("99-table", "### BEGIN SOLUTION\n1"), "99-table is no todo cell but holds"),
+        (_with_source("99-table", "### BEGIN SOLUTION\n1"), "99-table is not a todo cell"),
     ],
 )
 def test_a_lab_that_is_not_well_formed_is_refused_with_the_place_and_a_remedy(path, change, message):
     notebook = small_lab()
     change(notebook)
     with pytest.raises(ValueError, match=rf"^99_small\.ipynb: .*({message}).*; .+\.$"):
-        structure.parse(write(path, notebook))
+        structure.read_lab(write(path, notebook))
 
 
 @pytest.mark.parametrize("role", ["run", "summary"])
@@ -144,7 +144,7 @@ def test_a_cell_that_shows_results_need_not_be_compared(path, role, compare):
     notebook = small_lab()
     _with_labels("99-table", role=role, compare=compare)(notebook)
     assert (
-        structure.cell_info(cell_of(structure.parse(write(path, notebook)), "99-table"))["compare"]
+        structure.cell_info(cell_of(structure.read_lab(write(path, notebook)), "99-table"))["compare"]
         is compare
     )
 
@@ -152,4 +152,4 @@ def test_a_cell_that_shows_results_need_not_be_compared(path, role, compare):
 def test_two_solutions_in_one_todo_cell_are_allowed(path):
     notebook = small_lab()
     cell_of(notebook, "99-1-todo").source = f"{TODO}\n\n{TODO.replace('double', 'twice')}"
-    structure.parse(write(path, notebook))
+    structure.read_lab(write(path, notebook))

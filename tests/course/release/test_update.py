@@ -256,7 +256,7 @@ def test_the_command_that_students_are_told_updates_from_the_newer_folder(folder
         line, shell=True, cwd=beside / "newer", env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    merged = structure.read(folder / "labs/99_lab.ipynb")
+    merged = structure.read_notebook(folder / "labs/99_lab.ipynb")
     assert cell_of(merged, "99-1-todo").source == ANSWER
     assert cell_of(merged, "99-task").source == "New."
 
@@ -269,7 +269,7 @@ def test_a_folder_in_use_is_brought_to_the_new_release(folder):
     new = _release(_edited({"99-task": "New."}), **NEW)
     said = update.update(folder, new)
     after = _snapshot(folder)
-    merged = structure.read(folder / "labs/99_lab.ipynb")
+    merged = structure.read_notebook(folder / "labs/99_lab.ipynb")
     assert cell_of(merged, "99-1-todo").source == ANSWER
     assert cell_of(merged, "99-task").source == "New."
     assert "labkit/old" not in after
@@ -295,7 +295,7 @@ def test_a_lab_that_a_release_leaves_out_stays_and_can_still_be_merged_later(tmp
     said = update.update(
         tmp_path, _release(_edited({"99-task": "New."}), **dict.fromkeys(other, corrected))
     )
-    merged = structure.read(tmp_path / "labs/98_lab.ipynb")
+    merged = structure.read_notebook(tmp_path / "labs/98_lab.ipynb")
     assert cell_of(merged, "99-1-todo").source == ANSWER
     assert cell_of(merged, "99-task").source == "New."
     assert len(merged.cells) == len(_base().cells)
@@ -345,7 +345,7 @@ def test_after_a_kill_midway_a_second_start_finishes(folder, monkeypatch, writte
         with pytest.raises(KeyboardInterrupt):
             update.update(folder, new)
     update.update(folder, new)
-    merged = structure.read(folder / "labs/99_lab.ipynb")
+    merged = structure.read_notebook(folder / "labs/99_lab.ipynb")
     assert cell_of(merged, "99-1-todo").source == ANSWER
     assert cell_of(merged, "99-task").source == "New."
     assert sum("**Update:**" in cell.source for cell in merged.cells) == 1

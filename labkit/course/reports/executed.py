@@ -1,0 +1,78 @@
+"""Read an executed notebook for a report: its file, its title and what its cells displayed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+
+from labkit.course.reports.page import plain_text
+
+__all__ = [
+    "displayed_data",
+    "first_line",
+    "first_text",
+    "notebook_paths",
+    "outputs",
+    "read_executed",
+    "title",
+]
+
+
+def notebook_paths(folder: Path) -> list[Path]:
+    """Return the notebooks of a folder in the order of their names.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    paths = sorted(path for path in folder.glob("*.ipynb") if path.is_file())
+    if not paths:
+        raise ValueError(
+            f"{folder} contains no notebook (*.ipynb). Run `labkit run` first or name another folder."
+        )
+    return paths
+
+
+def read_executed(path: Path) -> NotebookNode:
+    """Return the notebook in ``path``, valid by nbformat's schema.
+
+    Raises:
+        ValueError: if it is not valid; names the file.
+    """
+    try:
+        notebook = nbformat.read(path, as_version=4)
+        nbformat.validate(notebook)
+    except Exception as error:  # nbformat raises many kinds for what is not a notebook
+        raise ValueError(f"{path.name} is not a valid notebook: {first_line(str(error))}") from error
+    return notebook
+
+
+def title(stem: str, notebook: NotebookNode) -> str:
+    """Return the first heading of level 1, or the file's name ``stem`` if there is none."""
+    headings = re.finditer(r"^#\s+(.+)$", first_text(notebook), re.MULTILINE)
+    return next((plain_text(match[1]) for match in headings), stem)
+
+
+def first_text(notebook: NotebookNode) -> str:
+    """Return the source of the first Markdown cell, which holds title and aims."""
+    return next((cell.source for cell in notebook.cells if cell.cell_type == "markdown"), "")
+
+
+def outputs(notebook: NotebookNode) -> Iterator[NotebookNode]:
+    """Yield the outputs of every cell in order."""
+    for cell in notebook.cells:
+        yield from cell.get("outputs", [])
+
+
+def displayed_data(notebook: NotebookNode) -> Iterator[Mapping[str, Any]]:
+    """Yield the MIME bundle of every displayed output in order."""
+    return (output.data for output in outputs(notebook) if "data" in output)
+
+
+def first_line(text: str) -> str:
+    """Return the first line of a text, at most 300 characters of it."""
+    return text.strip().partition("\n")[0][:300]
