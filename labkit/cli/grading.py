@@ -50,7 +50,7 @@ def add_subcommands(subcommands: argparse._SubParsersAction[argparse.ArgumentPar
 
 
 def _grade(arguments: argparse.Namespace) -> int:
-    """Grade a class and report what to look at; 1 if the grader failed somewhere."""
+    """Grade a class and report what to look at; 1 if something failed."""
     from labkit.course.grading.class_run import Options, grade_class
     from labkit.course.grading.config import FILE_NAME, GradingConfig, read_columns, read_config
     from labkit.course.grading.late_penalty import parse_late_rule
@@ -86,4 +86,9 @@ def _grade(arguments: argparse.Namespace) -> int:
         print(
             f"labkit: {len(report.failed)} not graded; read their reasons and grade again", file=sys.stderr
         )
-    return 1 if report.failed else 0
+    if report.incomplete_pages:
+        print(
+            f"labkit: {report.incomplete_pages} feedback pages show only the marks; see the class page",
+            file=sys.stderr,
+        )
+    return 1 if report.failed or report.incomplete_pages else 0

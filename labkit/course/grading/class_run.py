@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
@@ -18,7 +18,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from labkit.course.grading.config import GradingConfig
-from labkit.course.grading.feedback import write_pages
+from labkit.course.grading.feedback import FeedbackPages, write_class_page, write_feedback
 from labkit.course.grading.gradebook import apply_manual_marks, write_tables
 from labkit.course.grading.job import Job, failed_result, find_submissions, grade_job, jobs_for_student
 from labkit.course.grading.late_penalty import apply_late_rules, submitted_at
@@ -46,11 +46,19 @@ class Options:
 
 @dataclass(frozen=True)
 class ClassReport:
-    """What grading a class produced; ``page`` is the overview of the class."""
+    """What grading a class produced.
+
+    Attributes:
+        results: with manual marks and late penalties.
+        tables: the CSV files.
+        page: the overview of the class.
+        incomplete_pages: the number of feedback pages that show only the marks.
+    """
 
     results: list[GradedLab]
     tables: list[Path]
     page: Path
+    incomplete_pages: int = 0
 
     @property
     def failed(self) -> list[GradedLab]:
@@ -80,11 +88,22 @@ def grade_class(
         results = apply_manual_marks(results, config.marks)
     times = {student: submitted_at(path) for student, path in find_submissions(submissions).items()}
     results = apply_late_rules(results, config.late_rules, times)
-    tables = write_tables(options.out, results, config.columns)
     # Results of an earlier run with other labs are in the same tables, so their pages are written too.
     beside = [path for lab in labs for path in sorted(lab.parent.glob("*.ipynb"))]
-    page = write_pages(options.out, [*dict.fromkeys(beside), *labs], results)
-    return ClassReport(results, tables, page)
+    pages = write_feedback(options.out, [*dict.fromkeys(beside), *labs], results)
+    results = [_with_page_error(result, pages) for result in results]
+    tables = write_tables(options.out, results, config.columns)
+    page = write_class_page(options.out, results, pages.paths)
+    return ClassReport(results, tables, page, len(pages.errors))
+
+
+def _with_page_error(result: GradedLab, pages: FeedbackPages) -> GradedLab:
+    """The result with a warning if its page could not be rendered in full."""
+    error = pages.errors.get((result.student, result.lab))
+    if error is None:
+        return result
+    warning = f"the feedback page shows only the marks, because rendering the answers failed: {error}"
+    return replace(result, warnings=(*result.warnings, warning))
 
 
 def run_jobs(submissions: Path, labs: Sequence[Path], options: Options) -> list[GradedLab]:

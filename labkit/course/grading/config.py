@@ -5,9 +5,10 @@
     marks = "marks.csv"              # marks given by hand; the path is relative to this file
 
     [late]                           # for every lab
-    deadline = 2026-12-01T23:59:00   # local time
+    deadline = 2026-12-01T23:59:00   # local time, or with a zone: 2026-12-01T23:59:00+01:00
     percent_per_day = 10
     max_percent = 50                 # optional
+    grace_minutes = 15               # optional
 
     [late.02]                        # for lab 02 instead
     deadline = 2026-12-08T23:59:00
@@ -20,7 +21,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import tomllib
 from collections.abc import Mapping
@@ -30,12 +30,13 @@ from pathlib import Path
 from typing import Any
 
 from labkit.course.grading.late_penalty import LateRule
+from labkit.course.grading.spreadsheet import read_rows
 
 __all__ = ["FILE_NAME", "GradingConfig", "read_columns", "read_config"]
 
 FILE_NAME = "grading.toml"
 KEYS = ("marks", "late", "columns")
-LATE_KEYS = ("deadline", "percent_per_day", "max_percent")
+LATE_KEYS = ("deadline", "percent_per_day", "max_percent", "grace_minutes")
 
 
 @dataclass(frozen=True)
@@ -85,11 +86,9 @@ def read_columns(path: Path) -> dict[str, str]:
         ValueError: if it has other columns, or no row.
         OSError: if it cannot be read.
     """
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = csv.DictReader(file)
-        columns = {row.get("column") or "": row.get("value") or "" for row in rows}
+    columns = {row.cells["column"]: row.cells["value"] for row in read_rows(path, ("column", "value"))}
     if not columns or "" in columns:
-        raise ValueError(f"{path.name} needs the columns column and value, and at least one row.")
+        raise ValueError(f"{path} needs at least one row, each with a column and a value.")
     return columns
 
 
@@ -107,23 +106,24 @@ def _late_rule(lab: str | None, table: Mapping[str, Any], path: Path, name: str)
     """One rule."""
     _require_keys(table, LATE_KEYS, path, f" in [{name}]")
     deadline = table.get("deadline")
-    if not isinstance(deadline, datetime) or deadline.tzinfo is not None:
+    if not isinstance(deadline, datetime):
         raise ValueError(
-            f"{path}: deadline in [{name}] must be a local time such as 2026-12-01T23:59:00, "
-            f"without quotes and without a zone, got {deadline!r}."
+            f"{path}: deadline in [{name}] must be a time such as 2026-12-01T23:59:00, "
+            f"without quotes, got {deadline!r}."
         )
     return LateRule(
         lab,
-        deadline,
-        _percent(table.get("percent_per_day"), path, f"percent_per_day in [{name}]"),
-        _percent(table.get("max_percent", 100), path, f"max_percent in [{name}]"),
+        deadline if deadline.tzinfo is None else deadline.astimezone().replace(tzinfo=None),
+        _number(table.get("percent_per_day"), 100, path, f"percent_per_day in [{name}]"),
+        _number(table.get("max_percent", 100), 100, path, f"max_percent in [{name}]"),
+        _number(table.get("grace_minutes", 0), 1440, path, f"grace_minutes in [{name}]"),
     )
 
 
-def _percent(value: Any, path: Path, name: str) -> float:
+def _number(value: Any, most: float, path: Path, name: str) -> float:
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if not is_number or not 0 <= value <= 100:
-        raise ValueError(f"{path}: {name} must be a number from 0 to 100, got {value!r}.")
+    if not is_number or not 0 <= value <= most:
+        raise ValueError(f"{path}: {name} must be a number from 0 to {most}, got {value!r}.")
     return float(value)
 
 

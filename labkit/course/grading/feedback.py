@@ -28,11 +28,18 @@ from labkit.course.reports.site import TEMPLATES
 from labkit.course.submission.answers import Answers, insert_answers
 from labkit.files import write_atomically
 
-__all__ = ["write_pages"]
+__all__ = ["FeedbackPages", "write_class_page", "write_feedback"]
 
 BINS = 10
 BAR_REM = 20.0
 STAMP = "<!-- {} -->"  # a hash of everything that a page was made of
+
+
+class FeedbackPages(NamedTuple):
+    """The pages that were written, by student and lab, and what failed to render."""
+
+    paths: dict[tuple[str, str], str]
+    errors: dict[tuple[str, str], str]
 
 
 class _Head(NamedTuple):
@@ -75,52 +82,69 @@ class _QuestionShare(NamedTuple):
     percent: float
 
 
-def write_pages(out: Path, labs: Sequence[Path], results: Sequence[GradedLab]) -> Path:
-    """Write ``feedback/<student>/<lab>.html`` for every result, and ``index.html`` for the class.
+def write_feedback(out: Path, labs: Sequence[Path], results: Sequence[GradedLab]) -> FeedbackPages:
+    """Write ``feedback/<student>/<lab>.html`` for every result.
 
-    A page that is up to date is not written again.
+    A page that is up to date is not written again. Where a student's cells cannot be rendered, the
+    page shows the marks without them, and the error is returned; the other pages are not affected.
 
     Args:
         out: the folder that holds the results.
         labs: labs with solutions, as recorded; one without results is not read. Results of a lab
-            that is not among them count, but get no page.
+            that is not among them get no page.
         results: with manual marks and late penalties.
 
-    Returns:
-        The page of the class.
-
     Raises:
-        ValueError: if there are no results, or a lab is not well formed.
+        ValueError: if a lab is not well formed.
         OSError: if a page cannot be written.
     """
-    if not results:
-        raise ValueError("there are no results to show; grade at least one student and lab.")
     graded = {result.lab for result in results}
     sources = {LabId(lab.stem): structure.read_lab(lab) for lab in labs if lab.stem in graded}
-    pages: dict[tuple[str, str], str] = {}
+    pages = FeedbackPages({}, {})
     for result in results:
         source = sources.get(result.lab)
         if source is not None:
             page = f"feedback/{student_file_name(result.student)}/{result.lab}.html"
-            pages[result.student, result.lab] = page
-            _write_feedback(out / page, source, result)
-    index = _exporter("class.html.j2").environment.get_template("class.html.j2")
-    write_atomically(out / "index.html", index.render(**_class(results, pages)).encode())
+            pages.paths[result.student, result.lab] = page
+            error = _write_page(out / page, source, result)
+            if error is not None:
+                pages.errors[result.student, result.lab] = error
+    return pages
+
+
+def write_class_page(out: Path, results: Sequence[GradedLab], paths: Mapping[tuple[str, str], str]) -> Path:
+    """Write ``index.html``, the overview of the class, with links to the pages at ``paths``.
+
+    Raises:
+        ValueError: if there are no results.
+        OSError: if it cannot be written.
+    """
+    if not results:
+        raise ValueError("there are no results to show; grade at least one student and lab.")
+    template = _exporter("class.html.j2").environment.get_template("class.html.j2")
+    html = template.render(**_class(results, paths))
+    write_atomically(out / "index.html", html.encode("utf-8", "backslashreplace"))
     return out / "index.html"
 
 
-def _write_feedback(path: Path, source: NotebookNode, result: GradedLab) -> None:
-    """Render a student's page unless the existing one was made of the same."""
+def _write_page(path: Path, source: NotebookNode, result: GradedLab) -> str | None:
+    """Render a student's page unless the existing one was made of the same; return what failed."""
     made_of = [result.marks, result.late, result.sources, result.warnings, nbformat.writes(source)]
-    stamp = STAMP.format(hashlib.sha256(repr(made_of).encode()).hexdigest())
+    stamp = STAMP.format(hashlib.sha256(repr(made_of).encode("utf-8", "replace")).hexdigest())
     if path.is_file() and path.read_text(encoding="utf-8").endswith(stamp):
-        return
-    write_atomically(path, (_feedback(source, result) + stamp).encode())
+        return None
+    error = None
+    try:
+        html = _page(source, result, Answers(dict(result.sources), attachments=dict(result.attachments)))
+    except Exception as problem:  # the renderer's libraries raise errors of many types
+        error = f"{type(problem).__name__}: {str(problem)[:200]}"
+        html, stamp = _page(source, result, Answers()), ""
+    write_atomically(path, (html + stamp).encode("utf-8", "backslashreplace"))
+    return error
 
 
-def _feedback(source: NotebookNode, result: GradedLab) -> str:
+def _page(source: NotebookNode, result: GradedLab, answers: Answers) -> str:
     """A student's page."""
-    answers = Answers(dict(result.sources), attachments=dict(result.attachments))
     notebook = insert_answers(source, answers)
     for cell in notebook.cells:
         if cell.cell_type == "code":
@@ -129,7 +153,7 @@ def _feedback(source: NotebookNode, result: GradedLab) -> str:
     title = next((cell.source for cell in notebook.cells if cell.cell_type == "markdown"), result.lab)
     variables = {
         "lab": _Head(plain_text(title.splitlines()[0].lstrip("# "))),
-        "page": Page(Path()),
+        "page": Page(None),
         "result": result,
         "questions": questions,
         "shown": set(questions.values()),

@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import math
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from labkit.course.grading.results import GradedLab, LatePenalty, Mark
+from labkit.course.grading.spreadsheet import FORMULA, read_rows
 from labkit.files import write_atomically
 
 __all__ = ["apply_manual_marks", "by_student", "max_points", "write_tables"]
@@ -17,37 +19,39 @@ __all__ = ["apply_manual_marks", "by_student", "max_points", "write_tables"]
 MANUAL_COLUMNS = ("student", "lab", "question", "points")
 GRADES_COLUMNS = ("student", "lab", "question", "earned", "max", "status", "reason")
 LATE_ROW = "late"  # the penalty of a lab, where the tables name a question
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def apply_manual_marks(results: Sequence[GradedLab], path: Path) -> list[GradedLab]:
     """Merge the marks of a CSV file with the columns student, lab, question, points and maybe reason.
 
     A mark replaces that of any question, written or programmed. The question ``late`` sets the late
-    penalty of the lab (0 points or less). A lab is named ``02`` or ``02_slug``.
+    penalty of the lab (0 points or less). A lab is named ``02``, ``02_slug`` or, as a spreadsheet
+    leaves it, ``2``; a question ``02.7`` or ``2.7``. A row without points is a mark not given yet.
 
     Raises:
-        ValueError: if a line names an unknown student, lab or question, or points outside the
-            question's range; the message names the line, and nothing is merged.
+        ValueError: if rows name an unknown student, lab or question, points outside the question's
+            range, or the same question twice; lists every such row, and nothing is merged.
         OSError: if the file cannot be read.
     """
     changed = {(result.student, result.lab): result for result in results}
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = csv.DictReader(file)
-        missing = [name for name in MANUAL_COLUMNS if name not in (rows.fieldnames or [])]
-        if missing:
-            raise ValueError(
-                f"{path.name} has no column {', '.join(missing)}; it needs {', '.join(MANUAL_COLUMNS)}."
-            )
-        for row in rows:
-            line = f"{path.name}, line {rows.line_num}"
-            lab = next((lab for _, lab in changed if lab.is_named(row["lab"])), row["lab"])
-            result = changed.get((row["student"], lab))  # type: ignore[arg-type]
-            if result is None:
-                raise ValueError(f"{line}: no result of {row['student']!r} in lab {row['lab']!r}.")
+    lines: dict[tuple[str, str, str], int] = {}
+    problems = []
+    for row in read_rows(path, MANUAL_COLUMNS):
+        if not row.cells.get("points"):
+            continue
+        try:
+            result = _find_result(changed.values(), row.cells["student"], row.cells["lab"])
+            question = _find_question(result, row.cells["question"])
+            earlier = lines.setdefault((result.student, result.lab, question), row.line)
+            if earlier != row.line:
+                raise ValueError(f"{question} of {result.student!r} was already marked in line {earlier}")
             changed[result.student, result.lab] = _with_manual_mark(
-                result, row["question"], row["points"], row.get("reason") or "", line
+                result, question, row.cells["points"], row.cells.get("reason", "")
             )
+        except ValueError as error:
+            problems.append(f"{path.name}, line {row.line}: {error}.")
+    if problems:
+        raise ValueError("\n  ".join([f"no mark of {path} was merged:", *problems]))
     return list(changed.values())
 
 
@@ -90,31 +94,56 @@ def max_points(results: Sequence[GradedLab]) -> float:
     return sum({result.lab: result.max for result in results}.values())
 
 
-def _with_manual_mark(
-    result: GradedLab, question: str, points: str | None, reason: str, line: str
-) -> GradedLab:
+def _find_result(results: Iterable[GradedLab], student: str, lab: str) -> GradedLab:
+    """The result that a row means."""
+    for result in results:
+        same_student = unicodedata.normalize("NFC", result.student) == student
+        if same_student and _plain_number(lab) in map(_plain_number, (result.lab, result.lab.number)):
+            return result
+    raise ValueError(f"no result of {student!r} in lab {lab!r}")
+
+
+def _find_question(result: GradedLab, text: str) -> str:
+    """The question that a row means, or ``late``."""
+    names = [LATE_ROW, *(mark.question for mark in result.marks)]
+    if text in names:
+        return text
+    same = [name for name in names if _plain_number(name) == _plain_number(text)]
+    if len(same) != 1:
+        raise ValueError(f"no question {text!r} in {result.lab}; there are {', '.join(names[1:])}")
+    return same[0]
+
+
+def _plain_number(text: str) -> str:
+    """A name without what a spreadsheet does to numbers: ``02`` and ``2.0`` are ``2``, ``02.7`` is ``2.7``.
+
+    The question ``02.10`` becomes ``2.1``, so where that is ambiguous the row is refused.
+    """
+    number, blank, rest = text.partition(" ")
+    try:
+        return f"{float(number):g}{blank}{rest}" if "_" not in number else text
+    except ValueError:
+        return text
+
+
+def _with_manual_mark(result: GradedLab, question: str, points: str, reason: str) -> GradedLab:
     """A result with one mark or the late penalty replaced."""
     if question == LATE_ROW:
-        taken = -_points(points, -math.inf, 0, line)
-        return replace(result, late=LatePenalty(taken, reason))
-    mark = next((mark for mark in result.marks if mark.question == question), None)
-    if mark is None:
-        names = ", ".join(mark.question for mark in result.marks)
-        raise ValueError(f"{line}: no question {question!r} in {result.lab}; there are {names}.")
-    earned = _points(points, 0, mark.max, line)
-    manual = replace(mark, earned=earned, status="marked", reason=reason)
-    return replace(result, marks=tuple(manual if each is mark else each for each in result.marks))
+        return replace(result, late=LatePenalty(-_points(points, -math.inf, 0), reason))
+    mark = next(mark for mark in result.marks if mark.question == question)
+    manual = replace(mark, earned=_points(points, 0, mark.max), status="marked", reason=reason)
+    return replace(result, marks=tuple(manual if other is mark else other for other in result.marks))
 
 
-def _points(text: str | None, low: float, high: float, line: str) -> float:
-    """The points of a line of the manual marks."""
+def _points(text: str, low: float, high: float) -> float:
+    """The points of a row of the manual marks; the decimal sign is a point or a comma."""
     try:
-        points = float(text or "")
+        points = float(text.replace(",", "."))
     except ValueError:
         points = math.nan
     if not low <= points <= high or math.isinf(points):
         allowed = f"from {low:g} to {high:g}" if math.isfinite(low) else f"of at most {high:g}"
-        raise ValueError(f"{line}: points must be a number {allowed}, got {text!r}.")
+        raise ValueError(f"points must be a number {allowed}, got {text!r}")
     return points
 
 

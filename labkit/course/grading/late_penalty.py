@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from labkit.course.grading.results import GradedLab, LatePenalty
@@ -26,15 +25,22 @@ UNKNOWN_TIME = "the submission time is unknown, because its files carry no time;
 
 @dataclass(frozen=True)
 class LateRule:
-    """Points taken off, in per cent of those earned, for each day begun after the deadline.
+    """Points taken off a lab for each day begun after its deadline.
 
-    ``lab`` is a lab's number; None stands for every lab. Times are local to the machine that grades.
+    Attributes:
+        lab: a lab's number; None stands for every lab.
+        deadline: in the local time of the machine that grades; its whole minute still counts.
+        percent_per_day: of the points earned, for each day begun after the deadline.
+        max_percent: the most that is taken off.
+        grace_minutes: how late a submission may be without any penalty. Days still count from the
+            deadline.
     """
 
     lab: str | None
     deadline: datetime
     percent_per_day: float
     max_percent: float = 100.0
+    grace_minutes: float = 0.0
 
 
 def parse_late_rule(text: str) -> LateRule:
@@ -99,10 +105,21 @@ def _with_penalty(result: GradedLab, rules: Sequence[LateRule], when: datetime |
     if when is None:
         return replace(result, warnings=(*result.warnings, UNKNOWN_TIME))
     rule = next((rule for rule in applicable if rule.lab is not None), applicable[0])
-    days = math.ceil((when - rule.deadline).total_seconds() / 86400)
+    late_s = (when - _end_of(rule.deadline)).total_seconds()
+    if late_s < 60 * rule.grace_minutes:
+        return result
+    days = int(late_s // 86400) + 1
     percent = min(days * rule.percent_per_day, rule.max_percent, 100.0)
     points = round(result.earned * percent / 100, 2)
     if points <= 0:
         return result
-    reason = f"{days} day{'s' * (days != 1)} late: {percent:g} % of {result.earned:g} points"
+    time = f"{when:%Y-%m-%d %H:%M} {when.astimezone().tzname()}"
+    reason = (
+        f"submitted {time}, {days} day{'s' * (days != 1)} late: {percent:g} % of {result.earned:g} points"
+    )
     return replace(result, late=LatePenalty(points, reason))
+
+
+def _end_of(deadline: datetime) -> datetime:
+    """The first moment after the deadline: 23:59 lasts the whole minute, 23:59:30 the whole second."""
+    return deadline + (timedelta(seconds=1) if deadline.second else timedelta(minutes=1))
