@@ -1,6 +1,7 @@
 """The command line. Its modules parse arguments and print; the package does the work.
 
-Exit status: 0 done, 1 a notebook failed or is not complete, 2 wrong input, 130 interrupted.
+The exit status is 0 for success, 1 if a notebook failed or is not complete, 2 for wrong input, and 130
+after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ __all__ = ["main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one subcommand; ``argv`` leaves out the program name and defaults to the shell's arguments.
+    """Run one subcommand and return the exit status.
 
-    Returns:
-        The exit status.
+    Args:
+        argv: arguments without the program's name; those of the shell by default.
     """
-    _never_fail_to_print()
+    _escape_unprintable()
     arguments = _parser().parse_args(argv)
     try:
         return int(arguments.action(arguments))
@@ -33,15 +34,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _never_fail_to_print() -> None:
-    """Let what a stream cannot show appear as ``\\u2265``: files and pipes on Windows are not UTF-8."""
+def _escape_unprintable() -> None:
+    """Print a character that a stream cannot encode as ``\\u2265``: pipes on Windows are not UTF-8."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
 def _parser() -> argparse.ArgumentParser:
-    """The parser with every subcommand and its options."""
+    """Return the parser with every subcommand and its options."""
     parser = argparse.ArgumentParser(
         prog="labkit",
         description="Run, record, check, release and render the labs; make and pack networks.",

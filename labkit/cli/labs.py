@@ -15,12 +15,12 @@ __all__ = ["add_subcommands"]
 def add_subcommands(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the subcommands of this module."""
     run = add_subcommand(
-        subcommands, "run", _run, "execute labs into reports/executed; the labs are not changed"
+        subcommands, "run", _run, "execute labs into reports/executed without changing them"
     )
     run.add_argument("labs", nargs="*", metavar="LAB", help="01, 01_slug or a path; default: all")
-    run.add_argument("--jobs", type=int, metavar="N", help="how many at a time; default: as memory allows")
+    run.add_argument("--jobs", type=int, metavar="N", help="how many run at a time; default: by memory")
 
-    record = add_subcommand(subcommands, "record", _record, "execute labs and store their outputs in them")
+    record = add_subcommand(subcommands, "record", _record, "execute labs and store the outputs in them")
     record.add_argument("labs", nargs="*", metavar="LAB", help="01, 01_slug or a path")
     record.add_argument("--all", action="store_true", help="every lab")
 
@@ -28,13 +28,13 @@ def add_subcommands(subcommands: argparse._SubParsersAction[argparse.ArgumentPar
     report.add_argument("--out", type=Path, metavar="FOLDER", help="default: reports")
 
     portable = add_subcommand(
-        subcommands, "portable", _portable, "compare labs and recipes under other arithmetic"
+        subcommands, "portable", _portable, "compare labs and recipes with other arithmetic"
     )
     portable.add_argument("labs", nargs="*", metavar="LAB", help="01, 01_slug or a path; default: all")
-    portable.add_argument("--no-replays", action="store_true", help="leave the shipped recipes out")
-    portable.add_argument("--only", metavar="TEXT", help="settings whose name contains TEXT, e.g. AVX2")
+    portable.add_argument("--no-replays", action="store_true", help="leave out the shipped recipes")
+    portable.add_argument("--only", metavar="TEXT", help="settings whose name contains TEXT, such as AVX2")
 
-    lint = add_subcommand(subcommands, "lint", _lint, "check that labs are well formed and complete")
+    lint = add_subcommand(subcommands, "lint", _lint, "check that labs are well-formed and complete")
     lint.add_argument("labs", nargs="*", metavar="LAB", help="01, 01_slug or a path; default: all")
 
 
@@ -51,12 +51,12 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _record(arguments: argparse.Namespace) -> int:
-    """Execute labs in place, then renew docs/results.md."""
+    """Execute labs in place, then update docs/results.md."""
     from labkit.course.notebook.execution import record
     from labkit.course.reports.results_page import write_results
 
     if not arguments.labs and not arguments.all:
-        raise ValueError(f"say which labs to record, or --all; there are {lab_names()}.")
+        raise ValueError(f"name the labs to record, or use --all; there are {lab_names()}.")
     paths = find_labs([] if arguments.all else arguments.labs)
     findings = [f"{path.name}: {finding}" for path in paths for finding in record(path)]
     if any(path.parent.samefile(settings.home() / "labs") for path in paths):
@@ -65,38 +65,41 @@ def _record(arguments: argparse.Namespace) -> int:
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    """Render what ``labkit run`` left."""
+    """Render the notebooks that ``labkit run`` executed."""
     from labkit.course.reports.site import render_all
 
     executed = settings.home() / "reports" / "executed"
     if not executed.is_dir():
-        raise ValueError(f"there is nothing to render in {executed}; run `labkit run` first.")
+        raise ValueError(
+            f"{executed} does not exist, so there is nothing to render; run `labkit run` first."
+        )
     pages = render_all(executed, arguments.out or settings.home() / "reports")
     print(f"{len(pages)} pages, see {pages[-1]}")
     return 0
 
 
 def _portable(arguments: argparse.Namespace) -> int:
-    """Run the gate and the replays in every setting and show what differs."""
+    """Run the nbval run and the replays in every setting, and print the differences."""
     from labkit.course.portability import SETTINGS, comparison_table, measure
     from labkit.tables import table_bundle
 
-    run = [s for s in SETTINGS if (arguments.only or "") in s.name]
-    if not run:
-        raise ValueError(
-            f"no setting contains {arguments.only!r}; there are {'; '.join(s.name for s in SETTINGS)}."
-        )
+    selected = [setting for setting in SETTINGS if (arguments.only or "") in setting.name]
+    if not selected:
+        names = "; ".join(setting.name for setting in SETTINGS)
+        raise ValueError(f"no setting contains {arguments.only!r}; there are {names}.")
     labs = find_labs(arguments.labs)
-    measured = {s.name: measure(s, labs, replays=not arguments.no_replays) for s in run}
+    measured = {
+        setting.name: measure(setting, labs, replays=not arguments.no_replays) for setting in selected
+    }
     columns, rows, rest = comparison_table(measured)
-    print(table_bundle("Share of its tolerance that each used", columns, rows)["text/plain"])
+    print(table_bundle("Share of its tolerance that each cell or recipe used", columns, rows)["text/plain"])
     print(rest)
     failed = sorted({item for shares in measured.values() for item, share in shares.items() if share > 1})
     return print_findings([f"does not hold everywhere: {item}" for item in failed], "all within tolerance")
 
 
 def _lint(arguments: argparse.Namespace) -> int:
-    """List what is missing or wrong."""
+    """Print what is missing or wrong."""
     from labkit.course.notebook.lint import lint
     from labkit.course.notebook.structure import read_lab
 

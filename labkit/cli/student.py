@@ -13,21 +13,21 @@ __all__ = ["add_subcommands"]
 
 def add_subcommands(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the subcommands of this module."""
-    check = add_subcommand(subcommands, "check", _check, "run the visible checks of labs and print a table")
+    check = add_subcommand(subcommands, "check", _check, "run the visible checks of labs")
     check.add_argument("labs", nargs="+", metavar="LAB", help="01, 01_slug or a path")
-    check.add_argument("--limit", type=float, metavar="SECONDS", help="for one cell; default: 120")
+    check.add_argument("--limit", type=float, metavar="SECONDS", help="time limit per cell; default: 120")
 
-    pack = add_subcommand(subcommands, "pack", _pack, "put what you hand in into one zip")
+    pack = add_subcommand(subcommands, "pack", _pack, "collect your work in one zip to submit")
     pack.add_argument("--out", type=Path, metavar="FILE", help="default: submission.zip")
-    pack.add_argument("--force", action="store_true", help="although something cannot be graded")
+    pack.add_argument("--force", action="store_true", help="even if something cannot be graded")
 
     add_subcommand(
-        subcommands, "doctor", _doctor, "look at versions, data, disk, kernel …, and say what to do"
+        subcommands, "doctor", _doctor, "check versions, data, disk, kernel …, and say how to fix them"
     )
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    """Print a table a lab."""
+    """Print one table per lab."""
     from labkit.course.self_check import CELL_SECONDS, run_checks, table
 
     limit = CELL_SECONDS if arguments.limit is None else arguments.limit
@@ -39,7 +39,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _pack(arguments: argparse.Namespace) -> int:
-    """Write the zip and say what it lacks."""
+    """Write the zip, and print what it lacks."""
     from labkit.course.submission.pack import pack
 
     home = settings.home()
@@ -50,12 +50,12 @@ def _pack(arguments: argparse.Namespace) -> int:
             print(f"{kind}: {problem}")
     if report.unanswered:
         print(f"not answered yet: {', '.join(report.unanswered)}")
-    print(f"{out}: {out.stat().st_size / 1000:.0f} kB; this one file is what you hand in.")
+    print(f"{out}: {out.stat().st_size / 1000:.0f} kB; submit this one file.")
     return 0
 
 
 def _doctor(arguments: argparse.Namespace) -> int:  # noqa: ARG001
-    """Print a line a finding; 1 if something that is needed fails."""
+    """Print every finding; return 1 if something that the labs need fails."""
     from labkit.course.doctor import examine
 
     failed = False

@@ -52,7 +52,7 @@ def test_recording_a_lab_renews_the_results_once(recorded):
         (["run", "07"], "there is no lab that begins with '07'; there are 01_first, 02_second."),
         (["run", "0"], "several labs begin with '0'; there are 01_first, 02_second."),
         (["lint", "labs/none.ipynb"], "there is no lab that begins with 'labs/none.ipynb'"),
-        (["record"], "say which labs to record, or --all; there are 01_first, 02_second."),
+        (["record"], "there are 01_first, 02_second."),
         (["run", "--jobs", "0"], "jobs must be at least 1, got 0."),
         (["report"], "run `labkit run` first."),
         (["train"], "`labkit train --list` shows them."),
@@ -83,7 +83,7 @@ def test_a_workbook_without_labs_says_so(home, capsys):
         FloatingPointError("loss is nan at epoch 0, step 3; lower peak_lr or add warm-up."),
     ],
 )
-def test_an_error_of_a_verb_has_no_traceback(monkeypatch, capsys, error):
+def test_an_error_of_a_subcommand_has_no_traceback(monkeypatch, capsys, error):
     def fail(_):
         raise error
 
@@ -146,7 +146,7 @@ def test_checkpoints_are_listed_and_trained_by_name(monkeypatch, capsys):
     assert trained == [([listed[0]], (10, 100)), (listed, (100,))]
 
 
-def test_a_verb_is_required():
+def test_a_subcommand_is_required():
     with pytest.raises(SystemExit, match="2"):
         cli.main([])
 

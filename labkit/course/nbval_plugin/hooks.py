@@ -1,7 +1,8 @@
 """The pytest plugin: ``pytest --nbval`` judges a lab by the labels of its cells.
 
-pytest loads this module at every start, so it stays small; :mod:`labkit.course.nbval_plugin.items`, which does
-the work, is imported only when a lab is found. Notebooks without labels are left to nbval.
+pytest loads this module on every start, so it stays small; the implementation in
+:mod:`labkit.course.nbval_plugin.items` is imported only when a lab is collected. Notebooks without
+labels are left to nbval.
 """
 
 from __future__ import annotations
@@ -16,21 +17,21 @@ import pytest
 
 __all__ = ["pytest_addoption", "pytest_collect_file", "pytest_configure", "pytest_runtest_makereport"]
 
-LABELLED = re.compile(rb'(?<!\\)"labkit"\s*:')  # as a key; within a source it would be escaped
+LABELLED = re.compile(rb'(?<!\\)"labkit"\s*:')  # as a key; inside a source the quotes are escaped
 WHOLE_FILE_MODES = ("no", "loadscope", "loadfile")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The option of `labkit portable`."""
+    """Add the option that `labkit portable` uses."""
     parser.getgroup("labkit").addoption(
         "--perturb",
         action="store_true",
-        help="compute each convolution and linear layer a little off, as another processor might",
+        help="change the result of each convolution and linear layer slightly, as another processor might",
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Perturb this process if asked; refuse to spread the cells of a notebook: they share a kernel."""
+    """Perturb this process if asked, and refuse to distribute the cells of one notebook to processes."""
     if config.option.perturb and not getattr(config.option, "nbval", False):
         from labkit.course.nbval_plugin.perturbation import perturb_arithmetic
 
@@ -44,7 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collect_file(
     file_path: Path, parent: pytest.Collector
 ) -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
-    """Collect a lab in nbval's place."""
+    """Collect a notebook with labels as a lab, in place of nbval's file."""
     collected = yield
     option = parent.config.option
     if file_path.suffix != ".ipynb" or not (
@@ -58,8 +59,8 @@ def pytest_collect_file(
     from labkit.course.nbval_plugin.items import LabFile
 
     return [
-        LabFile.from_parent(parent, path=file_path) if isinstance(each, IPyNbFile) else each
-        for each in collected
+        LabFile.from_parent(parent, path=file_path) if isinstance(collector, IPyNbFile) else collector
+        for collector in collected
     ]
 
 
@@ -67,7 +68,7 @@ def pytest_collect_file(
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Note the points that a cell earned: all if it passed, none otherwise.
+    """Report the points that a cell earned: all if it passed, none otherwise.
 
     A cell that passes although it was expected to fail (XPASS) earns nothing.
     """

@@ -1,4 +1,4 @@
-"""A lab and its code cells as pytest items: nbval's, with tolerances, limits and points.
+"""A lab and its code cells as pytest items: nbval's, extended by tolerances, time limits and points.
 
 Leaves out: how two texts are compared (:mod:`labkit.course.notebook.comparison`).
 """
@@ -8,14 +8,14 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from queue import Empty
 from typing import Any
 
 import psutil
 import pytest
 from nbval.kernel import RunningKernel
-from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
+from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError, transform_streams_for_comparison
 
 from labkit.course.notebook import structure
 from labkit.course.notebook.comparison import DEFAULT, EXACT, Tolerance, differences, share_used
@@ -24,11 +24,11 @@ from labkit.error_names import with_public_names
 __all__ = ["LabCell", "LabFile"]
 
 CELL_SECONDS = 120.0  # of processor time
-WALL_FACTOR = 10  # a busy machine may take so many times longer, by the clock on the wall
+WALL_FACTOR = 10  # a busy machine may take this many times longer by the wall clock
 POLL_SECONDS = 0.5
 PERTURB = "from labkit.course.nbval_plugin.perturbation import perturb_arithmetic; perturb_arithmetic()"
-MAX_PLACES = 20  # differences listed one by one
-# What stands beside text/plain for people and for reports; the figures' and tables' text is compared.
+MAX_DIFFERENCES = 20  # listed one by one
+# Of a figure or table, only text/plain is compared; these are for people and for reports.
 NOT_COMPARED = ("text/html", "application/vnd.labkit.table+json", "application/vnd.labkit.figure+json")
 
 
@@ -37,11 +37,11 @@ class KernelDied(Exception):
 
 
 class WatchedKernel(RunningKernel):  # type: ignore[misc]  # nbval has no types
-    """A running kernel whose death is noticed, and whose time is limited cell by cell.
+    """A running kernel with a time limit per cell, whose death is noticed within a second.
 
-    The limit counts the processor time of the kernel and of the processes it has started, so a
-    machine that is busy with something else takes longer without failing. A cell that computes
-    nothing, such as one that waits for a lock, ends after ten times as long by the wall clock.
+    The limit counts the processor time of the kernel and of the processes it has started, so a cell on
+    a busy machine takes longer without failing. A cell that computes nothing, such as one that waits
+    for a lock, is interrupted after ten times the limit by the wall clock.
     """
 
     def __init__(self, running: RunningKernel) -> None:
@@ -50,13 +50,13 @@ class WatchedKernel(RunningKernel):  # type: ignore[misc]  # nbval has no types
         self.late = False
 
     def await_reply(self, msg_id: str, timeout: float | None = None) -> None:
-        """Wait for the reply to ``msg_id``, looking twice a second for life and for time used.
+        """Wait for the reply to ``msg_id``; check twice a second that the kernel lives and is in time.
 
         Raises:
-            KernelDied: within a second of the kernel's end.
-            Empty: when the time is over; ``late`` is set then.
+            KernelDied: within a second of the kernel's death.
+            Empty: when the time limit is exceeded; ``late`` is then set.
         """
-        del timeout  # nbval's is one for all cells
+        del timeout  # nbval has one limit for all cells
         wall_end = time.monotonic() + WALL_FACTOR * self.limit_s
         processor_end = self._processor_seconds() + self.limit_s
         while True:
@@ -70,19 +70,19 @@ class WatchedKernel(RunningKernel):  # type: ignore[misc]  # nbval has no types
                     raise
 
     def run_quietly(self, code: str) -> None:
-        """Run ``code`` before the first cell; it must not fail.
+        """Run ``code`` before the first cell.
 
         Raises:
-            RuntimeError: with the name of its exception if it does.
+            RuntimeError: if it fails; with the name of its exception.
         """
         reply = self.kc.execute_interactive(code, store_history=False, output_hook=lambda _: None)
         if reply["content"]["status"] != "ok":
             raise RuntimeError(f"{reply['content'].get('ename')} in {code!r}")
 
     def _processor_seconds(self) -> float:
-        """Processor time of the kernel and of its children, those that have ended included."""
+        """Return the processor time of the kernel and its child processes, ended ones included."""
         total = 0.0
-        with contextlib.suppress(psutil.Error):  # a process that ends meanwhile
+        with contextlib.suppress(psutil.Error):  # a process may end meanwhile
             kernel = psutil.Process(self.km.provisioner.pid)
             for process in (kernel, *kernel.children(recursive=True)):
                 with contextlib.suppress(psutil.Error):
@@ -91,7 +91,7 @@ class WatchedKernel(RunningKernel):  # type: ignore[misc]  # nbval has no types
 
 
 class LabFile(IPyNbFile):  # type: ignore[misc]  # nbval has no types
-    """A lab: its code cells, run in order in one kernel."""
+    """A lab, whose code cells run in order in one kernel."""
 
     skip_compare: tuple[str, ...]
     kernel: Any
@@ -101,17 +101,17 @@ class LabFile(IPyNbFile):  # type: ignore[misc]  # nbval has no types
         self.skip_compare = (*self.skip_compare, *NOT_COMPARED)
 
     def setup(self) -> None:
-        """Start the kernel, its arithmetic perturbed if ``--perturb`` asks for it."""
+        """Start the kernel, and perturb its arithmetic if ``--perturb`` is given."""
         super().setup()
         self.kernel = WatchedKernel(self.kernel)
         if self.config.option.perturb:
             self.kernel.run_quietly(PERTURB)
 
     def collect(self) -> Iterator[LabCell]:
-        """One item a code cell, named by its id.
+        """Yield one item per code cell, named after the cell's id.
 
-        Its output is compared unless its label ``compare`` is false, which is for latency, memory
-        and energy: no comment, tag or ``--nbval-lax`` switches that off.
+        The output is compared unless the cell's label ``compare`` is false, which is for latency, memory
+        and energy. No comment, tag or ``--nbval-lax`` switches the comparison off.
         """
         try:
             self.nb = structure.read_notebook(self.path)
@@ -124,48 +124,48 @@ class LabFile(IPyNbFile):  # type: ignore[misc]  # nbval has no types
 
 
 class LabCell(IPyNbCell):  # type: ignore[misc]  # nbval has no types
-    """A code cell: executed, its outputs compared with the recorded ones."""
+    """A code cell, which is executed and its outputs compared with the recorded ones."""
 
     def __init__(self, name: str, parent: LabFile, **options: Any) -> None:
         super().__init__(name, parent, **options)
-        found = structure.cell_info(self.cell)
+        info = structure.cell_info(self.cell)
         self.tolerance = (
             EXACT
-            if found.get("role") == "claim"
-            else Tolerance(found.get("rtol", DEFAULT.rtol), found.get("atol", DEFAULT.atol))
+            if info.get("role") == "claim"
+            else Tolerance(info.get("rtol", DEFAULT.rtol), info.get("atol", DEFAULT.atol))
         )
         self.share_used = 0.0  # of the tolerance, by the number furthest from the recorded one
-        self.limit_s = float(found.get("timeout", CELL_SECONDS))
+        self.limit_s = float(info.get("timeout", CELL_SECONDS))
         self.possible_points = (
-            {"question": found.get("id"), "cell": self.cell.id, "max": found["points"]}
-            if found.get("role") in structure.GRADED_ROLES and found.get("points")
+            {"question": info.get("id"), "cell": self.cell.id, "max": info["points"]}
+            if info.get("role") in structure.GRADED_ROLES and info.get("points")
             else None
         )
 
     def runtest(self) -> None:
-        """Execute the cell and compare; every failure is an NbCellError."""
+        """Execute the cell and compare its outputs; every failure is an NbCellError."""
         if self.cell.execution_count is None:
             self.raise_cell_error(
-                "no execution count, so that its outputs would not be compared; run `labkit record`"
+                "no execution count, so its outputs would not be compared; run `labkit record`"
             )
         kernel = self.parent.kernel
         if not kernel.is_alive():
-            self.raise_cell_error("not executed: the kernel has ended in an earlier cell")
+            self.raise_cell_error("not executed: the kernel died in an earlier cell")
         kernel.limit_s, kernel.late = self.limit_s, False
         try:
             super().runtest()
         except KernelDied:
             self.raise_cell_error("the kernel died while executing it")
         finally:
-            # After a clean interrupt later cells count; if the kernel is gone they fail above.
+            # After an interrupt the next cells are judged as usual; if the kernel died, they fail above.
             self.parent.timed_out = False
             if self.share_used:
                 self.user_properties.append(("tolerance_used", self.share_used))
-        if kernel.late:  # it caught the interrupt and went on
+        if kernel.late:  # the cell caught the interrupt and continued
             self.raise_cell_error("")
 
     def raise_cell_error(self, message: str, *args: Any, **options: Any) -> None:
-        """Fail; once the time is over, that is the reason, whatever else happened."""
+        """Fail; if the cell exceeded its time limit, report that instead of ``message``."""
         if self.parent.kernel.late:
             message = (
                 f"not finished within its limit of {self.limit_s:g} s of processor time "
@@ -173,20 +173,53 @@ class LabCell(IPyNbCell):  # type: ignore[misc]  # nbval has no types
             )
         super().raise_cell_error(message, *args, **options)
 
-    def sanitize(self, text: Any) -> Any:
-        """A text that nbval's ``!=`` compares within the cell's tolerance."""
-        text = super().sanitize(text)
-        return _TolerantText(text, self) if isinstance(text, str) else text
+    def compare_outputs(
+        self, test: Sequence[Any], ref: Sequence[Any], skip_compare: Sequence[str] | None = None
+    ) -> bool:
+        """Return whether new outputs agree with the recorded ones; texts within the cell's tolerance.
 
-    def format_output_compare(self, key: str, left: Any, right: Any) -> None:
-        """Explain a difference: place by place, then as nbval does."""
-        if isinstance(left, _TolerantText) and isinstance(right, str):
-            places = differences(left, right, self.tolerance)
-            self.comparison_traceback += [f"  {key}, {place}" for place in places[:MAX_PLACES]]
-        super().format_output_compare(key, left, right)
+        Overrides nbval's comparison, which is exact. As there, only outputs of the same kind are
+        compared, in their order. ``comparison_traceback`` lists what differs.
+        """
+        skipped = skip_compare or self.parent.skip_compare
+        recorded, new = self._values_by_kind(ref, skipped), self._values_by_kind(test, skipped)
+        self.comparison_traceback: list[str] = []
+        for kind in dict.fromkeys((*recorded, *new)):
+            if len(recorded[kind]) != len(new[kind]):
+                self.comparison_traceback += [
+                    f"  {kind}: recorded {len(recorded[kind])} outputs, got {len(new[kind])}",
+                    f"  recorded: {recorded[kind]}",
+                    f"  got: {new[kind]}",
+                ]
+                continue
+            for recorded_value, new_value in zip(recorded[kind], new[kind], strict=True):
+                self._compare_values(kind, recorded_value, new_value)
+        return not self.comparison_traceback
+
+    def _values_by_kind(self, outputs: Sequence[Any], skipped: Sequence[str]) -> dict[str, list[Any]]:
+        """Return the values of all outputs by stream name, MIME type or field name."""
+        values: dict[str, list[Any]] = defaultdict(list)
+        for output in transform_streams_for_comparison(outputs):
+            fields: Mapping[str, Any] = {**output, **output.get("data", {})}
+            for kind, value in fields.items():
+                if kind != "data" and kind not in skipped:
+                    values[kind].append(self.sanitize(value))
+        return values
+
+    def _compare_values(self, kind: str, recorded: Any, new: Any) -> None:
+        """Note the share of the tolerance that a new value uses, and explain a difference if there is one."""
+        if not (isinstance(recorded, str) and isinstance(new, str)):
+            if recorded != new:
+                self.format_output_compare(kind, recorded, new)
+            return
+        self.share_used = max(self.share_used, share_used(recorded, new, self.tolerance))
+        places = differences(recorded, new, self.tolerance)
+        if places:
+            self.comparison_traceback += [f"  {kind}, {place}" for place in places[:MAX_DIFFERENCES]]
+            self.format_output_compare(kind, recorded, new)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> str:
-        """The report of a failure, beginning with the notebook and the cell's id."""
+        """Return the report of a failure, which starts with the notebook and the cell's id."""
         error = excinfo.value
         where = f"{self.path.name}, cell {self.cell.id}"
         if not isinstance(error, NbCellError):
@@ -197,28 +230,5 @@ class LabCell(IPyNbCell):  # type: ignore[misc]  # nbval has no types
         return "\n\n".join(parts)
 
     def reportinfo(self) -> tuple[Any, int, str]:
-        """Where the cell stands, for pytest's listings."""
+        """Return the cell's location for pytest's listings."""
         return self.path, 0, self.cell.id
-
-
-class _TolerantText(str):
-    """A recorded text; ``!=`` tells whether another one differs by more than its cell's tolerance."""
-
-    cell: LabCell
-
-    def __new__(cls, text: str, cell: LabCell) -> _TolerantText:
-        self = super().__new__(cls, text)
-        self.cell = cell
-        return self
-
-    def __ne__(self, other: object) -> bool:
-        if not isinstance(other, str):
-            return True
-        share = share_used(self, other, self.cell.tolerance)
-        self.cell.share_used = max(self.cell.share_used, share)
-        return share > 1
-
-    def __eq__(self, other: object) -> bool:
-        return not self != other
-
-    __hash__ = str.__hash__

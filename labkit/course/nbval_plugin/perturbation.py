@@ -1,9 +1,9 @@
-"""Arithmetic as another processor might do it: every convolution and linear layer a little off.
+"""Imitate another processor's arithmetic: change the results of convolutions and linear layers slightly.
 
-Another instruction set or thread count adds the terms of a sum in another order. Here each output is
-multiplied by 1 + 1e-6 · sin(10⁶ · output) instead, which no real processor does and which is larger
-than what any does: eight units in the last place of float32. Float64 is moved by eight of its own
-units, and 16-bit types not at all, since their rounding hides a change of that size.
+With another instruction set or thread count, the terms of a sum are added in another order. Here each
+output is multiplied by 1 + 1e-6 · sin(10⁶ · output) instead. That is up to eight units in the last place
+of float32, more than the differences between real processors. Float64 is changed by eight of its own
+units, and 16-bit types are not changed, since their rounding hides a change of that size.
 Leaves out: the runs that use it (:mod:`labkit.course.portability`).
 """
 
@@ -23,17 +23,17 @@ LAYERS = ("conv1d", "conv2d", "conv3d", "linear")
 
 
 def perturb_arithmetic() -> None:
-    """From now on, in this process, the layers of ``torch.nn.functional`` are a little off."""
+    """Perturb the layers of ``torch.nn.functional`` in this process from now on."""
     for name in LAYERS:
         layer = getattr(functional, name)
         if not hasattr(layer, "__wrapped__"):
-            setattr(functional, name, _off(layer))
+            setattr(functional, name, _perturbed_layer(layer))
 
 
 def perturbed(output: Tensor) -> Tensor:
-    """``output`` moved by a few units in the last place; the same value always by the same amount.
+    """Return ``output`` changed by a few units in the last place; equal values change equally.
 
-    So batches may be of any size and a network evaluated twice still agrees with itself.
+    So the result does not depend on how images are batched, and a second evaluation gives the same.
 
     >>> x = torch.tensor([0.0, 1.0, 2.0])
     >>> y = perturbed(x)
@@ -47,13 +47,13 @@ def perturbed(output: Tensor) -> Tensor:
     return output * (1 + RELATIVE_SIZE * precision * torch.sin(1e6 * output.detach()))
 
 
-def _off(layer: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """A layer whose output is :func:`perturbed`."""
+def _perturbed_layer(layer: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Return a layer whose output is :func:`perturbed`."""
 
     @wraps(layer)
-    def perturbed_layer(*args: object, **options: object) -> Tensor:
+    def perturb_output(*args: object, **options: object) -> Tensor:
         output = layer(*args, **options)
         traced = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
         return output if traced else perturbed(output)  # a tracer counts operations
 
-    return perturbed_layer
+    return perturb_output

@@ -1,8 +1,8 @@
-"""What a complete lab has: executed cells in order, claims that hold, alt text, points that sum to 100.
+"""Check that a lab is complete: executed in order, claims hold, figures have alt text, points sum to 100.
 
-Structure is checked where a lab is read (:mod:`labkit.course.notebook.structure`); here a well-formed lab is
-judged, and every problem is listed, not only the first. No lines, words or cells are counted: whether a
-lab reads well is for a reviewer.
+:mod:`labkit.course.notebook.structure` checks the structure when a lab is read and stops at the first
+problem; here a well-formed lab is checked and every problem is listed. Leaves out: limits on lines, words
+or cells, since whether a lab reads well is for a reviewer to judge.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from nbformat import NotebookNode
 
 from labkit.course.notebook.normal_form import to_bytes
-from labkit.course.notebook.structure import GRADED_ROLES, cell_info, code_cells
+from labkit.course.notebook.structure import GRADED_ROLES, cell_info, cell_role, code_cells
 
 __all__ = ["lint"]
 
@@ -23,40 +23,39 @@ NBVAL_MARKER = re.compile(r"^\s*#\s*(NBVAL_\w+|PYTEST_VALIDATE_IGNORE_OUTPUT)", 
 
 
 def lint(notebook: NotebookNode) -> list[str]:
-    """List every problem, one sentence each; an empty list if there is none.
+    """Return every problem as one sentence; an empty list if there is none.
 
-    Looked at: a title first, then the setup cell; every code cell executed, in order, without error,
-    stderr or a marker that switches the comparison of its output off; claims that hold; alt text on
-    every figure; points that sum to 100; at most 300 kB, because figures are stored in the notebook.
+    A complete lab starts with a title and the setup cell. Every code cell was executed, in order,
+    without an error, output on stderr, or a marker that switches off the comparison of its output.
+    Every claim holds, every figure has alt text, and the points sum to 100. The file has at most
+    300 kB, because figures are stored in the notebook.
 
     Args:
         notebook: a lab, as :func:`labkit.course.notebook.structure.read_lab` returns it.
     """
-    found = [*_shape(notebook), *_execution(notebook)]
+    problems = [*_notebook_problems(notebook), *_execution_problems(notebook)]
     for cell in notebook.cells:
-        found += [f"cell {cell.id}: {problem}" for problem in _cell_problems(cell)]
-    return found
+        problems += [f"cell {cell.id}: {problem}" for problem in _cell_problems(cell)]
+    return problems
 
 
-def _shape(notebook: NotebookNode) -> Iterator[str]:
-    """Size, order and points of the whole lab."""
+def _notebook_problems(notebook: NotebookNode) -> Iterator[str]:
+    """Yield what is wrong with the size, the first cells or the points of the lab."""
     cells = notebook.cells
     size = len(to_bytes(notebook))
     if size > MAX_BYTES:
-        yield f"{size // 1000} kB, at most {MAX_BYTES // 1000}"
+        yield f"the file has {size // 1000} kB; at most {MAX_BYTES // 1000} kB are allowed"
     if not cells or cells[0].cell_type != "markdown" or not cells[0].source.startswith("# "):
         yield "the first cell is not a title ('# …')"
-    if len(cells) < 2 or cell_info(cells[1]).get("role") != "setup":
+    if len(cells) < 2 or cell_role(cells[1]) != "setup":
         yield "the second cell is not the setup cell"
-    points = sum(
-        cell_info(cell).get("points", 0) for cell in cells if cell_info(cell).get("role") in GRADED_ROLES
-    )
+    points = sum(cell_info(cell).get("points", 0) for cell in cells if cell_role(cell) in GRADED_ROLES)
     if points != POINTS:
         yield f"the points sum to {points:g}, not {POINTS}"
 
 
-def _execution(notebook: NotebookNode) -> Iterator[str]:
-    """Whether every code cell was executed, in order."""
+def _execution_problems(notebook: NotebookNode) -> Iterator[str]:
+    """Yield the code cells that were not executed, or not in order."""
     for place, cell in enumerate(code_cells(notebook), 1):
         if cell.execution_count is None:
             yield f"cell {cell.id}: not executed; run `labkit record`"
@@ -65,7 +64,7 @@ def _execution(notebook: NotebookNode) -> Iterator[str]:
 
 
 def _cell_problems(cell: NotebookNode) -> Iterator[str]:
-    """What is wrong with one cell by itself."""
+    """Yield what is wrong with one cell by itself."""
     if cell.cell_type == "code":
         yield from _code_problems(cell)
         for output in cell.outputs:
@@ -73,26 +72,26 @@ def _cell_problems(cell: NotebookNode) -> Iterator[str]:
 
 
 def _code_problems(cell: NotebookNode) -> Iterator[str]:
-    """Markers and claims of one code cell."""
+    """Yield what is wrong with the source of a code cell, or with its claims."""
     marker = NBVAL_MARKER.search(cell.source)
     if marker:
         yield f"the comment {marker[1]} has no effect in a lab; remove it"
-    if cell_info(cell).get("role") == "claim":
+    if cell_role(cell) == "claim":
         yield from _claim_problems(cell)
 
 
 def _claim_problems(cell: NotebookNode) -> Iterator[str]:
-    """What is wrong with one claim cell: it prints verdicts, and each holds."""
-    printed = "".join(output.get("text", "") for output in cell.outputs).splitlines()
-    if cell.execution_count is not None and not printed:
-        yield "claims nothing; call claim(text, condition)"
-    for line in printed:
-        if not line.startswith("holds: "):
-            yield f"a claim that does not stand: {line!r}; correct the text or the experiment"
+    """Yield what is wrong with the verdicts that a claim cell printed."""
+    verdicts = "".join(output.get("text", "") for output in cell.outputs).splitlines()
+    if cell.execution_count is not None and not verdicts:
+        yield "it makes no claim; call claim(text, condition)"
+    for verdict in verdicts:
+        if not verdict.startswith("holds: "):
+            yield f"the claim is wrong: {verdict!r}; correct the text or the experiment"
 
 
 def _output_problems(output: NotebookNode) -> Iterator[str]:
-    """What is wrong with one recorded output."""
+    """Yield what is wrong with one recorded output."""
     if output.output_type == "error":
         yield f"ends in {output.ename}"
     if output.output_type == "stream" and output.name == "stderr":

@@ -1,6 +1,7 @@
-"""The one form in which a lab is stored, so that a change in its file is a change in the lab.
+"""The normal form in which a lab is stored: a file changes only if the lab changes.
 
-nbgrader's metadata is derived here from the labels of :mod:`labkit.course.notebook.structure`, never read.
+nbgrader's metadata is derived here from the labels of :mod:`labkit.course.notebook.structure` and is
+never read.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from labkit.course.notebook.structure import EXERCISE_ROLES, GRADED_ROLES, LABELS, cell_info
+from labkit.course.notebook.structure import EXERCISE_ROLES, GRADED_ROLES, LABELS, cell_info, cell_role
 from labkit.error_names import public_name, with_public_names
 
 __all__ = ["normalise", "to_bytes"]
@@ -20,12 +21,11 @@ KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3
 
 
 def normalise(notebook: NotebookNode) -> NotebookNode:
-    """A copy in normal form: only what is listed here is kept, so that applying it twice is once.
+    """Return a copy in normal form. Only the fields listed below are kept; the operation is idempotent.
 
-    Kept: cell ids, sources (without blank ends), attachments, labels, outputs with alt text as
-    their only metadata. Set: kernelspec, language, nbgrader's metadata, execution counts 1..N over
-    the code cells that were executed (a cell that was not keeps none). Streams that a kernel sent
-    in pieces are joined.
+    Kept are cell ids, sources (without blank ends), attachments, labels, and outputs with alt text as
+    their only metadata. Set are the kernelspec, the language, nbgrader's metadata, and the execution
+    counts 1 to N of the code cells that were executed. Streams that a kernel sent in pieces are joined.
     """
     cells, count = [], 0
     for cell in notebook.cells:
@@ -37,17 +37,17 @@ def normalise(notebook: NotebookNode) -> NotebookNode:
 
 
 def to_bytes(notebook: NotebookNode) -> bytes:
-    """The notebook as the bytes of a file: keys sorted, one space of indentation, UTF-8."""
+    """Return the notebook as the bytes of a file: sorted keys, one space of indentation, UTF-8."""
     return (nbformat.writes(notebook).rstrip("\n") + "\n").encode()
 
 
 def _normal_cell(cell: NotebookNode, count: int | None) -> dict[str, Any]:
-    """One cell in normal form; ``count`` is None for a cell that was not executed."""
+    """Return one cell in normal form; ``count`` is None for a cell that was not executed."""
     normal = {"cell_type": cell.cell_type, "id": cell.id, "source": cell.source.strip("\n").rstrip()}
-    found = cell_info(cell)
+    labels = cell_info(cell)
     metadata: dict[str, Any] = {}
-    if found:
-        metadata["labkit"] = {key: found[key] for key in LABELS if key in found}
+    if labels:
+        metadata["labkit"] = {key: labels[key] for key in LABELS if key in labels}
     grading = _nbgrader_metadata(cell)
     if grading:
         metadata["nbgrader"] = grading
@@ -62,8 +62,11 @@ def _normal_cell(cell: NotebookNode, count: int | None) -> dict[str, Any]:
 
 
 def _nbgrader_metadata(cell: NotebookNode) -> dict[str, Any] | None:
-    """Schema 3 of nbgrader: answers are written, checks locked and graded, the setup read-only."""
-    role = cell_info(cell).get("role")
+    """Return a cell's metadata by nbgrader's schema 3, or None for a cell that nbgrader ignores.
+
+    Students write in todo and answer cells; checks are locked and graded; the setup cell is read-only.
+    """
+    role = cell_role(cell)
     if role not in EXERCISE_ROLES and role != "setup":
         return None
     metadata = {
@@ -81,7 +84,10 @@ def _nbgrader_metadata(cell: NotebookNode) -> dict[str, Any] | None:
 
 
 def _joined_streams(outputs: list[NotebookNode]) -> Iterator[NotebookNode]:
-    """The outputs with neighbouring pieces of the same stream made one."""
+    """Yield the outputs, neighbouring pieces of the same stream joined.
+
+    nbclient's ``coalesce_streams`` would also join pieces with a figure between them, and so move text.
+    """
     previous: NotebookNode | None = None
     for output in outputs:
         if previous is not None and output.output_type == "stream" and output.name == previous.get("name"):
@@ -95,7 +101,7 @@ def _joined_streams(outputs: list[NotebookNode]) -> Iterator[NotebookNode]:
 
 
 def _normal_output(output: NotebookNode, count: int | None) -> dict[str, Any]:
-    """One output in normal form."""
+    """Return one output in normal form."""
     kind = output.output_type
     if kind == "stream":
         return {"output_type": kind, "name": output.name, "text": output.text}
@@ -106,9 +112,10 @@ def _normal_output(output: NotebookNode, count: int | None) -> dict[str, Any]:
             "evalue": output["evalue"],
             "traceback": [with_public_names(line) for line in output["traceback"]],
         }
-    found = output.get("metadata", {}).items()
-    alts = {
-        mime: {"alt": extra["alt"]} for mime, extra in found if isinstance(extra, dict) and "alt" in extra
+    alt_texts = {
+        mime: {"alt": metadata["alt"]}
+        for mime, metadata in output.get("metadata", {}).items()
+        if isinstance(metadata, dict) and "alt" in metadata
     }
-    normal = {"output_type": kind, "data": output.data, "metadata": alts}
+    normal = {"output_type": kind, "data": output.data, "metadata": alt_texts}
     return {**normal, "execution_count": count} if kind == "execute_result" else normal

@@ -12,6 +12,7 @@ from html import escape, unescape
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 import nh3
 from markupsafe import Markup
@@ -43,6 +44,7 @@ TAGS = LABEL_TAGS | {
 ATTRIBUTES = frozenset({"alt", "class", "colspan", "href", "rowspan", "scope", "start", "style", "title"})
 HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 NARROW = 32  # characters of code that fit beside the margins of a screen of 360 px
+ATTACHMENT = "attachment:"  # how a cell refers to a picture stored in it
 GUARD = "\ue000"  # a private-use character around a formula's number
 
 
@@ -89,7 +91,8 @@ class Page:
 
     role = staticmethod(cell_role)
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path | None) -> None:
+        """Begin a page; pictures are embedded from ``folder``, or from no file at all if it is None."""
         self.folder = folder
         self.headings: list[Heading] = []
         self.figures = 0
@@ -105,7 +108,7 @@ class Page:
 
     def markdown(self, cell: Mapping[str, Any]) -> str:
         """Return a Markdown cell as clean HTML, with formulas as MathML."""
-        renderer = _Renderer(self, path=str(self.folder), attachments=cell.get("attachments", {}))
+        renderer = _Renderer(self, attachments=cell.get("attachments", {}))
         return self._clean(MarkdownWithMath(renderer=renderer).render(cell["source"].replace(GUARD, "")))
 
     def latex(self, output: Mapping[str, Any]) -> str:
@@ -188,7 +191,13 @@ class _Renderer(IPythonRenderer):
     """A Markdown renderer that passes headings and formulas to the page."""
 
     def __init__(self, page: Page, **options: Any) -> None:
-        super().__init__(escape=False, embed_images=True, exclude_anchor_links=True, **options)
+        super().__init__(
+            escape=False,
+            embed_images=page.folder is not None,
+            path=str(page.folder or ""),
+            exclude_anchor_links=True,
+            **options,
+        )
         self.page = page
 
     def heading(self, text: str, level: int, **_: Any) -> str:
@@ -209,6 +218,11 @@ class _Renderer(IPythonRenderer):
 
     def image(self, text: str, url: str, title: str | None = None) -> str:
         """Return an embedded picture, or a link if the picture is stored elsewhere."""
+        if url.startswith(ATTACHMENT):
+            name = unquote(url.removeprefix(ATTACHMENT))
+            if not self.attachments.get(name):
+                return f"<em>[the picture {escape(name)} is missing]</em>"
+            url = ATTACHMENT + name
         html = super().image(text, url, title)
         return html if 'src="data:' in html else self.link(text, url, title)
 

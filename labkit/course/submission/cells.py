@@ -76,4 +76,4 @@ def _cell(cell: Mapping[str, Any]) -> SubmittedCell:
 
 
 def _is_picture(kind: Any, data: Any) -> bool:
-    return kind in ("image/png", "image/jpeg") and isinstance(data, str)
+    return kind in ("image/png", "image/jpeg", "image/gif") and isinstance(data, str)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import json
 import os
@@ -595,6 +596,73 @@ def test_what_a_student_wrote_cannot_run_in_a_page(course):
         soup = BeautifulSoup(path.read_text(), "html.parser")
         assert all("alert" not in script.text for script in soup.find_all("script"))
         assert all(not name.startswith("on") for tag in soup.find_all(True) for name in tag.attrs)
+
+
+PNG = "iVBORw0KGgo="
+
+
+@pytest.mark.parametrize(
+    ("link", "attachments", "shown"),
+    [
+        ("attachment:gone.png", {}, "gone.png is missing"),
+        ("attachment:a.svg", {"a.svg": {"image/svg+xml": "PHN2Zy8+"}}, "a.svg is missing"),
+        (
+            "attachment:a.gif",
+            {"a.gif": {"image/gif": "R0lGODlhAQABAAAAACw="}},
+            "data:image/gif;base64,R0lG",
+        ),
+        ("attachment:a%20b.png", {"a b.png": {"image/png": PNG}}, f"data:image/png;base64,{PNG}"),
+        ("attachment:a.png", {"a.png": 3}, "a.png is missing"),
+    ],
+)
+def test_any_picture_in_an_answer_leaves_all_pages_complete(course, link, attachments, shown):
+    notebook = hostile.solved(LAB)
+    answer = hostile.cell_of(notebook, "99-why")
+    answer.source = f"See ![p]({link})."
+    answer["attachments"] = attachments
+    (course / "submissions" / "dan").mkdir()
+    (course / "submissions" / "dan" / hostile.NAME).write_text(json.dumps(notebook))
+    class_page(course)
+    pages = {
+        path.parent.name[:3]: path.read_text() for path in (course / "out" / "feedback").glob("*/*.html")
+    }
+    assert len(pages) == 4
+    assert shown in pages["dan"]
+
+
+def test_an_answer_embeds_no_file_of_the_grader(course, monkeypatch):
+    """A link to a picture in the folder of the grader stays a link."""
+    monkeypatch.chdir(course)
+    (course / "figure.png").write_bytes(b"secret picture")
+    notebook = hostile.solved(LAB)
+    hostile.cell_of(notebook, "99-why").source = '![a](figure.png) <img src="figure.png">'
+    hostile.as_folder(notebook)(course / "submissions" / "dan")
+    class_page(course)
+    page = next((course / "out" / "feedback").glob("dan*/*.html")).read_text()
+    assert "data:image" not in page
+    assert base64.b64encode(b"secret picture").decode() not in page
+
+
+def test_a_page_that_cannot_be_rendered_costs_only_its_own_student(course, monkeypatch, capsys):
+    monkeypatch.setenv("LABKIT_HOME", str(course))
+    whole = feedback.insert_answers
+
+    def breaks_for_bob(source, answers):
+        if any("values[0]" in text for text in answers.sources.values()):
+            raise RecursionError("too deep")
+        return whole(source, answers)
+
+    monkeypatch.setattr(feedback, "insert_answers", breaks_for_bob)
+    assert main(["grade", str(course / "submissions"), "--out", str(course / "out")]) == 1
+    assert "1 feedback pages show only the marks" in capsys.readouterr().err
+    assert len(list((course / "out" / "feedback").glob("*/*.html"))) == 3
+    with (course / "out" / "summary.csv").open(newline="") as file:
+        warnings = {row["student"]: row["warnings"] for row in csv.DictReader(file)}
+    assert "RecursionError: too deep" in warnings["bob"]
+    assert "RecursionError" not in warnings["ada"]
+    page = next((course / "out" / "feedback").glob("bob*/*.html")).read_text()
+    assert "99.3: 0 of 10 points" in BeautifulSoup(page, "html.parser").get_text()
+    assert "values[0]" not in page
 
 
 def test_the_class_page_lists_everyone_and_links_to_pages_that_are_there(course):

@@ -1,4 +1,4 @@
-"""The gate as a person runs it: ``pytest --nbval``, in a process of its own, over small labs.
+"""The nbval run as a person starts it: ``pytest --nbval``, in its own process, over small labs.
 
 One run judges every lab below; the tests read its output and its JUnit file.
 """
@@ -17,7 +17,7 @@ from labkit.course.notebook.execution import record
 
 pytestmark = pytest.mark.heavy
 
-GATE = [
+NBVAL = [
     sys.executable,
     "-m",
     "pytest",
@@ -57,6 +57,20 @@ def _integer(notebook):
 def _one_point(notebook):
     """An accuracy one point off, with the tolerance that lab 02 has for accuracies."""
     _changed_table("text/plain", "91.40", "92.40")(notebook)
+
+
+def _more_and_fewer(notebook):
+    """A stream that is not printed any more, and a result that was not recorded."""
+    cell_of(notebook, "99-table").outputs.append(nbformat.v4.new_output("stream", text="gone\n"))
+    cell_of(notebook, "99-1-hidden").outputs.clear()
+
+
+def _two_outputs(notebook):
+    """Two differences in one cell; the second one alone is within the tolerance."""
+    cell = cell_of(notebook, "99-table")
+    cell.source += "\nprint('4.0 is printed')"
+    cell.outputs.append(nbformat.v4.new_output("stream", text="4.1 is printed\n"))
+    _one_point(notebook)
 
 
 def _claim(notebook):
@@ -133,6 +147,8 @@ CHANGES = {
     "html": _changed_table("text/html", "91.40", "99.90"),
     "point": _one_point,
     "integer": _integer,
+    "number": _more_and_fewer,
+    "two": _two_outputs,
     "claim": _claim,
     "uncounted": _uncounted,
     "dying": _dying,
@@ -152,9 +168,9 @@ CHANGES = {
 }
 
 
-def _gate(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def _nbval(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*GATE, "--color=no", *arguments],
+        [*NBVAL, "--color=no", *arguments],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -181,7 +197,7 @@ def _points(case: ElementTree.Element) -> list[dict[str, object]]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A recorded lab, one changed copy of it for every entry of CHANGES, and two broken files."""
-    folder = tmp_path_factory.mktemp("gate")
+    folder = tmp_path_factory.mktemp("nbval")
     recorded = write(folder / "99_good.ipynb", small_lab())
     assert record(recorded) == []
     for name, change in CHANGES.items():
@@ -198,7 +214,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(folder):
-    return _gate(folder, "--continue-on-collection-errors", "--junitxml=all.xml", "-rfE")
+    return _nbval(folder, "--continue-on-collection-errors", "--junitxml=all.xml", "-rfE")
 
 
 @pytest.fixture(scope="module")
@@ -225,7 +241,7 @@ def test_a_lab_passes_as_recorded_within_tolerance_and_whatever_its_html_says(ca
 
 @pytest.mark.slow
 def test_it_passes_a_second_time_spread_over_processes_with_the_same_points(folder, cases):
-    again = _gate(
+    again = _nbval(
         folder, "99_good.ipynb", "99_near.ipynb", "-n", "2", "--dist", "loadscope", "--junitxml=again.xml"
     )
     assert again.returncode == 0, again.stdout + again.stderr
@@ -234,7 +250,7 @@ def test_it_passes_a_second_time_spread_over_processes_with_the_same_points(fold
 
 
 def test_spreading_the_cells_of_one_notebook_is_refused(folder):
-    refused = _gate(folder, "99_good.ipynb", "-n", "2")
+    refused = _nbval(folder, "99_good.ipynb", "-n", "2")
     assert refused.returncode == 4
     assert "add --dist loadscope" in refused.stderr
 
@@ -252,6 +268,21 @@ def test_an_accuracy_that_moved_one_point_fails(cases):
     assert list(failures) == ["99-table"]
     assert "cell 99-table" in failures["99-table"]
     assert "recorded 92.40, got 91.40" in failures["99-table"]
+
+
+def test_outputs_that_are_missing_or_new_fail(cases):
+    failures = _failures(cases, "number")
+    assert list(failures) == ["99-1-hidden", "99-table"]
+    assert "text/plain: recorded 0 outputs, got 1" in failures["99-1-hidden"]
+    assert "stdout: recorded 1 outputs, got 0" in failures["99-table"]
+    assert "gone" in failures["99-table"]
+
+
+def test_only_the_output_beyond_the_tolerance_is_listed(cases):
+    failures = _failures(cases, "two")
+    assert list(failures) == ["99-table"]
+    assert "text/plain, line 3: recorded 92.40, got 91.40" in failures["99-table"]
+    assert "printed" not in failures["99-table"].partition("Source:")[0]
 
 
 def test_a_claim_is_compared_word_for_word(cases):
@@ -289,7 +320,7 @@ def test_a_dead_kernel_is_noticed_at_once_and_fails_what_follows(cases):
     failures = _failures(cases, "dying")
     assert list(failures) == ["99-1-todo", "99-1-check", "99-1-hidden", "99-table", "99-claim"]
     assert "cell 99-1-todo: the kernel died while executing it" in failures["99-1-todo"]
-    assert "the kernel has ended in an earlier cell" in failures["99-table"]
+    assert "died in an earlier cell" in failures["99-table"]
     assert float(cases["dying", "99-1-todo"].get("time")) < 5
     assert [points["earned"] for points in _points(cases["dying", "99-1-hidden"])] == [0]
 
@@ -320,7 +351,7 @@ def test_the_label_compare_switches_the_comparison_off_and_nothing_else(cases):
 
 
 def test_nbvals_lax_mode_does_not_switch_the_comparison_off_either(folder):
-    lax = _gate(folder, "99_integer.ipynb", "--nbval-lax", "--junitxml=lax.xml")
+    lax = _nbval(folder, "99_integer.ipynb", "--nbval-lax", "--junitxml=lax.xml")
     assert lax.returncode == 1, lax.stdout + lax.stderr
     assert list(_failures(_cases(folder / "lax.xml"), "integer")) == ["99-1-check"]
 

@@ -43,7 +43,7 @@ def test_a_complete_lab_has_no_findings():
     [
         (
             _output("99-claim", "stream", text="does not hold: x\n"),
-            "cell 99-claim: a claim that does not stand: 'does not hold: x'; correct the text or the experiment",
+            "cell 99-claim: the claim is wrong: 'does not hold: x'; correct the text or the experiment",
         ),
         (_source("99-title", "Lab 99"), "the first cell is not a title ('# …')"),
         (_drop_setup, "the second cell is not the setup cell"),
@@ -70,7 +70,7 @@ def test_what_is_missing_or_wrong_is_named(change, finding):
 
 def test_a_file_that_is_too_large_is_named():
     (finding,) = lint(_lab(_output("99-table", "stream", text="x" * 300_000)))
-    assert re.fullmatch(r"30\d kB, at most 300", finding)
+    assert re.search(r"\b30\d kB", finding)
 
 
 def test_cells_that_were_not_executed_or_not_in_order_are_named():

@@ -87,6 +87,14 @@ def test_neighbouring_pieces_of_a_stream_are_joined_in_order(executed):
     ]
 
 
+def test_text_printed_after_a_figure_stays_after_it(executed):
+    check = cell_of(executed, "99-1-check")
+    figure = new_output("display_data", {"text/plain": "Figure"})
+    check.outputs = [new_output("stream", text="a\n"), figure, new_output("stream", text="b\n")]
+    types = [output.output_type for output in cell_of(normalise(executed), "99-1-check").outputs]
+    assert types == ["stream", "display_data", "stream"]
+
+
 def test_nbgrader_metadata_follow_from_the_roles(executed):
     cells = normalise(executed).cells
     found = {cell.id: cell.metadata.get("nbgrader") for cell in cells}
