@@ -77,6 +77,8 @@ def _grade(arguments: argparse.Namespace) -> int:
         tuple(arguments.student),
     )
     report = grade_class(arguments.submissions, find_labs(arguments.lab), options, config)
+    if report.ignored:
+        print(f"labkit: not taken for students: {', '.join(report.ignored)}", file=sys.stderr)
     to_look_at = sum(bool(result.attention) for result in report.results)
     files = ", ".join(map(str, report.tables))
     print(f"{len(report.results)} results, {to_look_at} to look at: {report.page}, {files}")

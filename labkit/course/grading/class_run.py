@@ -52,13 +52,15 @@ class ClassReport:
         results: with manual marks and late penalties.
         tables: the CSV files.
         page: the overview of the class.
+        ignored: the names of files among the submissions that are not taken for students.
         incomplete_pages: the number of feedback pages that show only the marks.
     """
 
     results: list[GradedLab]
     tables: list[Path]
     page: Path
-    incomplete_pages: int = 0
+    ignored: list[str]
+    incomplete_pages: int
 
     @property
     def failed(self) -> list[GradedLab]:
@@ -86,7 +88,8 @@ def grade_class(
     results = run_jobs(submissions, labs, options)
     if config.marks is not None:
         results = apply_manual_marks(results, config.marks)
-    times = {student: submitted_at(path) for student, path in find_submissions(submissions).items()}
+    entries = find_submissions(submissions)
+    times = {student: submitted_at(path) for student, path in entries.paths.items()}
     results = apply_late_rules(results, config.late_rules, times)
     # Results of an earlier run with other labs are in the same tables, so their pages are written too.
     beside = [path for lab in labs for path in sorted(lab.parent.glob("*.ipynb"))]
@@ -94,7 +97,7 @@ def grade_class(
     results = [_with_page_error(result, pages) for result in results]
     tables = write_tables(options.out, results, config.columns)
     page = write_class_page(options.out, results, pages.paths)
-    return ClassReport(results, tables, page, len(pages.errors))
+    return ClassReport(results, tables, page, entries.ignored, len(pages.errors))
 
 
 def _with_page_error(result: GradedLab, pages: FeedbackPages) -> GradedLab:
@@ -112,7 +115,7 @@ def run_jobs(submissions: Path, labs: Sequence[Path], options: Options) -> list[
     Returns:
         The stored results of every student in ``submissions``, in these labs and in others, sorted.
     """
-    by_name = find_submissions(submissions)
+    by_name = find_submissions(submissions).paths
     _require_valid(submissions, labs, options, list(by_name))
     # subtle: chosen once, so no process falls back to running without a sandbox. The machines of a
     # cluster choose for themselves.

@@ -8,11 +8,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import nbformat
 
@@ -23,9 +25,25 @@ from labkit.course.grading.sandbox.box import Backend, Limits, choose_backend
 from labkit.course.grading.scoring import ExerciseOutcome, coding_exercises, mark_lab
 from labkit.course.notebook.lab_id import LabId
 from labkit.course.submission.answers import Answers, collect_answers
+from labkit.course.submission.lab_match import assign_labs
 from labkit.course.submission.read import Submission, read_submission
 
-__all__ = ["Job", "failed_result", "find_submissions", "fingerprint", "grade_job", "jobs_for_student"]
+__all__ = [
+    "Job",
+    "Submissions",
+    "failed_result",
+    "find_submissions",
+    "fingerprint",
+    "grade_job",
+    "jobs_for_student",
+]
+
+
+# What learning-management systems and operating systems put beside submissions.
+STRAY = re.compile(
+    r"(readme.*|index\.html?|desktop\.ini|thumbs\.db|.*\.(ya?ml|csv|tsv|xlsx?|css|js|log|ini|db|md))",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -62,27 +80,42 @@ class Job:
         return digest.hexdigest()
 
 
-def find_submissions(folder: Path) -> dict[str, Path]:
-    """The entries of a folder of submissions by student name.
+class Submissions(NamedTuple):
+    """What a folder of submissions holds: one path per student, and the names of files that are ignored."""
+
+    paths: dict[str, Path]
+    ignored: list[str]
+
+
+def find_submissions(folder: Path) -> Submissions:
+    """Find the submissions in a folder: one folder, zip or notebook per student.
 
     A student is named after the folder, or after the file without its suffix; where two names would
-    be equal, the suffix stays. Names that begin with a dot are skipped.
+    be equal, the suffix stays. Files that a learning-management system or an operating system adds
+    (``index.html``, ``desktop.ini``, ``README.md`` and their like) are not students.
 
     Raises:
-        ValueError: if ``folder`` is not a folder, or is empty.
+        ValueError: if ``folder`` is not a folder, or holds no submission.
     """
     if not folder.is_dir():
         raise ValueError(
             f"{folder} is not a folder; pass a folder with one folder or zip file per student."
         )
-    entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    entries = sorted(path for path in folder.iterdir() if not path.name.startswith((".", "__MACOSX")))
+    ignored = [path.name for path in entries if not path.is_dir() and STRAY.fullmatch(path.name)]
+    entries = [path for path in entries if path.name not in ignored]
     if not entries:
-        raise ValueError(f"{folder} is empty; put one folder or zip file per student into it.")
-    stems = [path.name if path.is_dir() else path.stem for path in entries]
+        raise ValueError(f"{folder} holds no submission; put one folder or zip file per student into it.")
+    stems = [path.name if path.is_dir() else _without_suffix(path.name) for path in entries]
     names = [
         stem if stems.count(stem) == 1 else path.name for stem, path in zip(stems, entries, strict=True)
     ]
-    return {_printable(name): path for name, path in zip(names, entries, strict=True)}
+    return Submissions({_printable(name): path for name, path in zip(names, entries, strict=True)}, ignored)
+
+
+def _without_suffix(name: str) -> str:
+    """A file's name without ``.zip``, ``.ipynb`` or ``.ipynb.txt``."""
+    return re.sub(r"(?i)\.ipynb(\.\w+)?$|\.\w+$", "", name) or name
 
 
 def jobs_for_student(
@@ -96,7 +129,9 @@ def jobs_for_student(
 ) -> Iterator[Job]:
     """Yield one job per lab for a student, whatever the submission ``path`` holds."""
     try:
-        submission, problem = read_submission(path), "nothing was submitted for this lab"
+        names = [LabId(lab.stem) for lab in labs]
+        submission = assign_labs(read_submission(path), names)
+        problem = "nothing was submitted for this lab"
     except (ValueError, OSError) as error:
         submission, problem = Submission(student), f"the submission cannot be read: {error}"
     for lab in labs:

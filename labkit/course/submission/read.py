@@ -15,6 +15,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -32,16 +33,25 @@ READ_FLAGS = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "
 CENTRAL_ENTRY = b"PK\x01\x02"  # begins every entry of a zip's directory
 # 01_slug.ipynb, and how browsers and file managers name a second copy of it.
 LAB_NAME = re.compile(r"(\d\d_\w+?)(?: ?\(\d+\)|[ _-]+[Cc]opy\d*(?: ?\(\d+\))?)?\.ipynb", re.ASCII)
+# A notebook's suffix, also as some browsers and mail programs save it.
+NOTEBOOK = re.compile(r".+\.ipynb(\.txt|\.json)?", re.IGNORECASE | re.DOTALL)
+MAX_NAME = 255  # characters; no file system allows more
 # The pristine release, autosaves, and what macOS adds: never what a student hands in.
 IGNORED_FOLDERS = {".labkit", ".ipynb_checkpoints", "__MACOSX", ".venv", ".git"}
 
 
 @dataclass(frozen=True)
 class Submission:
-    """A submission: notebooks as bytes by the lab's file name, and warnings, one sentence each."""
+    """A submission, and warnings about it, one sentence each.
+
+    Attributes:
+        notebooks: the content of notebooks that are named like a lab (``01_slug.ipynb``).
+        unnamed: the names and contents of the other notebooks.
+    """
 
     name: str
     notebooks: dict[str, bytes] = field(default_factory=dict)
+    unnamed: list[tuple[str, bytes]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -58,7 +68,7 @@ def read_submission(path: Path) -> Submission:
 
     A file is refused, with a warning, if its path is absolute or contains ``..``, if it is a link or
     not a regular file, encrypted, larger than 20 MB, or compressed more than 200 times. Of two files
-    for one lab the one nearest to the top counts. The name of a second copy, such as
+    for one lab the one nearest to the top counts, then the latest. The name of a second copy, such as
     ``01_slug (1).ipynb``, is read as the lab's. Files that are not notebooks are ignored.
 
     Returns:
@@ -74,7 +84,7 @@ def read_submission(path: Path) -> Submission:
     name = path.name if path.is_dir() else path.stem
     if path.is_dir():
         return _read(name, list(_folder_files(path)), None)
-    if path.suffix == ".ipynb":
+    if _is_notebook(path.name):
         return _read(name, [_File(path.name, _disk_problem(path), path)], None)
     with _open_archive(path) as archive:
         return _read(
@@ -88,17 +98,16 @@ def _read(name: str, files: list[_File], archive: zipfile.ZipFile | None) -> Sub
     total = 0
     for file in sorted(files, key=_preference):
         shown = _printable(file.name)
-        place = PurePosixPath(file.name.replace("\\", "/"))
-        if _is_ignored(place) or (place.suffix != ".ipynb" and file.problem is None):
+        place = _place(file)
+        if _is_ignored(place) or (file.problem is None and not _is_notebook(place.name)):
             continue
-        lab = LAB_NAME.fullmatch(place.name)
-        problem = file.problem or (None if lab else "not the file name of a lab (such as 01_slug.ipynb)")
-        if problem is None and lab and f"{lab[1]}.ipynb" in submission.notebooks:
-            problem = f"a second file for {lab[1]}"
-        if problem is not None or lab is None:
-            submission.warnings.append(f"{shown}: {problem}; not read")
-            continue
+        lab = _lab_file(place.name)
+        problem = file.problem
+        if problem is None and lab is not None and lab in submission.notebooks:
+            problem = f"a second file for {lab.removesuffix('.ipynb')}"
         try:
+            if problem is not None:
+                raise ValueError(problem)
             content = _content(file, archive)
         except (ValueError, OSError, RuntimeError, EOFError, zlib.error, zipfile.BadZipFile) as error:
             submission.warnings.append(f"{shown}: {error}; not read")
@@ -106,18 +115,45 @@ def _read(name: str, files: list[_File], archive: zipfile.ZipFile | None) -> Sub
         total += len(content)
         if total > MAX_TOTAL_BYTES:
             raise ValueError(f"{name}: over {MAX_TOTAL_BYTES // 10**6} MB of notebooks; pack it again.")
-        submission.notebooks[f"{lab[1]}.ipynb"] = content
-        if place.name != f"{lab[1]}.ipynb":
-            submission.warnings.append(f"{shown}: read as {lab[1]}.ipynb")
+        if lab is None:
+            submission.unnamed.append((shown, content))
+            continue
+        submission.notebooks[lab] = content
+        if place.name != lab:
+            submission.warnings.append(f"{shown}: read as {lab}")
     return submission
 
 
-def _preference(file: _File) -> tuple[bool, int, bool, str]:
-    """A sort key that puts the file to read first: unchanged name, nearest to the top, in ``labs``."""
-    place = PurePosixPath(file.name.replace("\\", "/"))
-    lab = LAB_NAME.fullmatch(place.name)
-    renamed = lab is None or lab[1] != place.stem
-    return renamed, len(place.parts) - (place.parent.name == "labs"), place.parent.name != "labs", file.name
+def _preference(file: _File) -> tuple[int, bool, int, bool, str]:
+    """A sort key that puts the file to read first: nearest to the top, in ``labs``, latest, unchanged name."""
+    place = _place(file)
+    depth = len(place.parts) - (place.parent.name == "labs")
+    renamed = _lab_file(place.name) != place.name
+    return depth, place.parent.name != "labs", -_modified(file.source), renamed, file.name
+
+
+def _place(file: _File) -> PurePosixPath:
+    return PurePosixPath(file.name.replace("\\", "/"))
+
+
+def _modified(source: Path | zipfile.ZipInfo) -> int:
+    """When a file was changed, in seconds; 0 if it cannot be told."""
+    try:
+        if isinstance(source, Path):
+            return int(source.lstat().st_mtime)
+        return int(datetime(*source.date_time).timestamp())
+    except (OSError, ValueError, OverflowError):
+        return 0
+
+
+def _is_notebook(name: str) -> bool:
+    return len(name) <= MAX_NAME and NOTEBOOK.fullmatch(name) is not None
+
+
+def _lab_file(name: str) -> str | None:
+    """The lab's file name that a file's name stands for; None if it is not named like a lab."""
+    match = LAB_NAME.fullmatch(name) if len(name) <= MAX_NAME else None
+    return f"{match[1]}.ipynb" if match else None
 
 
 def _is_ignored(place: PurePosixPath) -> bool:
@@ -153,7 +189,7 @@ def _disk_problem(path: Path) -> str | None:
         return "a link"
     if not stat.S_ISREG(facts.st_mode):
         return "not a regular file"
-    return _name_problem(path.name) if path.suffix == ".ipynb" else None
+    return _name_problem(path.name) if _is_notebook(path.name) else None
 
 
 def _open_archive(path: Path) -> zipfile.ZipFile:
@@ -188,7 +224,7 @@ def _entry_problem(info: zipfile.ZipInfo) -> str | None:
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in (0, stat.S_IFREG):
         return "a link" if kind == stat.S_IFLNK else "not a regular file"
-    if not info.filename.endswith(".ipynb"):
+    if not _is_notebook(PurePosixPath(info.filename).name):
         return None
     if info.flag_bits & 1:
         return "encrypted"

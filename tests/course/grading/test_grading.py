@@ -547,6 +547,20 @@ def test_wrong_options_are_refused_before_anything_is_written(course, change, wo
     assert not (course / "out").exists()
 
 
+def test_files_of_an_lms_are_not_students_and_a_single_notebook_is(course, monkeypatch, capsys):
+    monkeypatch.setenv("LABKIT_HOME", str(course))
+    strays = ("README.md", "Thumbs.db", "desktop.ini", "index.html", "submission_metadata.yml")
+    for name in strays:
+        (course / "submissions" / name).write_text("x")
+    (course / "submissions" / "dan.ipynb").write_text(json.dumps(hostile.solved(LAB)))
+    (course / "submissions" / "eve.pdf").write_bytes(b"%PDF")
+    assert main(["grade", str(course / "submissions"), "--out", str(course / "out")]) == 0
+    assert f"not taken for students: {', '.join(strays)}" in capsys.readouterr().err
+    with (course / "out" / "summary.csv").open(newline="") as file:
+        earned = {row["student"]: float(row["earned"]) for row in csv.DictReader(file)}
+    assert earned == {"ada": 30, "bob": 20, "'=cy": 0, "dan": 30, "eve": 0}
+
+
 def test_results_are_not_written_among_the_submissions(course):
     with pytest.raises(ValueError, match="contains the other"):
         run_jobs(course / "submissions", [], Options(course / "submissions" / "out"))

@@ -230,14 +230,13 @@ def test_of_two_files_for_a_lab_the_nearest_to_the_top_counts(tmp_path):
     entries = [(f"old/backup/{LAB}", b"old"), (f"alice/labs/{LAB}", b"new"), ("Untitled.ipynb", b"")]
     found = read_submission(_zip(tmp_path / "a.zip", entries))
     assert found.notebooks == {LAB: b"new"}
-    assert len(found.warnings) == 2
+    assert found.unnamed == [("Untitled.ipynb", b"")]
+    assert len(found.warnings) == 1
 
 
 def test_names_are_shown_without_control_characters(tmp_path):
     found = read_submission(_zip(tmp_path / "a.zip", [("a\x1b[31m\n.ipynb", b"")]))
-    assert found.warnings == [
-        "a\\x1b[31m\\n.ipynb: not the file name of a lab (such as 01_slug.ipynb); not read"
-    ]
+    assert found.unnamed == [("a\\x1b[31m\\n.ipynb", b"")]
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
