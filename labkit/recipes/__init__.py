@@ -1,16 +1,21 @@
-"""Every shipped checkpoint as a recipe (catalog, of parts), its network (build), and its weights (make)."""
+"""How every shipped checkpoint is made, and the weights themselves.
 
-from labkit.recipes.catalog import RECIPES
-from labkit.recipes.make import fit_or_load, recorded, train, verify_prefix
-from labkit.recipes.parts import Distillation, Pruning, Quantization, Recipe, Sharing
+A :class:`Recipe` (``recipe``) is data; its steps (``steps``) prepare a network and act while it trains;
+``catalog`` lists all recipes, ``network`` builds their networks, ``training`` trains and stores them,
+and ``loading`` has what notebooks call.
+"""
+
+from labkit.recipes.catalog import CATALOG, RECIPES, find_recipe
+from labkit.recipes.loading import fit_or_load, recorded
+from labkit.recipes.recipe import Recipe, Step
+from labkit.recipes.training import train, verify_prefix
 
 __all__ = [
+    "CATALOG",
     "RECIPES",
-    "Distillation",
-    "Pruning",
-    "Quantization",
     "Recipe",
-    "Sharing",
+    "Step",
+    "find_recipe",
     "fit_or_load",
     "recorded",
     "train",

@@ -1,182 +1,497 @@
-"""What each shipped checkpoint starts from, how it is pruned and quantized, and how it is trained.
+"""Every shipped checkpoint as a recipe, in an order in which they can be made.
 
-Leaves out: what a recipe may hold (parts), and the training (make).
+The pair of name and class count identifies an entry. Leaves out: what a recipe may hold
+(:mod:`labkit.recipes.recipe`, :mod:`labkit.recipes.steps`), and the training
+(:mod:`labkit.recipes.training`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
-
 from labkit.pruning.callbacks import linear_ramp
-from labkit.pruning.saliency import Rule
-from labkit.recipes.parts import (
-    Channels,
-    Distillation,
-    Pruning,
-    Quantization,
-    Recipe,
-    Saliency,
-    Sharing,
+from labkit.recipes.recipe import Recipe
+from labkit.recipes.steps import (
+    CopyConvolutions,
+    CutChannels,
+    Distill,
+    KeepZeros,
+    PruneByDeviation,
+    PruneByMagnitude,
+    PruneBySaliency,
+    PruneBySensitivity,
+    Quantize,
+    SetDropout,
+    ShareValues,
 )
 from labkit.training import TrainConfig
 
-__all__ = ["RECIPES"]
+__all__ = ["CATALOG", "RECIPES", "find_recipe"]
 
 RETRAINING = TrainConfig(epochs=20, peak_lr=0.05, warmup=0.1)
-DENSE = "resnet20"
-PRUNED = "resnet20-global-80"
-VGG = "vgg16"
 VGG_RETRAINING = TrainConfig(epochs=3, batch_size=64, peak_lr=0.01, warmup=0.1)
 # Without batch norm in its classifier VGG16 needs small steps, many of them, and a long warm-up.
 VGG_TRAINING = TrainConfig(epochs=13, batch_size=64, peak_lr=0.03, warmup=0.3)
 
+RAMP_TO_80 = tuple(linear_ramp(0.8, 10))
+RAMP_TO_90 = tuple(linear_ramp(0.9, 12))
+RAMP_TO_98_8 = tuple(linear_ramp(0.988, 5))
+STAGES = (20.0, 40.0, 60.0)  # training accuracies in per cent
+CLASSIFIER = ("classifier.0", "classifier.3", "classifier.6")  # of VGG16
 
-def _pruned() -> Iterator[Recipe]:
-    """Lab 02: a dense network, and what magnitude pruning makes of it."""
-    yield Recipe(DENSE, "ResNet-20, dense", TrainConfig())
-    for s in (0.25, 0.5, 1.0):
-        text = f"pruned below {s} standard deviations a layer, retrained"
-        yield Recipe(f"resnet20-deviation-{s}", text, RETRAINING, DENSE, Pruning("deviation", (s,)))
-    for percent in (25, 50, 75):
-        text = f"{percent} % of every layer pruned, retrained"
-        pruning = Pruning("layer", (percent / 100,))
-        yield Recipe(f"resnet20-magnitude-{percent}", text, RETRAINING, DENSE, pruning)
-    ramp = tuple(linear_ramp(0.8, 10))
-    text = "80 % of every layer pruned at once, retrained"
-    yield Recipe("resnet20-oneshot-80", text, RETRAINING, DENSE, Pruning("layer", (0.8,)))
-    text = "8 % more of every layer pruned each epoch up to 80 %"
-    yield Recipe("resnet20-iterative-80", text, RETRAINING, DENSE, Pruning("layer", ramp))
-    text = "8 % more of all weights pruned each epoch up to 80 %"
-    yield Recipe(PRUNED, text, RETRAINING, DENSE, Pruning("global", ramp))
-
-
-def _quantized() -> Iterator[Recipe]:
-    """Lab 03: quantization-aware fine-tuning of the dense and of the globally pruned network."""
-    for bits in (5, 4, 3, 2):
-        quantization = Quantization(bits, "asymmetric")
-        text = f"{bits}-bit residual blocks, fine-tuned"
-        yield Recipe(f"resnet20-quantized-{bits}", text, RETRAINING, DENSE, quantization=quantization)
-        text = f"80 % of all weights pruned, {bits}-bit residual blocks, fine-tuned"
-        yield Recipe(
-            f"{PRUNED}-quantized-{bits}", text, RETRAINING, PRUNED, Pruning("global", ()), quantization
-        )
-
-
-def _compressed() -> Iterator[Recipe]:
-    """Lab 05: the classic pipeline, and the recipe for the smallest file, with three seeds."""
-    start, short = DENSE, replace(RETRAINING, epochs=10)
-    for percent in (50, 60, 64):
-        name, pruning = f"resnet20-pipeline-{percent}", Pruning("layer", (percent / 100,))
-        yield Recipe(name, f"{percent} % of every layer pruned, 10 epochs", short, start, pruning)
-        start = name
-    for seed in (1, 2):
-        config, pruning = replace(RETRAINING, seed=seed), Pruning("global", tuple(linear_ramp(0.8, 10)))
-        yield Recipe(f"{PRUNED}-seed{seed}", f"as {PRUNED}, seed {seed}", config, DENSE, pruning)
-    teacher = Distillation(DENSE, weight=0.9, temperature=4.0)
-    ramp = tuple(linear_ramp(0.9, 12))
-    for seed in (0, 1, 2):
-        sparse, config = f"resnet20-distilled-90-seed{seed}", replace(RETRAINING, epochs=30, seed=seed)
-        text = f"90 % of all weights pruned in 12 epochs, taught by the dense network, seed {seed}"
-        yield Recipe(sparse, text, config, DENSE, Pruning("global", ramp), distillation=teacher)
-        text = f"the same with 6 shared values a layer, seed {seed}"
-        config = replace(RETRAINING, epochs=12, peak_lr=0.01, seed=seed)
-        name = f"resnet20-shared-90-seed{seed}"
-        yield Recipe(name, text, config, sparse, sharing=Sharing(6), distillation=teacher)
-
-
-def _vgg() -> Iterator[Recipe]:
-    """Labs 06 to 09: VGG16-BN on both sets."""
-    both = (10, 100)
-    dense = Recipe(VGG, "VGG16-BN, dense", VGG_TRAINING, network="vgg16", class_counts=both)
-    short = replace(VGG_TRAINING, epochs=6, warmup=0.2)
-    yield replace(dense, hundred=replace(dense, config=short, features=VGG))
-    yield Recipe(
-        "vgg16-sensitivity-90",
-        "90 % of all weights pruned, each layer by its sensitivity, fine-tuned",
-        VGG_RETRAINING,
-        VGG,
-        pruning=Pruning("sensitivity", (0.9,)),
+CATALOG: tuple[Recipe, ...] = (
+    # Lab 02: a dense network, and what magnitude pruning makes of it.
+    Recipe(
+        name="resnet20",
+        description="ResNet-20, dense",
+        network="resnet20",
+        start=None,
+        steps=(),
+        config=TrainConfig(),
+        class_counts=(10,),
+    ),
+    Recipe(
+        name="resnet20-deviation-0.25",
+        description="in each layer, weights below 0.25 standard deviations pruned, retrained",
+        network="resnet20",
+        start="resnet20",
+        steps=(PruneByDeviation(0.25),),
+        config=RETRAINING,
+        class_counts=(10,),
+    ),
+    Recipe(
+        name="resnet20-deviation-0.5",
+        description="in each layer, weights below 0.5 standard deviations pruned, retrained",
+        network="resnet20",
+        start="resnet20",
+        steps=(PruneByDeviation(0.5),),
+        config=RETRAINING,
+        class_counts=(10,),
+    ),
+    Recipe(
+        name="resnet20-deviation-1.0",
+        description="in each layer, weights below 1.0 standard deviations pruned, retrained",
+        network="resnet20",
+        start="resnet20",
+        steps=(PruneByDeviation(1.0),),
+        config=RETRAINING,
+        class_counts=(10,),
+    ),
+    Recipe(
+        name="resnet20-magnitude-25",
+        description="25 % of every layer pruned, retrained",
+        network="resnet20",
+        start="resnet20",
+        steps=(PruneByMagnitude("layer", (0.25,)),),
+        config=RETRAINING,
+        class_counts=(10,),
+    ),
+    Recipe(
+        name="resnet20-magnitude-50",
+        description="50 % of every layer pruned, retrained",
+        network="resnet20",
+        start="resnet20",
+        steps=(PruneByMagnitude("layer", (0.5,)),),
+        config=RETRAINING,
+        class_counts=(10,),
+    ),
+    Recipe(
+        name="resnet20-magnitude-75",
+        description="75 % of every layer pruned, retrained",
+        network="resnet20",
+        start="resnet20",
+        steps=(PruneByMagnitude("layer", (0.75,)),),
+        config=RETRAINING,
+        class_counts=(10,),
+    ),
+    Recipe(
+        name="resnet20-oneshot-80",
+        description="80 % of every layer pruned at once, retrained",
+        network="resnet20",
+        start="resnet20",
+        steps=(PruneByMagnitude("layer", (0.8,)),),
+        config=RETRAINING,
+        class_counts=(10,),
+    ),
+    Recipe(
+        name="resnet20-iterative-80",
+        description="8 % more of every layer pruned each epoch up to 80 %",
+        network="resnet20",
+        start="resnet20",
+        steps=(PruneByMagnitude("layer", RAMP_TO_80),),
+        config=RETRAINING,
+        class_counts=(10,),
+    ),
+    Recipe(
+        name="resnet20-global-80",
+        description="8 % more of all weights pruned each epoch up to 80 %",
+        network="resnet20",
+        start="resnet20",
+        steps=(PruneByMagnitude("global", RAMP_TO_80),),
+        config=RETRAINING,
+        class_counts=(10,),
+    ),
+    # Lab 03: quantization-aware fine-tuning of the dense and of the globally pruned network.
+    Recipe(
+        name="resnet20-quantized-5",
+        description="5-bit residual blocks, fine-tuned",
+        network="resnet20",
+        start="resnet20",
+        steps=(Quantize(5, "asymmetric"),),
+        config=RETRAINING,
+        class_counts=(10,),
+    ),
+    Recipe(
+        name="resnet20-global-80-quantized-5",
+        description="80 % of all weights pruned, 5-bit residual blocks, fine-tuned",
+        network="resnet20",
+        start="resnet20-global-80",
+        steps=(Quantize(5, "asymmetric"), KeepZeros()),
+        config=RETRAINING,
+        class_counts=(10,),
+    ),
+    Recipe(
+        name="resnet20-quantized-4",
+        description="4-bit residual blocks, fine-tuned",
+        network="resnet20",
+        start="resnet20",
+        steps=(Quantize(4, "asymmetric"),),
+        config=RETRAINING,
+        class_counts=(10,),
+    ),
+    Recipe(
+        name="resnet20-global-80-quantized-4",
+        description="80 % of all weights pruned, 4-bit residual blocks, fine-tuned",
+        network="resnet20",
+        start="resnet20-global-80",
+        steps=(Quantize(4, "asymmetric"), KeepZeros()),
+        config=RETRAINING,
+        class_counts=(10,),
+    ),
+    Recipe(
+        name="resnet20-quantized-3",
+        description="3-bit residual blocks, fine-tuned",
+        network="resnet20",
+        start="resnet20",
+        steps=(Quantize(3, "asymmetric"),),
+        config=RETRAINING,
+        class_counts=(10,),
+    ),
+    Recipe(
+        name="resnet20-global-80-quantized-3",
+        description="80 % of all weights pruned, 3-bit residual blocks, fine-tuned",
+        network="resnet20",
+        start="resnet20-global-80",
+        steps=(Quantize(3, "asymmetric"), KeepZeros()),
+        config=RETRAINING,
+        class_counts=(10,),
+    ),
+    Recipe(
+        name="resnet20-quantized-2",
+        description="2-bit residual blocks, fine-tuned",
+        network="resnet20",
+        start="resnet20",
+        steps=(Quantize(2, "asymmetric"),),
+        config=RETRAINING,
+        class_counts=(10,),
+    ),
+    Recipe(
+        name="resnet20-global-80-quantized-2",
+        description="80 % of all weights pruned, 2-bit residual blocks, fine-tuned",
+        network="resnet20",
+        start="resnet20-global-80",
+        steps=(Quantize(2, "asymmetric"), KeepZeros()),
+        config=RETRAINING,
+        class_counts=(10,),
+    ),
+    # Lab 05: the classic pipeline, and the recipe for the smallest file, with three seeds.
+    Recipe(
+        name="resnet20-pipeline-50",
+        description="50 % of every layer pruned, 10 epochs",
+        network="resnet20",
+        start="resnet20",
+        steps=(PruneByMagnitude("layer", (0.5,)),),
+        config=TrainConfig(epochs=10, peak_lr=0.05, warmup=0.1),
+        class_counts=(10,),
+    ),
+    Recipe(
+        name="resnet20-pipeline-60",
+        description="60 % of every layer pruned, 10 epochs",
+        network="resnet20",
+        start="resnet20-pipeline-50",
+        steps=(PruneByMagnitude("layer", (0.6,)),),
+        config=TrainConfig(epochs=10, peak_lr=0.05, warmup=0.1),
+        class_counts=(10,),
+    ),
+    Recipe(
+        name="resnet20-pipeline-64",
+        description="64 % of every layer pruned, 10 epochs",
+        network="resnet20",
+        start="resnet20-pipeline-60",
+        steps=(PruneByMagnitude("layer", (0.64,)),),
+        config=TrainConfig(epochs=10, peak_lr=0.05, warmup=0.1),
+        class_counts=(10,),
+    ),
+    Recipe(
+        name="resnet20-global-80-seed1",
+        description="as resnet20-global-80, seed 1",
+        network="resnet20",
+        start="resnet20",
+        steps=(PruneByMagnitude("global", RAMP_TO_80),),
+        config=TrainConfig(epochs=20, peak_lr=0.05, warmup=0.1, seed=1),
+        class_counts=(10,),
+    ),
+    Recipe(
+        name="resnet20-global-80-seed2",
+        description="as resnet20-global-80, seed 2",
+        network="resnet20",
+        start="resnet20",
+        steps=(PruneByMagnitude("global", RAMP_TO_80),),
+        config=TrainConfig(epochs=20, peak_lr=0.05, warmup=0.1, seed=2),
+        class_counts=(10,),
+    ),
+    Recipe(
+        name="resnet20-distilled-90-seed0",
+        description="90 % of all weights pruned in 12 epochs, taught by the dense network, seed 0",
+        network="resnet20",
+        start="resnet20",
+        steps=(PruneByMagnitude("global", RAMP_TO_90), Distill("resnet20", weight=0.9, temperature=4.0)),
+        config=TrainConfig(epochs=30, peak_lr=0.05, warmup=0.1),
+        class_counts=(10,),
+    ),
+    Recipe(
+        name="resnet20-shared-90-seed0",
+        description="resnet20-distilled-90-seed0 with 6 shared values per layer, trained",
+        network="resnet20",
+        start="resnet20-distilled-90-seed0",
+        steps=(ShareValues(6), Distill("resnet20", weight=0.9, temperature=4.0)),
+        config=TrainConfig(epochs=12, peak_lr=0.01, warmup=0.1),
+        class_counts=(10,),
+    ),
+    Recipe(
+        name="resnet20-distilled-90-seed1",
+        description="90 % of all weights pruned in 12 epochs, taught by the dense network, seed 1",
+        network="resnet20",
+        start="resnet20",
+        steps=(PruneByMagnitude("global", RAMP_TO_90), Distill("resnet20", weight=0.9, temperature=4.0)),
+        config=TrainConfig(epochs=30, peak_lr=0.05, warmup=0.1, seed=1),
+        class_counts=(10,),
+    ),
+    Recipe(
+        name="resnet20-shared-90-seed1",
+        description="resnet20-distilled-90-seed1 with 6 shared values per layer, trained",
+        network="resnet20",
+        start="resnet20-distilled-90-seed1",
+        steps=(ShareValues(6), Distill("resnet20", weight=0.9, temperature=4.0)),
+        config=TrainConfig(epochs=12, peak_lr=0.01, warmup=0.1, seed=1),
+        class_counts=(10,),
+    ),
+    Recipe(
+        name="resnet20-distilled-90-seed2",
+        description="90 % of all weights pruned in 12 epochs, taught by the dense network, seed 2",
+        network="resnet20",
+        start="resnet20",
+        steps=(PruneByMagnitude("global", RAMP_TO_90), Distill("resnet20", weight=0.9, temperature=4.0)),
+        config=TrainConfig(epochs=30, peak_lr=0.05, warmup=0.1, seed=2),
+        class_counts=(10,),
+    ),
+    Recipe(
+        name="resnet20-shared-90-seed2",
+        description="resnet20-distilled-90-seed2 with 6 shared values per layer, trained",
+        network="resnet20",
+        start="resnet20-distilled-90-seed2",
+        steps=(ShareValues(6), Distill("resnet20", weight=0.9, temperature=4.0)),
+        config=TrainConfig(epochs=12, peak_lr=0.01, warmup=0.1, seed=2),
+        class_counts=(10,),
+    ),
+    # Labs 06 to 09: VGG16-BN on both sets.
+    Recipe(
+        name="vgg16",
+        description="VGG16-BN, dense",
         network="vgg16",
-        class_counts=both,
-    )
-    yield Recipe(
-        "vgg16-channels",
-        "3.5 times fewer MACs: channels chosen by the LASSO, each layer reconstructed, fine-tuned",
-        VGG_RETRAINING,
-        VGG,
+        start=None,
+        steps=(),
+        config=VGG_TRAINING,
+        class_counts=(10,),
+    ),
+    Recipe(
+        name="vgg16",
+        description="VGG16-BN, dense, begun with the convolutions of the 10-class network",
         network="vgg16",
-        class_counts=both,
-        channels=Channels((64, 48, 64, 64, 128, 128, 128) + (192,) * 6),
-    )
-    narrow = Recipe(
-        "vgg16-narrow",
-        "VGG16-BN with a quarter of the channels, dense, without dropout",
-        replace(VGG_TRAINING, epochs=36, warmup=0.1),
+        start=None,
+        steps=(CopyConvolutions("vgg16", class_count=10),),
+        config=TrainConfig(epochs=6, batch_size=64, peak_lr=0.03, warmup=0.2),
+        class_counts=(100,),
+    ),
+    Recipe(
+        name="vgg16-sensitivity-90",
+        description="90 % of all weights pruned, each layer by its sensitivity, fine-tuned",
+        network="vgg16",
+        start="vgg16",
+        steps=(PruneBySensitivity(0.9),),
+        config=VGG_RETRAINING,
+        class_counts=(10, 100),
+    ),
+    Recipe(
+        name="vgg16-channels",
+        description="3.5 times fewer MACs: channels chosen by the LASSO, each layer reconstructed, fine-tuned",
+        network="vgg16",
+        start="vgg16",
+        steps=(
+            CutChannels(
+                keep=(64, 48, 64, 64, 128, 128, 128, 192, 192, 192, 192, 192, 192), selection="lasso"
+            ),
+        ),
+        config=VGG_RETRAINING,
+        class_counts=(10, 100),
+    ),
+    Recipe(
+        name="vgg16-narrow",
+        description="VGG16-BN with a quarter of the channels, dense, without dropout",
         network="vgg16-narrow",
-        dropout=0.0,
-    )
-    yield narrow
-    # The rate rises for the first 12 epochs: each cut puts the network back to chance for some of them.
-    staged = replace(VGG_TRAINING, epochs=30, warmup=0.4)
-    grasp = replace(
-        narrow,
+        start=None,
+        steps=(SetDropout(0.0),),
+        config=TrainConfig(epochs=36, batch_size=64, peak_lr=0.03, warmup=0.1),
+        class_counts=(10,),
+    ),
+    # The rate rises for the first 12 epochs, since each cut puts the network back to chance for some of them.
+    Recipe(
         name="vgg16-grasp-80",
         description="80 % of all weights pruned by GraSP, in the convolutions, at 20, 40 and 60 % accuracy",
-        config=staged,
         network="vgg16",
-        saliency=Saliency((0.4, 0.6, 0.8)),
-        class_counts=both,
-    )
-    yield replace(grasp, hundred=replace(grasp, config=replace(staged, epochs=40, warmup=0.3)))
-    config = replace(VGG_TRAINING, epochs=15, warmup=0.1)
-    tuned = replace(
-        narrow,
+        start=None,
+        steps=(
+            SetDropout(0.0),
+            PruneBySaliency("grasp", sparsities=(0.4, 0.6, 0.8), accuracies=STAGES, spared=CLASSIFIER),
+        ),
+        config=TrainConfig(epochs=30, batch_size=64, peak_lr=0.03, warmup=0.4),
+        class_counts=(10,),
+    ),
+    Recipe(
+        name="vgg16-grasp-80",
+        description="80 % of all weights pruned by GraSP, in the convolutions, at 20, 40 and 60 % accuracy",
+        network="vgg16",
+        start=None,
+        steps=(
+            SetDropout(0.0),
+            PruneBySaliency("grasp", sparsities=(0.4, 0.6, 0.8), accuracies=STAGES, spared=CLASSIFIER),
+        ),
+        config=TrainConfig(epochs=40, batch_size=64, peak_lr=0.03, warmup=0.3),
+        class_counts=(100,),
+    ),
+    Recipe(
         name="vgg16-grasp-80-tuned",
-        description="80 % pruned by GraSP, trained on",
-        config=config,
-        start=grasp.name,
-        pruning=Pruning("global", ()),
+        description="vgg16-grasp-80, trained for longer",
         network="vgg16",
-        class_counts=both,
-    )
-    yield replace(tuned, hundred=replace(tuned, config=replace(config, epochs=8)))
-    rules: tuple[Rule, ...] = ("grasp", "snip", "magnitude", "random")
-    for rule in rules:
-        yield replace(
-            narrow,
-            name=f"vgg16-narrow-{rule}-70",
-            description=f"the narrow network, 70 % pruned in the same three steps by {rule}",
-            config=staged,
-            saliency=Saliency((0.35, 0.525, 0.7), rule=rule),
-        )
-    teacher = Distillation(VGG, weight=0.9, temperature=4.0)
-    config = replace(VGG_RETRAINING, epochs=8, peak_lr=0.02)
-    ramp = Pruning("global", tuple(linear_ramp(0.988, 5)))
-    text = "98.8 % of all weights pruned in 5 epochs, taught by the dense network"
-    yield Recipe("vgg16-distilled-98.8", text, config, VGG, ramp, distillation=teacher, network="vgg16")
-    text = "very sparse, 6 or 8 shared values a layer, taught by the dense network"
-    config = replace(VGG_RETRAINING, epochs=5)
-    shared = Recipe(
-        "vgg16-shared",
-        text,
-        config,
-        "vgg16-distilled-98.8",
-        sharing=Sharing(6),
-        distillation=teacher,
+        start="vgg16-grasp-80",
+        steps=(SetDropout(0.0), KeepZeros()),
+        config=TrainConfig(epochs=15, batch_size=64, peak_lr=0.03, warmup=0.1),
+        class_counts=(10,),
+    ),
+    Recipe(
+        name="vgg16-grasp-80-tuned",
+        description="vgg16-grasp-80, trained for longer",
         network="vgg16",
-        class_counts=both,
-        dropout=0.0,
-    )
-    hundred = replace(
-        shared,
-        config=replace(VGG_RETRAINING, epochs=3, peak_lr=0.003),
+        start="vgg16-grasp-80",
+        steps=(SetDropout(0.0), KeepZeros()),
+        config=TrainConfig(epochs=8, batch_size=64, peak_lr=0.03, warmup=0.1),
+        class_counts=(100,),
+    ),
+    Recipe(
+        name="vgg16-narrow-grasp-70",
+        description="vgg16-narrow, 70 % pruned in three steps by GraSP",
+        network="vgg16-narrow",
+        start=None,
+        steps=(
+            SetDropout(0.0),
+            PruneBySaliency("grasp", sparsities=(0.35, 0.525, 0.7), accuracies=STAGES, spared=CLASSIFIER),
+        ),
+        config=TrainConfig(epochs=30, batch_size=64, peak_lr=0.03, warmup=0.4),
+        class_counts=(10,),
+    ),
+    Recipe(
+        name="vgg16-narrow-snip-70",
+        description="vgg16-narrow, 70 % pruned in three steps by SNIP",
+        network="vgg16-narrow",
+        start=None,
+        steps=(
+            SetDropout(0.0),
+            PruneBySaliency("snip", sparsities=(0.35, 0.525, 0.7), accuracies=STAGES, spared=CLASSIFIER),
+        ),
+        config=TrainConfig(epochs=30, batch_size=64, peak_lr=0.03, warmup=0.4),
+        class_counts=(10,),
+    ),
+    Recipe(
+        name="vgg16-narrow-magnitude-70",
+        description="vgg16-narrow, 70 % pruned in three steps by magnitude",
+        network="vgg16-narrow",
+        start=None,
+        steps=(
+            SetDropout(0.0),
+            PruneBySaliency(
+                "magnitude", sparsities=(0.35, 0.525, 0.7), accuracies=STAGES, spared=CLASSIFIER
+            ),
+        ),
+        config=TrainConfig(epochs=30, batch_size=64, peak_lr=0.03, warmup=0.4),
+        class_counts=(10,),
+    ),
+    Recipe(
+        name="vgg16-narrow-random-70",
+        description="vgg16-narrow, 70 % pruned in three steps at random",
+        network="vgg16-narrow",
+        start=None,
+        steps=(
+            SetDropout(0.0),
+            PruneBySaliency("random", sparsities=(0.35, 0.525, 0.7), accuracies=STAGES, spared=CLASSIFIER),
+        ),
+        config=TrainConfig(epochs=30, batch_size=64, peak_lr=0.03, warmup=0.4),
+        class_counts=(10,),
+    ),
+    Recipe(
+        name="vgg16-distilled-98.8",
+        description="98.8 % of all weights pruned in 5 epochs, taught by the dense network",
+        network="vgg16",
+        start="vgg16",
+        steps=(PruneByMagnitude("global", RAMP_TO_98_8), Distill("vgg16", weight=0.9, temperature=4.0)),
+        config=TrainConfig(epochs=8, batch_size=64, peak_lr=0.02, warmup=0.1),
+        class_counts=(10,),
+    ),
+    Recipe(
+        name="vgg16-shared",
+        description="very sparse, 6 shared values per layer, taught by the dense network",
+        network="vgg16",
+        start="vgg16-distilled-98.8",
+        steps=(SetDropout(0.0), ShareValues(6), Distill("vgg16", weight=0.9, temperature=4.0)),
+        config=TrainConfig(epochs=5, batch_size=64, peak_lr=0.01, warmup=0.1),
+        class_counts=(10,),
+    ),
+    Recipe(
+        name="vgg16-shared",
+        description="very sparse, 8 shared values per layer, taught by the dense network",
+        network="vgg16",
         start="vgg16-sensitivity-90",
-        sharing=Sharing(8),
-        dropout=None,
-    )
-    yield replace(shared, hundred=hundred)
+        steps=(ShareValues(8), Distill("vgg16", weight=0.9, temperature=4.0)),
+        config=TrainConfig(epochs=3, batch_size=64, peak_lr=0.003, warmup=0.1),
+        class_counts=(100,),
+    ),
+)
 
 
-PARTS = (_pruned, _quantized, _compressed, _vgg)
-RECIPES = {recipe.name: recipe for part in PARTS for recipe in part()}
+def find_recipe(name: str, class_count: int) -> Recipe:
+    """Return the recipe ``name`` for data of ``class_count`` classes.
+
+    Where no entry names that class count, such as for a folder of images, it is the first of the name.
+
+    Raises:
+        ValueError: if there is no recipe of that name.
+
+    >>> find_recipe("vgg16-shared", 100).start, find_recipe("vgg16-shared", 10).start
+    ('vgg16-sensitivity-90', 'vgg16-distilled-98.8')
+    """
+    entries = [recipe for recipe in CATALOG if recipe.name == name]
+    if not entries:
+        names = dict.fromkeys(recipe.name for recipe in CATALOG)
+        raise ValueError(f"there is no recipe {name!r}; there are {', '.join(names)}.")
+    return next((recipe for recipe in entries if class_count in recipe.class_counts), entries[0])
+
+
+# By name, in order; where 10 and 100 classes have one entry each, the one for 10.
+RECIPES = {recipe.name: find_recipe(recipe.name, 10) for recipe in CATALOG}

@@ -8,49 +8,65 @@ from tiny import same_state, tiny_dataset, tiny_network
 
 from labkit.files import write_atomically
 from labkit.models import prunable_weights
-from labkit.pruning.callbacks import linear_ramp
+from labkit.pruning.callbacks import PruningCallback, StagedPruning, linear_ramp
 from labkit.pruning.magnitude import total_sparsity
 from labkit.quantization.layers import quantize_layers, quantized_layers
 from labkit.recipes import (
+    CATALOG,
     RECIPES,
-    Distillation,
-    Pruning,
-    Quantization,
     Recipe,
-    Sharing,
-    build,
+    Step,
+    catalog,
+    find_recipe,
     fit_or_load,
+    network,
     recorded,
+    steps,
     train,
+    training,
 )
-from labkit.recipes import make as recipes
+from labkit.recipes.steps import (
+    CopyConvolutions,
+    Distill,
+    KeepZeros,
+    PruneByMagnitude,
+    PruneBySaliency,
+    Quantize,
+    SetDropout,
+    ShareValues,
+)
 from labkit.storage import checkpoints
 from labkit.storage.checkpoints import CheckpointError
-from labkit.training import TrainConfig, evaluate
+from labkit.training import Callback, TrainConfig, evaluate
 from labkit.training import loop as training_loop
+from labkit.training.distillation import Distiller
 
 CONFIG = TrainConfig(epochs=3, batch_size=32, peak_lr=0.3)
 RETRAINING = TrainConfig(epochs=4, batch_size=32, peak_lr=0.1)
+
+
+def tiny_recipe(name, start, *recipe_steps, config=RETRAINING):
+    return Recipe(name, f"the tiny network {name}", "resnet20", start, recipe_steps, config, (10,))
+
+
 TINY = {
     recipe.name: recipe
     for recipe in (
-        Recipe("dense", "a tiny dense network", CONFIG),
-        Recipe("half", "half of it pruned", RETRAINING, "dense", Pruning("layer", (0.5,))),
-        Recipe("ramp", "pruned step by step", RETRAINING, "dense", Pruning("global", (0.2, 0.4, 0.6))),
-        Recipe(
-            "coarse",
-            "3 bits, zeros kept",
-            RETRAINING,
-            "half",
-            Pruning("global", ()),
-            Quantization(3, "asymmetric"),
-        ),
-        Recipe(
-            "taught", "taught by another", RETRAINING, "half", distillation=Distillation("ramp", 0.5, 2.0)
-        ),
-        Recipe("shared", "3 values a layer", RETRAINING, "half", sharing=Sharing(3)),
+        tiny_recipe("dense", None, config=CONFIG),
+        tiny_recipe("half", "dense", PruneByMagnitude("layer", (0.5,))),
+        tiny_recipe("ramp", "dense", PruneByMagnitude("global", (0.2, 0.4, 0.6))),
+        tiny_recipe("coarse", "half", Quantize(3, "asymmetric"), KeepZeros()),
+        tiny_recipe("taught", "half", Distill("ramp", 0.5, 2.0)),
+        tiny_recipe("shared", "half", ShareValues(3)),
     )
 }
+
+
+def put(monkeypatch, *recipes):
+    """Make these the entries of the catalogue; one of a name that is there takes its place."""
+    entries = {(recipe.name, recipe.class_counts): recipe for recipe in catalog.CATALOG}
+    entries |= {(recipe.name, recipe.class_counts): recipe for recipe in recipes}
+    monkeypatch.setattr(catalog, "CATALOG", tuple(entries.values()))
 
 
 @pytest.fixture
@@ -59,10 +75,10 @@ def workshop(monkeypatch, tmp_path):
     monkeypatch.setenv("LABKIT_HOME", str(tmp_path))
     monkeypatch.setenv("LABKIT_DEVICE", "cpu")
     monkeypatch.delenv("LABKIT_MODE", raising=False)
-    monkeypatch.setattr(recipes, "RECIPES", dict(TINY))
-    monkeypatch.setattr(build, "_random", lambda _, dataset: tiny_network(len(dataset.classes)))
-    monkeypatch.setattr(recipes, "load_dataset", lambda _: tiny_dataset())
-    monkeypatch.setattr(build, "quantize_residual_blocks", partial(quantize_layers, names=["0"]))
+    monkeypatch.setattr(catalog, "CATALOG", tuple(TINY.values()))
+    monkeypatch.setattr(network, "build_network", lambda _, class_count: tiny_network(class_count))
+    monkeypatch.setattr(training, "load_dataset", lambda _: tiny_dataset())
+    monkeypatch.setattr(steps, "quantize_residual_blocks", partial(quantize_layers, names=["0"]))
     return tmp_path / "checkpoints" / "tiny"
 
 
@@ -70,21 +86,20 @@ def workshop(monkeypatch, tmp_path):
 def runs(monkeypatch):
     """The recipes trained since, as a growing list of their epochs' number."""
     trained = []
-    original = recipes.fit
+    original = training.fit
 
     def counting(model, dataset, config, **options):
         trained.append(config.epochs)
         return original(model, dataset, config, **options)
 
-    monkeypatch.setattr(recipes, "fit", counting)
+    monkeypatch.setattr(training, "fit", counting)
     return trained
 
 
 def change(monkeypatch, name, **options):
     """Replace hyperparameters of one recipe, as an edit of the source would."""
     recipe = TINY[name]
-    edited = replace(recipe, config=replace(recipe.config, **options))
-    monkeypatch.setitem(recipes.RECIPES, name, edited)
+    put(monkeypatch, replace(recipe, config=replace(recipe.config, **options)))
 
 
 def flip_a_bit(path):
@@ -179,7 +194,7 @@ def test_a_recipe_makes_its_teacher_too_and_is_stale_when_the_teacher_changes(wo
 @pytest.mark.usefixtures("workshop")
 def test_a_teacher_changes_what_is_learned(monkeypatch):
     taught = fit_or_load("taught", tiny_dataset())
-    monkeypatch.setitem(recipes.RECIPES, "taught", replace(TINY["taught"], distillation=None))
+    put(monkeypatch, replace(TINY["taught"], steps=()))
     assert not same_state(fit_or_load("taught", tiny_dataset()), taught)
 
 
@@ -219,7 +234,7 @@ def test_a_changed_recipe_is_trained_again_and_so_is_what_starts_from_it(monkeyp
 @pytest.mark.usefixtures("workshop")
 def test_a_change_of_the_description_alone_trains_nothing(monkeypatch, runs):
     train(["dense"])
-    monkeypatch.setitem(recipes.RECIPES, "dense", replace(TINY["dense"], description="other words"))
+    put(monkeypatch, replace(TINY["dense"], description="other words"))
     train(["dense"])
     assert runs == [3]
 
@@ -271,7 +286,7 @@ def test_ctrl_c_leaves_a_state_to_resume_from_and_no_checkpoint(workshop, monkey
     whole = checkpoints.read_weights("tiny", name)
     for path in workshop.iterdir():
         path.unlink()
-    train(build.needs(TINY[name]))
+    train([source.name for source in TINY[name].sources()])
     epochs = iter(range(99))
 
     def interrupt_the_third(*arguments, **options):
@@ -369,7 +384,7 @@ def test_smoke_refuses_other_data(monkeypatch):
 )
 def test_the_loss_prefix_alone_tells_that_code_or_data_changed(monkeypatch, change_code):
     """The recipe's hash is made to agree, so that only the losses can tell."""
-    monkeypatch.setattr(recipes, "_recipe_hash", lambda _recipe, _dataset: "the same")
+    monkeypatch.setattr(training, "recipe_hash", lambda _recipe, _dataset: "the same")
     name, dataset = ("ramp" if change_code in ("pruning", "amount") else "dense"), tiny_dataset()
     fit_or_load(name, dataset)
     if change_code == "seed":
@@ -384,10 +399,8 @@ def test_the_loss_prefix_alone_tells_that_code_or_data_changed(monkeypatch, chan
         shifted = dataset.train._replace(labels=(dataset.train.labels + 1) % 4)
         dataset = replace(dataset, train=shifted)
     else:
-        other = (
-            Pruning("layer", (0.2, 0.4, 0.6)) if change_code == "pruning" else Pruning("global", (0.21,))
-        )
-        monkeypatch.setitem(recipes.RECIPES, name, replace(TINY[name], pruning=other))
+        other = ("layer", (0.2, 0.4, 0.6)) if change_code == "pruning" else ("global", (0.21,))
+        put(monkeypatch, replace(TINY[name], steps=(PruneByMagnitude(*other),)))
     monkeypatch.setenv("LABKIT_MODE", "smoke")
     with pytest.raises(CheckpointError, match=rf"{name} is not what this code trains: loss .* recorded"):
         fit_or_load(name, dataset)
@@ -405,36 +418,159 @@ def test_smoke_refuses_a_damaged_file_even_though_its_losses_are_reproduced(work
 
 
 def test_every_recipe_can_be_made_in_the_order_in_which_they_stand():
-    made = set()
-    for name, recipe in RECIPES.items():
+    for count in (10, 100):
+        made = set()
+        for recipe in CATALOG:
+            if count in recipe.class_counts:
+                same_set = [source.name for source in recipe.sources() if source.class_count is None]
+                assert made.issuperset(same_set), recipe.name
+                made.add(recipe.name)
+
+
+def test_name_and_class_count_identify_an_entry():
+    keys = [(recipe.name, count) for recipe in CATALOG for count in recipe.class_counts]
+    assert len(keys) == len(set(keys)) == 47
+    for name, count in keys:
+        recipe = find_recipe(name, count)
         assert recipe.name == name
-        assert recipe.start is None or recipe.start in made
-        assert recipe.pruning is None or len(recipe.pruning.amounts) <= recipe.config.epochs
-        made.add(name)
+        assert count in recipe.class_counts
+
+
+def test_recipes_by_name_are_those_for_10_classes():
+    assert list(RECIPES) == list(dict.fromkeys(recipe.name for recipe in CATALOG))
+    assert all(10 in recipe.class_counts for recipe in RECIPES.values())
+
+
+def test_data_of_another_class_count_gets_the_first_entry():
+    assert find_recipe("vgg16-shared", 37) is find_recipe("vgg16-shared", 10)
+    assert find_recipe("resnet20", 100) is find_recipe("resnet20", 10)
+
+
+def test_no_schedule_is_longer_than_its_training():
+    for recipe in CATALOG:
+        for step in recipe.steps:
+            if isinstance(step, PruneByMagnitude):
+                assert len(step.sparsities) <= recipe.config.epochs
 
 
 def test_the_iterative_recipes_prune_8_per_cent_more_an_epoch_and_then_train_10_epochs_more():
     for name in ("resnet20-iterative-80", "resnet20-global-80"):
-        assert RECIPES[name].pruning.amounts == tuple(linear_ramp(0.8, 10))
+        (step,) = RECIPES[name].steps
+        assert step.sparsities == tuple(linear_ramp(0.8, 10))
         assert RECIPES[name].config.epochs == 20
+
+
+def test_lab_09_finds_how_many_channels_are_kept():
+    assert RECIPES["vgg16-channels"].channels.keep[:2] == (64, 48)
+    with pytest.raises(ValueError, match="resnet20"):
+        _ = RECIPES["resnet20"].channels
+
+
+# Steps
+
+
+def test_the_manifest_records_the_steps_by_the_names_of_their_classes():
+    recipe = tiny_recipe("net", None, Quantize(3, "symmetric"), SetDropout(0.1))
+    assert recipe.as_json()["steps"] == [
+        {"step": "Quantize", "bits": 3, "scheme": "symmetric"},
+        {"step": "SetDropout", "probability": 0.1},
+    ]
+
+
+def test_the_order_and_the_kind_of_steps_change_the_hash():
+    orders = [(KeepZeros(), Distill("t", 0.5, 2.0)), (Distill("t", 0.5, 2.0), KeepZeros()), (KeepZeros(),)]
+    recipes = [replace(TINY["dense"], steps=order) for order in orders]
+    assert len({str(recipe.as_json()) for recipe in recipes}) == 3
+
+
+@pytest.mark.usefixtures("workshop")
+def test_steps_prepare_the_network_in_their_order():
+    calls = []
+
+    class Note(Step):
+        def prepare(self, model, recipe, dataset):
+            calls.append((self, recipe.name, dataset.name))
+            return model
+
+    first, second = Note(), Note()
+    network.starting_model(tiny_recipe("net", None, first, second), tiny_dataset())
+    assert [step is expected for (step, *_), expected in zip(calls, (first, second), strict=True)] == [
+        True
+    ] * 2
+    assert calls[0][1:] == ("net", "tiny")
+
+
+def test_a_step_that_does_nothing_leaves_network_and_training_as_they_are():
+    model, inner = tiny_network(), Callback()
+    assert Step().prepare(model, TINY["dense"], tiny_dataset()) is model
+    assert Step().restore(model) is model
+    assert Step().callback(inner, TINY["dense"], tiny_dataset()) is inner
+    assert Step().sources() == ()
+
+
+@pytest.mark.usefixtures("workshop")
+def test_distillation_takes_in_the_callback_of_the_steps_before_it():
+    train(["dense"])
+    recipe = tiny_recipe("net", "dense", KeepZeros(), Distill("dense", 0.5, 2.0))
+    callback = network.training_callback(recipe, tiny_dataset())
+    assert isinstance(callback, Distiller)
+    assert isinstance(callback.inner, PruningCallback)
+
+
+@pytest.mark.parametrize("order", [(KeepZeros(), ShareValues(3)), (ShareValues(3), KeepZeros())])
+def test_two_steps_that_cannot_act_together_are_refused(order):
+    with pytest.raises(ValueError, match="cannot act together"):
+        network.training_callback(tiny_recipe("net", None, *order), tiny_dataset())
+
+
+def test_pruning_by_saliency_waits_for_accuracies():
+    step = PruneBySaliency("magnitude", (0.3, 0.6), accuracies=(40.0, 60.0), spared=("5",))
+    callback = network.training_callback(tiny_recipe("net", None, step), tiny_dataset())
+    assert isinstance(callback, StagedPruning)
+    assert callback.stages == [(0.3, 40.0), (0.6, 60.0)]
+    model = tiny_network()
+    masks = callback.rule(model, 0.5)
+    assert "5.weight" not in masks or masks["5.weight"].all()
+
+
+def test_dropout_is_set_everywhere():
+    model = torch.nn.Sequential(torch.nn.Dropout(0.5), torch.nn.Sequential(torch.nn.Dropout(0.5)))
+    SetDropout(0.25).prepare(model, TINY["dense"], tiny_dataset())
+    assert [model[0].p, model[1][0].p] == [0.25, 0.25]
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "suffix"),
+    [("resnet20", torch.float32, "safetensors"), ("vgg16", torch.float16, "lkc")],
+)
+def test_large_networks_are_stored_in_half_precision_in_a_container(name, dtype, suffix):
+    model = tiny_network()
+    state = network.round_weights(model.state_dict(), name)
+    assert {tensor.dtype for tensor in state.values() if tensor.ndim > 1} == {dtype}
+    assert state["1.running_var"].dtype == torch.float32
+    assert network.file_format(name, model) == suffix
+
+
+# Two data sets
 
 
 @pytest.fixture
 def two_sets(monkeypatch, workshop):  # noqa: ARG001
     """Recipes for a tiny set of 4 and one of 100 classes, whose network has ``features``."""
     sets = {10: tiny_dataset(), 100: replace(tiny_dataset(classes=100, train=300), name="tiny100")}
-    dense = Recipe("net", "on either set", CONFIG, class_counts=(10, 100))
-    short = replace(dense, config=replace(CONFIG, epochs=1), features="net")
-    monkeypatch.setattr(recipes, "RECIPES", {"net": replace(dense, hundred=short), **TINY})
-    monkeypatch.setattr(recipes, "load_dataset", sets.get)
-    monkeypatch.setattr(build, "load_dataset", sets.get)
+    dense = tiny_recipe("net", None, config=CONFIG)
+    short = replace(CONFIG, epochs=1)
+    for_100 = replace(dense, steps=(CopyConvolutions("net", 10),), config=short, class_counts=(100,))
+    put(monkeypatch, dense, for_100)
+    monkeypatch.setattr(training, "load_dataset", sets.get)
+    monkeypatch.setattr(steps, "load_dataset", sets.get)
 
-    def with_features(_, dataset):
-        *features, classifier = tiny_network(len(dataset.classes))
+    def with_features(_, class_count):
+        *features, classifier = tiny_network(class_count)
         parts = {"features": torch.nn.Sequential(*features), "classifier": classifier}
         return torch.nn.Sequential(OrderedDict(parts))
 
-    monkeypatch.setattr(build, "_random", with_features)
+    monkeypatch.setattr(network, "build_network", with_features)
     return sets
 
 
@@ -444,7 +580,7 @@ def test_on_100_classes_a_recipe_may_differ_and_begin_with_the_convolutions_of_t
     train(["net", "dense"], (100,))
     assert runs == [3, 1]  # what it begins with is made first; "dense" is not for 100 classes
     ten = checkpoints.read_weights("tiny", "net")
-    model = build.starting_model(recipes._recipe("net", two_sets[100]), two_sets[100])
+    model = network.starting_model(find_recipe("net", 100), two_sets[100])
     assert torch.equal(model.features[0].weight, ten["features.0.weight"])
     assert model.classifier.weight.shape == (100, 6)
     train(["net"])
@@ -454,8 +590,7 @@ def test_on_100_classes_a_recipe_may_differ_and_begin_with_the_convolutions_of_t
 @pytest.mark.usefixtures("two_sets")
 def test_another_recipe_of_the_10_class_set_outdates_what_began_with_its_convolutions(monkeypatch, runs):
     train(["net"])
-    base = recipes.RECIPES["net"]
-    changed = replace(base, config=replace(base.config, peak_lr=0.2))
-    monkeypatch.setitem(recipes.RECIPES, "net", changed)
+    base = find_recipe("net", 10)
+    put(monkeypatch, replace(base, config=replace(base.config, peak_lr=0.2)))
     train(["net"])
     assert runs == [3, 1, 3, 1]

@@ -3,18 +3,19 @@
 `make test` reads, replays and evaluates some of each kind; `make verify` all.
 """
 
+import json
+
 import pytest
 
 from labkit.data import load_dataset
 from labkit.models import total_sparsity
-from labkit.recipes import RECIPES, fit_or_load, recorded, verify_prefix
-from labkit.recipes.make import _recipe as recipe_for
+from labkit.recipes import CATALOG, find_recipe, fit_or_load, recorded, verify_prefix
 from labkit.storage import checkpoints
 from labkit.training import evaluate
 
 pytestmark = pytest.mark.heavy
 
-SHIPPED = [(name, count) for name, recipe in RECIPES.items() for count in recipe.class_counts]
+SHIPPED = [(recipe.name, count) for recipe in CATALOG for count in recipe.class_counts]
 # One of each kind of step, start and network. The two that scan or cut VGG16 before their first step
 # take minutes to replay, and a full VGG16 15 s to evaluate: `make verify` does those.
 REPLAYED = {
@@ -63,12 +64,23 @@ def _no_settings(monkeypatch):
 @pytest.mark.parametrize("count", [10, 100])
 def test_every_recipe_is_in_the_manifest_and_every_file_in_a_recipe(count):
     dataset = load_dataset(count)
-    names = {name for name, recipe in RECIPES.items() if count in recipe.class_counts}
+    names = {recipe.name for recipe in CATALOG if count in recipe.class_counts}
     entries = checkpoints.read_manifest(dataset.name)
     assert set(entries) == names
     folder = checkpoints.manifest_path(dataset.name).parent
     files = {path.name for path in folder.iterdir() if path.suffix in (".safetensors", ".lkc")}
     assert files == {f"{name}.{entry.format}" for name, entry in entries.items()}
+
+
+@pytest.mark.parametrize(("name", "count"), SHIPPED)
+def test_the_manifest_records_the_recipe_as_it_is(name, count):
+    recipe = find_recipe(name, count)
+    assert recorded(name, load_dataset(count)).recipe == json.loads(json.dumps(recipe.as_json()))
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_network_of_six_values_per_layer_is_stored_in_33_kilobytes(seed):
+    assert recorded(f"resnet20-shared-90-seed{seed}", load_dataset(10)).size_bytes < 33_000
 
 
 def test_all_shipped_weights_together_take_at_most_130_megabytes():
@@ -83,7 +95,7 @@ def test_every_shipped_checkpoint_is_undamaged_and_has_its_recorded_sparsity(nam
     dataset = load_dataset(count)
     model = fit_or_load(name, dataset)
     # Rounded to half precision, the smallest weights of VGG16 are zero.
-    tolerance = 1e-9 if RECIPES[name].network is None else 1e-4
+    tolerance = 1e-9 if name.startswith("resnet20") else 1e-4
     recorded_sparsity = recorded(name, dataset).epochs[-1].sparsity
     assert total_sparsity(model) == pytest.approx(recorded_sparsity, abs=tolerance)
 
@@ -93,7 +105,7 @@ def test_every_shipped_checkpoint_is_undamaged_and_has_its_recorded_sparsity(nam
 def test_replay_gives_the_recorded_losses(name, count, record_property):
     dataset = load_dataset(count)
     assert len(recorded(name, dataset).loss_prefix) == 4
-    record_property("tolerance_used", round(verify_prefix(recipe_for(name, dataset), dataset), 6))
+    record_property("tolerance_used", round(verify_prefix(find_recipe(name, count), dataset), 6))
 
 
 @pytest.mark.parametrize(("name", "count"), shipped(EVALUATED))
@@ -102,5 +114,5 @@ def test_every_shipped_checkpoint_reaches_its_recorded_accuracy(name, count):
     model, entry = fit_or_load(name, dataset), recorded(name, dataset)
     validation = evaluate(model, dataset, dataset.validation)
     assert validation.top1 == pytest.approx(entry.validation_top1, abs=0.5)
-    if RECIPES[name].network is None:  # VGG16's takes 15 s each
+    if name.startswith("resnet20"):  # VGG16's takes 15 s each
         assert evaluate(model, dataset, dataset.test).top1 == pytest.approx(entry.test_top1, abs=0.5)

@@ -1,0 +1,102 @@
+"""A recipe as data: what decides about a checkpoint, besides the images it is trained on.
+
+Leaves out: the steps there are (:mod:`labkit.recipes.steps`) and the recipes themselves
+(:mod:`labkit.recipes.catalog`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Literal
+
+from torch import nn
+
+from labkit.data import Dataset
+from labkit.training import Callback, TrainConfig
+
+if TYPE_CHECKING:
+    from labkit.recipes.steps import CutChannels
+
+__all__ = ["Network", "Recipe", "Source", "Step"]
+
+Network = Literal["resnet20", "vgg16", "vgg16-narrow"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A checkpoint whose weights a recipe uses, on a set of ``class_count`` classes (None: the same set)."""
+
+    name: str
+    class_count: int | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that a recipe does to a network; this base class does nothing.
+
+    A new technique is a subclass, a frozen dataclass whose fields enter the recipe's hash, and an
+    entry in the catalogue. It overrides what it needs of the four methods.
+    """
+
+    def sources(self) -> tuple[Source, ...]:
+        """Name the checkpoints whose weights this step reads."""
+        return ()
+
+    def prepare(self, model: nn.Module, recipe: Recipe, dataset: Dataset) -> nn.Module:  # noqa: ARG002
+        """Return the network as it is before its first training step; ``model`` may be changed."""
+        return model
+
+    def restore(self, model: nn.Module) -> nn.Module:
+        """Return the network that computes with ``model``'s stored weights as this step's would."""
+        return model
+
+    def callback(self, inner: Callback, recipe: Recipe, dataset: Dataset) -> Callback:  # noqa: ARG002
+        """Return what acts during training: ``inner``, that of the earlier steps, or something around it."""
+        return inner
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one checkpoint is made.
+
+    Attributes:
+        name: of the checkpoint; with each of ``class_counts`` it identifies the recipe.
+        description: one line for ``labkit train --list``.
+        network: its architecture.
+        start: the checkpoint it begins with; None: random weights.
+        steps: done in this order.
+        config: how it is trained.
+        class_counts: the data sets it is for, by their number of classes.
+    """
+
+    name: str
+    description: str
+    network: Network
+    start: str | None
+    steps: tuple[Step, ...]
+    config: TrainConfig
+    class_counts: tuple[int, ...]
+
+    @property
+    def channels(self) -> CutChannels:
+        """The step that cuts channels, whose ``keep`` lab 09 reads.
+
+        Raises:
+            ValueError: if there is none.
+        """
+        from labkit.recipes.steps import CutChannels  # here, because that module imports this one
+
+        for step in self.steps:
+            if isinstance(step, CutChannels):
+                return step
+        raise ValueError(f"recipe {self.name!r} has no step that cuts channels.")
+
+    def sources(self) -> tuple[Source, ...]:
+        """Name every checkpoint whose weights this recipe reads, each once."""
+        start = () if self.start is None else (Source(self.start),)
+        return tuple(dict.fromkeys((*start, *(source for step in self.steps for source in step.sources()))))
+
+    def as_json(self) -> dict[str, object]:
+        """Return the recipe as the manifest records it: each step with the name of its class."""
+        steps = [{"step": type(step).__name__, **asdict(step)} for step in self.steps]
+        return {**asdict(self), "steps": steps}

@@ -1,0 +1,223 @@
+"""The steps of recipes: one small class per technique."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from torch import nn
+
+from labkit.data import Dataset, load_dataset
+from labkit.models import VGG16
+from labkit.pruning.callbacks import PruningCallback, StagedPruning
+from labkit.pruning.channels import prune_channels
+from labkit.pruning.magnitude import Masks, deviation_masks, global_masks, layer_masks
+from labkit.pruning.saliency import Rule, calibration_batches, masks_by_rule
+from labkit.pruning.sensitivity import sensitivity_masks
+from labkit.quantization.layers import quantize_residual_blocks
+from labkit.quantization.trained_codebook import CodebookCallback, cluster_layers
+from labkit.recipes.network import load_network
+from labkit.recipes.recipe import Recipe, Source, Step
+from labkit.storage import checkpoints
+from labkit.training import Callback
+from labkit.training.distillation import Distiller
+
+__all__ = [
+    "CopyConvolutions",
+    "CutChannels",
+    "Distill",
+    "KeepZeros",
+    "PruneByDeviation",
+    "PruneByMagnitude",
+    "PruneBySaliency",
+    "PruneBySensitivity",
+    "Quantize",
+    "SetDropout",
+    "ShareValues",
+]
+
+
+@dataclass(frozen=True)
+class CopyConvolutions(Step):
+    """Begin with the convolutions of a VGG16 checkpoint for ``class_count`` classes."""
+
+    checkpoint: str
+    class_count: int
+
+    def sources(self) -> tuple[Source, ...]:
+        """Name the checkpoint."""
+        return (Source(self.checkpoint, self.class_count),)
+
+    def prepare(self, model: nn.Module, recipe: Recipe, dataset: Dataset) -> nn.Module:  # noqa: ARG002
+        """Replace the weights below ``features``."""
+        state = checkpoints.read_weights(load_dataset(self.class_count).name, self.checkpoint)
+        features = {name: tensor for name, tensor in state.items() if name.startswith("features.")}
+        model.load_state_dict(features, strict=False)
+        return model
+
+
+@dataclass(frozen=True)
+class SetDropout(Step):
+    """Train with dropout of this probability, instead of VGG16's 0.5, in the classifier."""
+
+    probability: float
+
+    def prepare(self, model: nn.Module, recipe: Recipe, dataset: Dataset) -> nn.Module:  # noqa: ARG002
+        """Set the probability of every dropout layer."""
+        for module in model.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = self.probability
+        return model
+
+
+@dataclass(frozen=True)
+class CutChannels(Step):
+    """Cut VGG16's convolutions to ``keep`` output channels before training, and reconstruct each."""
+
+    keep: tuple[int, ...]
+    selection: Literal["lasso"]
+
+    def prepare(self, model: nn.Module, recipe: Recipe, dataset: Dataset) -> nn.Module:
+        """Return the smaller network."""
+        if not isinstance(model, VGG16):
+            raise ValueError(f"{recipe.name}: only a VGG16 can be cut, got {type(model).__name__}.")
+        return prune_channels(model, dataset, keep=self.keep, selection=self.selection)
+
+
+@dataclass(frozen=True)
+class ShareValues(Step):
+    """Train with at most ``clusters`` nonzero values per layer; the zeros of the start are kept."""
+
+    clusters: int
+
+    def prepare(self, model: nn.Module, recipe: Recipe, dataset: Dataset) -> nn.Module:  # noqa: ARG002
+        """Return the network that computes with shared values."""
+        return cluster_layers(model, self.clusters)
+
+    def callback(self, inner: Callback, recipe: Recipe, dataset: Dataset) -> Callback:  # noqa: ARG002
+        """Move the codebooks before every epoch."""
+        return _alone(CodebookCallback(), inner, recipe)
+
+
+@dataclass(frozen=True)
+class Quantize(Step):
+    """Train with the residual blocks' convolutions rounded to ``bits`` bits."""
+
+    bits: int
+    scheme: Literal["asymmetric", "symmetric"]
+
+    def prepare(self, model: nn.Module, recipe: Recipe, dataset: Dataset) -> nn.Module:  # noqa: ARG002
+        """Return the network with quantized layers, which have the same state-dict keys."""
+        return self.restore(model)
+
+    def restore(self, model: nn.Module) -> nn.Module:
+        """Return the network with quantized layers around the stored weights."""
+        return quantize_residual_blocks(model, bits=self.bits, scheme=self.scheme)
+
+
+@dataclass(frozen=True)
+class KeepZeros(Step):
+    """Train with the zeros of the start at zero."""
+
+    def callback(self, inner: Callback, recipe: Recipe, dataset: Dataset) -> Callback:  # noqa: ARG002
+        """Set pruned weights back to zero after every step."""
+        return _alone(PruningCallback({}), inner, recipe)
+
+
+@dataclass(frozen=True)
+class PruneByMagnitude(Step):
+    """Prune the smallest weights, of each layer or of all, to ``sparsities[e]`` before epoch e.
+
+    After the last of them the masks are kept.
+    """
+
+    scope: Literal["layer", "global"]
+    sparsities: tuple[float, ...]
+
+    def callback(self, inner: Callback, recipe: Recipe, dataset: Dataset) -> Callback:  # noqa: ARG002
+        """Prune before an epoch, and keep pruned weights at zero."""
+        masks = partial(_magnitude_masks, self.scope)
+        rules = {epoch: partial(masks, sparsity) for epoch, sparsity in enumerate(self.sparsities)}
+        return _alone(PruningCallback(rules), inner, recipe)
+
+
+@dataclass(frozen=True)
+class PruneByDeviation(Step):
+    """Prune each layer's weights below ``deviations`` of its standard deviations, before training."""
+
+    deviations: float
+
+    def callback(self, inner: Callback, recipe: Recipe, dataset: Dataset) -> Callback:  # noqa: ARG002
+        """Prune before the first epoch, and keep pruned weights at zero."""
+        return _alone(PruningCallback({0: self._masks}), inner, recipe)
+
+    def _masks(self, model: nn.Module) -> Masks:
+        return deviation_masks(model, self.deviations)
+
+
+@dataclass(frozen=True)
+class PruneBySensitivity(Step):
+    """Prune all layers together to ``sparsity`` before training, the insensitive ones more."""
+
+    sparsity: float
+
+    def callback(self, inner: Callback, recipe: Recipe, dataset: Dataset) -> Callback:
+        """Prune before the first epoch, and keep pruned weights at zero."""
+
+        def masks(model: nn.Module) -> Masks:
+            return sensitivity_masks(model, self.sparsity, dataset=dataset)
+
+        return _alone(PruningCallback({0: masks}), inner, recipe)
+
+
+@dataclass(frozen=True)
+class PruneBySaliency(Step):
+    """Prune by ``rule`` to each of ``sparsities`` when training reaches each of ``accuracies`` (%).
+
+    The layers ``spared`` keep all their weights.
+    """
+
+    rule: Rule
+    sparsities: tuple[float, ...]
+    accuracies: tuple[float, ...]
+    spared: tuple[str, ...]
+
+    def callback(self, inner: Callback, recipe: Recipe, dataset: Dataset) -> Callback:
+        """Prune when an accuracy is reached, and keep pruned weights at zero."""
+        batches = calibration_batches(dataset, seed=recipe.config.seed)
+        spared = [f"{layer}.weight" for layer in self.spared]
+        masks = partial(masks_by_rule, rule=self.rule, batches=batches, spared=spared)
+        return _alone(StagedPruning(masks, self.sparsities, self.accuracies), inner, recipe)
+
+
+@dataclass(frozen=True)
+class Distill(Step):
+    """Learn from the checkpoint ``teacher`` too; the callback of the earlier steps acts as it would alone."""
+
+    teacher: str
+    weight: float
+    temperature: float
+
+    def sources(self) -> tuple[Source, ...]:
+        """Name the teacher."""
+        return (Source(self.teacher),)
+
+    def callback(self, inner: Callback, recipe: Recipe, dataset: Dataset) -> Callback:
+        """Add the teacher's term to the loss."""
+        teacher = load_network(recipe.network, self.teacher, dataset)
+        return Distiller(teacher, weight=self.weight, temperature=self.temperature, inner=inner)
+
+
+def _magnitude_masks(scope: Literal["layer", "global"], sparsity: float, model: nn.Module) -> Masks:
+    return layer_masks(model, sparsity) if scope == "layer" else global_masks(model, sparsity)
+
+
+def _alone(callback: Callback, inner: Callback, recipe: Recipe) -> Callback:
+    """``callback``, or an error where an earlier step acts during training as well."""
+    if type(inner) is not Callback:
+        raise ValueError(
+            f"{recipe.name}: {type(inner).__name__} and {type(callback).__name__} cannot act together; "
+            "only Distill takes in the steps before it."
+        )
+    return callback

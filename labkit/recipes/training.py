@@ -1,0 +1,159 @@
+"""From a recipe to stored weights: train, store, and show that stored weights come from this code.
+
+:func:`train` is ``labkit train``. Leaves out: what notebooks call (:mod:`labkit.recipes.loading`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+from labkit import settings
+from labkit.data import Dataset, load_dataset
+from labkit.environment import environment_stamp
+from labkit.quantization.weight_sharing import unshare_layers
+from labkit.recipes.catalog import find_recipe
+from labkit.recipes.network import (
+    file_format,
+    round_weights,
+    starting_model,
+    training_callback,
+)
+from labkit.recipes.recipe import Recipe
+from labkit.storage import checkpoints
+from labkit.storage.checkpoints import CheckpointError
+from labkit.training import evaluate, fit
+from labkit.training.loop import loss_prefix
+
+__all__ = ["is_current", "make_checkpoint", "recipe_hash", "replay", "train", "verify_prefix"]
+
+# How far a replayed loss may be from the recorded one, as a share of 1 + its value. docs/decisions.md
+# has what other processors do to it, and what the smallest change of a recipe does.
+PREFIX_TOLERANCE = 3e-7
+
+
+def train(names: Sequence[str], class_counts: Sequence[int] = (10, 100)) -> None:
+    """Make the checkpoints ``names`` on each of their data sets, skipping those up to date and whole.
+
+    Args:
+        names: of recipes in the catalogue.
+        class_counts: which of the two data sets; a recipe that is not for one is left out there.
+
+    Raises:
+        ValueError: if there is no such recipe or data set; nothing is trained then.
+    """
+    sets = {count: load_dataset(count) for count in class_counts}
+    wanted = [
+        (find_recipe(name, len(dataset.classes)), count)
+        for count, dataset in sets.items()
+        for name in names
+    ]
+    for recipe, count in wanted:
+        outdated = settings.mode() == "full" or not _is_whole(recipe, sets[count])
+        if count in recipe.class_counts and outdated:
+            make_checkpoint(recipe, sets[count])
+
+
+def verify_prefix(recipe: Recipe, dataset: Dataset) -> float:
+    """Replay the recipe's first steps and compare the losses with the recorded ones.
+
+    Returns:
+        The largest difference, as a share of what is allowed: at most 1.
+
+    Raises:
+        CheckpointError: if a loss differs by more than :data:`PREFIX_TOLERANCE`, or the checkpoint
+            was made by another recipe or from other data.
+    """
+    entry = checkpoints.read_entry(dataset.name, recipe.name)
+    if entry.recipe_hash != recipe_hash(recipe, dataset):
+        raise CheckpointError(
+            f"{recipe.name} was made by another recipe or from other data; "
+            f"retrain it: `labkit train {recipe.name}`."
+        )
+    losses = replay(recipe, dataset)
+    shares = [
+        abs(loss - expected) / (PREFIX_TOLERANCE * (1 + expected))
+        for loss, expected in zip(losses, entry.loss_prefix, strict=True)
+    ]
+    for step, share in enumerate(shares):
+        if not share <= 1:
+            raise CheckpointError(
+                f"{recipe.name} is not what this code trains: loss {losses[step]:.8f} at step {step}, "
+                f"recorded {entry.loss_prefix[step]:.8f}, {share:.3g} times the tolerance; "
+                f"retrain it: `labkit train {recipe.name}`."
+            )
+    return max(shares)
+
+
+def replay(recipe: Recipe, dataset: Dataset) -> list[float]:
+    """Compute the losses of the recipe's first steps, in float64 (:func:`labkit.training.loop.loss_prefix`)."""
+    model = starting_model(recipe, dataset)
+    return loss_prefix(model, dataset, recipe.config, callback=training_callback(recipe, dataset))
+
+
+def recipe_hash(recipe: Recipe, dataset: Dataset) -> str:
+    """Hash all that decides the weights: the recipe, the recipes it needs, and the data's statistics."""
+    facts = recipe.as_json()
+    del facts["description"], facts["class_counts"]
+    facts["data"] = [dataset.name, dataset.mean, dataset.std, dataset.train.size]
+    facts["needs"] = [recipe_hash(*needed) for needed in _needed(recipe, dataset)]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def is_current(recipe: Recipe, dataset: Dataset) -> bool:
+    """Whether the manifest holds this recipe's result; a damaged file is for the reader to refuse."""
+    entry = checkpoints.read_manifest(dataset.name).get(recipe.name)
+    return entry is not None and entry.recipe_hash == recipe_hash(recipe, dataset)
+
+
+def make_checkpoint(recipe: Recipe, dataset: Dataset) -> None:
+    """Train one recipe, after those it needs that are not up to date, and store the result."""
+    for needed, its_dataset in _needed(recipe, dataset):
+        if not _is_whole(needed, its_dataset):
+            make_checkpoint(needed, its_dataset)
+    digest = recipe_hash(recipe, dataset)
+    target = checkpoints.weights_path(dataset.name, recipe.name)
+    partial_state = target.with_name(f".{recipe.name}.{digest}.pt")
+    prefix = replay(recipe, dataset)
+    model, callback = starting_model(recipe, dataset), training_callback(recipe, dataset)
+    epochs = fit(model, dataset, recipe.config, callback=callback, resume=partial_state)
+    plain = unshare_layers(model)
+    state = round_weights(plain.state_dict(), recipe.network)
+    plain.load_state_dict(state)
+    test = evaluate(plain, dataset, dataset.test)
+    facts: dict[str, object] = {
+        "recipe": recipe.as_json(),
+        "recipe_hash": digest,
+        "validation_top1": epochs[-1].validation_top1,
+        "test_loss": test.loss,
+        "test_top1": test.top1,
+        "test_top5": test.top5,
+        "loss_prefix": prefix,
+        "seconds": sum(record.seconds for record in epochs),
+        "environment": environment_stamp(),
+        "epochs": epochs,
+    }
+    chosen_format = file_format(recipe.network, plain)
+    checkpoints.write_checkpoint(dataset.name, recipe.name, state, facts, chosen_format)
+    partial_state.unlink(missing_ok=True)
+
+
+def _needed(recipe: Recipe, dataset: Dataset) -> list[tuple[Recipe, Dataset]]:
+    """The recipes whose weights this one uses, each with its data set."""
+    needed = []
+    for source in recipe.sources():
+        its_dataset = dataset if source.class_count is None else load_dataset(source.class_count)
+        needed.append((find_recipe(source.name, len(its_dataset.classes)), its_dataset))
+    return needed
+
+
+def _is_whole(recipe: Recipe, dataset: Dataset) -> bool:
+    """Whether this recipe's result is recorded and its weights are undamaged."""
+    if not is_current(recipe, dataset):
+        return False
+    try:
+        checkpoints.read_weights(dataset.name, recipe.name)
+    except CheckpointError:
+        return False
+    return True
