@@ -63,7 +63,7 @@ def _gradient_and_step(expect: Expect, loss_gradient: Answer, gradient_step: Ans
 
 
 def _nearest_sparse(w: np.ndarray, k: int) -> np.ndarray:
-    """Find the nearest vector among all supports of size k; of equally near ones, that of lowest indices."""
+    """Find the nearest vector among all supports of size k; ties go to the lowest indices."""
     candidates = []
     for support in combinations(range(w.size), k):
         candidate = np.zeros_like(w)

@@ -153,7 +153,7 @@ def compress(expect: Expect, answer: Answer) -> None:
 
 
 def _keeps(case: Case, answer: Answer, state: dict[str, Tensor], *, ratio: float) -> None:
-    """Check that keys, shapes, zeros and other tensors are kept, and that error and size obey the limits."""
+    """Check that keys, shapes, zeros and other tensors are kept, and check error and size."""
     before = {name: tensor.clone() for name, tensor in state.items()}
     got = case.call(answer, state, hint="return a state dict of the same keys")
     fits = isinstance(got, Mapping) and list(got) == list(before)
@@ -198,7 +198,7 @@ def _pruned_state(seed: int, scales: Iterable[float]) -> dict[str, Tensor]:
 
 
 def _size_bits(tensors: Iterable[Tensor]) -> float:
-    """Return the entropy bound of the shared weights plus their codebooks; other values count 16 bits each."""
+    """Return the entropy bound of the shared weights plus their codebooks; others count 16 bits each."""
     bits = 0.0
     for tensor in tensors:
         if tensor.ndim < 2:

@@ -132,7 +132,7 @@ def test_labels_of_the_100_class_set_are_the_two_digits_from_left_to_right(monke
 
 
 def test_photodigits_with_another_number_of_classes_is_refused():
-    with pytest.raises(ValueError, match="10 or 100 classes, not 26"):
+    with pytest.raises(ValueError, match="got 26"):
         build(26)
 
 
@@ -222,7 +222,7 @@ def test_an_unknown_data_set_is_refused_and_the_known_ones_are_named(monkeypatch
 @pytest.mark.parametrize("class_count", [0, 2, 101])
 def test_another_number_of_classes_is_refused(monkeypatch, family, class_count):
     monkeypatch.setenv("LABKIT_DATASET", family)
-    with pytest.raises(ValueError, match=f"10 or 100 classes, not {class_count}"):
+    with pytest.raises(ValueError, match=f"10 or 100, got {class_count}"):
         load_dataset(class_count)
 
 
@@ -451,7 +451,7 @@ def test_a_class_without_images_is_refused_by_name(tree):
 
 def test_a_class_in_one_part_only_is_refused_by_name(tree):
     write_images(tree / "test" / "eel", 2)
-    with pytest.raises(ValueError, match="classes in one part only: eel"):
+    with pytest.raises(ValueError, match="only one part .* eel"):
         load_folder(tree)
 
 
@@ -492,7 +492,7 @@ def test_images_of_one_colour_are_refused_since_they_cannot_be_normalized(tmp_pa
         (tmp_path / "grey" / part / "cat").mkdir(parents=True)
         for index in range(3):
             Image.new("RGB", (8, 8), (9, 9, 9)).save(tmp_path / "grey" / part / "cat" / f"{index}.png")
-    with pytest.raises(ValueError, match="folder-grey: a channel has one value"):
+    with pytest.raises(ValueError, match="folder-grey: a channel"):
         load_folder(tmp_path / "grey")
 
 

@@ -98,7 +98,7 @@ def test_a_sparsity_outside_0_to_1_is_refused_and_per_cent_explained(sparsity):
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("rule", [magnitude_mask, deviation_mask])
 def test_a_weight_that_is_not_finite_is_refused_with_a_count(rule, bad):
-    with pytest.raises(ValueError, match="weight holds 2 NaN or infinite values of 4"):
+    with pytest.raises(ValueError, match="2 of the 4 values of weight"):
         rule(torch.tensor([bad, 1.0, bad, 2.0]), 0.5)
 
 
@@ -247,7 +247,7 @@ def test_a_mask_also_removes_a_weight_that_is_not_finite():
 @pytest.mark.parametrize(
     ("masks", "message"),
     [
-        ({"5.bias": torch.ones(4, dtype=torch.bool)}, r"'5\.bias' fits no weight; .* 0\.weight, 5\.weight"),
+        ({"5.bias": torch.ones(4, dtype=torch.bool)}, r"'5\.bias' .* 0\.weight, 5\.weight"),
         ({"5.weight": torch.ones(6, 4, dtype=torch.bool)}, r"shape \(6, 4\), its weight \(4, 6\)"),
         ({"5.weight": torch.ones(4, 6)}, r"'5\.weight' is torch\.float32, expected torch\.bool"),
     ],

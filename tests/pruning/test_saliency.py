@@ -240,7 +240,7 @@ def test_random_masks_take_the_same_share_of_every_layer_and_depend_on_the_seed(
 
 @pytest.mark.parametrize("sparsity", [-0.1, 1.1, 90, math.nan])
 def test_a_sparsity_outside_0_to_1_is_refused(sparsity):
-    with pytest.raises(ValueError, match=rf"sparsity is a share in \[0, 1\], got {sparsity}"):
+    with pytest.raises(ValueError, match=rf"sparsity .* \[0, 1\], got {sparsity}"):
         saliency.saliency_masks({"w": torch.ones(3)}, sparsity, {"w": torch.ones(3, dtype=torch.bool)})
 
 
@@ -248,7 +248,7 @@ def test_importances_that_are_nan_or_of_other_weights_are_refused():
     kept = {"w": torch.ones(3, dtype=torch.bool)}
     with pytest.raises(ValueError, match="1 of 3 importances are NaN"):
         saliency.saliency_masks({"w": torch.tensor([1.0, math.nan, 2.0])}, 0.5, kept)
-    with pytest.raises(ValueError, match="importance of v, but masks of w"):
+    with pytest.raises(ValueError, match="weights v, but kept has w"):
         saliency.saliency_masks({"v": torch.ones(3)}, 0.5, kept)
 
 
@@ -298,7 +298,7 @@ def test_classes_come_in_a_random_order_that_the_seed_decides():
 
 def test_a_class_with_too_few_images_is_named():
     dataset = tiny_dataset(train=20)
-    with pytest.raises(ValueError, match="class class0 has 5 training images, 6 are asked for"):
+    with pytest.raises(ValueError, match="class0 has 5 training images"):
         saliency.calibration_batches(dataset, images_per_class=6)
 
 

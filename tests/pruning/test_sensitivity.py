@@ -171,9 +171,9 @@ def test_levels_that_do_not_increase_within_0_to_1_are_refused(levels):
 
 def test_what_is_no_chain_or_holds_nothing_to_prune_is_refused():
     dataset, layer = tiny_dataset(), nn.Linear(3, 3)
-    with pytest.raises(ValueError, match=r"a chain, a VGG16 or an nn\.Sequential, not ResNet20"):
+    with pytest.raises(ValueError, match=r"nn\.Sequential, got ResNet20"):
         sensitivity_scan(ResNet20(), dataset, dataset.validation)
-    with pytest.raises(ValueError, match="no convolution and no linear layer"):
+    with pytest.raises(ValueError, match="no convolution or linear layer"):
         sensitivity_scan(nn.Sequential(nn.BatchNorm2d(3)), dataset, dataset.validation)
     with pytest.raises(ValueError, match="applies a layer twice"):
         sensitivity_scan(nn.Sequential(layer, nn.ReLU(), layer), dataset, dataset.validation)
@@ -184,7 +184,7 @@ def test_a_weight_that_is_not_finite_is_refused_and_nothing_is_changed():
     with torch.no_grad():
         model[4].weight[0, 0, 0, 0] = math.inf
     before = copy_of(model)
-    with pytest.raises(ValueError, match="1 NaN or infinite values of 432"):
+    with pytest.raises(ValueError, match="1 of the 432 values"):
         sensitivity_scan(model, dataset, dataset.validation)
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
 
@@ -273,13 +273,13 @@ SCAN = SensitivityScan(("a", "b"), (0.0, 0.5), ((90, 80),) * 2, ((0.1, 0.2),) * 
 @pytest.mark.parametrize(
     ("scan", "counts", "target", "message"),
     [
-        (SCAN, {"a": 1, "b": 1}, 0.6, r"share in \[0, 0\.5\], as far as scanned; got 0\.6"),
-        (SCAN, {"a": 1, "b": 1}, -0.1, r"share in \[0, 0\.5\]"),
-        (SCAN, {"a": 1, "b": 1}, math.nan, r"share in \[0, 0\.5\]"),
-        (SCAN, {"a": 1}, 0.3, r"are for \['a'\], the scan is of \['a', 'b'\]"),
+        (SCAN, {"a": 1, "b": 1}, 0.6, r"target .* \[0, 0\.5\].* got 0\.6"),
+        (SCAN, {"a": 1, "b": 1}, -0.1, r"target .* \[0, 0\.5\]"),
+        (SCAN, {"a": 1, "b": 1}, math.nan, r"target .* \[0, 0\.5\]"),
+        (SCAN, {"a": 1}, 0.3, r"weight_counts .*\['a'\].*\['a', 'b'\]"),
         (SCAN, {"a": 1, "b": 0}, 0.3, "weight_counts"),
-        (SensitivityScan(("a",), (0.1, 0.5), ((9, 9),), ((1, 1),)), {"a": 1}, 0.3, "start at sparsity 0"),
-        (SensitivityScan(("a",), (0.0,), ((9,),), ((1,),)), {"a": 1}, 0.0, "and go on"),
+        (SensitivityScan(("a",), (0.1, 0.5), ((9, 9),), ((1, 1),)), {"a": 1}, 0.3, "sparsity 0"),
+        (SensitivityScan(("a",), (0.0,), ((9,),), ((1,),)), {"a": 1}, 0.0, "sparsity 0"),
         (SensitivityScan(("a",), (0.0, 0.5), ((9, 9),), ((1, math.nan),)), {"a": 1}, 0.3, "not finite"),
     ],
 )
@@ -333,5 +333,5 @@ def test_a_target_outside_the_scanned_levels_is_refused_before_the_scan(target):
 
 
 def test_a_scan_of_no_images_is_refused():
-    with pytest.raises(ValueError, match="at least 1 validation image, got image_count=0"):
+    with pytest.raises(ValueError, match="image_count .* got 0"):
         sensitivity_masks(small_vgg(), 0.5, tiny_dataset(), image_count=0)

@@ -250,7 +250,7 @@ def test_a_state_that_cannot_be_resumed_is_refused_with_the_remedy(tmp_path, dam
     content = state.read_bytes()
     wrong = {"truncated": content[:-500], "foreign": b"GIF89a" * 99, "empty": b""}
     state.write_bytes(wrong.get(damage, content))
-    with pytest.raises(ValueError, match=r"state\.pt is no state of this training .*delete it"):
+    with pytest.raises(ValueError, match=r"state\.pt .*delete it"):
         fit(seeded_network(), tiny_dataset(), CONFIG, resume=state, progress=False)
 
 
