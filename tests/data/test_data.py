@@ -451,7 +451,7 @@ def test_a_class_without_images_is_refused_by_name(tree):
 
 def test_a_class_in_one_part_only_is_refused_by_name(tree):
     write_images(tree / "test" / "eel", 2)
-    with pytest.raises(ValueError, match="only one part .* eel"):
+    with pytest.raises(ValueError, match=r"only one part .* eel"):
         load_folder(tree)
 
 

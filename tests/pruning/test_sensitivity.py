@@ -333,5 +333,5 @@ def test_a_target_outside_the_scanned_levels_is_refused_before_the_scan(target):
 
 
 def test_a_scan_of_no_images_is_refused():
-    with pytest.raises(ValueError, match="image_count .* got 0"):
+    with pytest.raises(ValueError, match=r"image_count .* got 0"):
         sensitivity_masks(small_vgg(), 0.5, tiny_dataset(), image_count=0)
