@@ -1,4 +1,4 @@
-"""Sparse least squares: oracles (finite differences, pseudo-inverse, Lasso, exhaustive search) and bad input."""
+"""Sparse least squares against oracles: finite differences, pseudo-inverse, Lasso, exhaustive search."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Y = np.array([5.0, 1, 1])
 MU = 0.02
 RUN = {"step": MU, "steps": 200}
 
-# Few distinct values, so that ties are common.
+# Few distinct values, so ties are common.
 vectors = st.integers(1, 6).flatmap(
     lambda size: arrays(np.float64, size, elements=st.integers(-6, 6).map(lambda value: value / 2))
 )
@@ -75,7 +75,7 @@ def test_ties_are_broken_by_the_lowest_index():
 
 @exact
 @given(vectors, st.integers(0, 6).map(lambda value: value / 2))
-def test_soft_thresholding_minimises_its_definition(w, threshold):
+def test_soft_thresholding_minimizes_its_definition(w, threshold):
     def cost(v):
         return 0.5 * (v - w) ** 2 + threshold * np.abs(v)
 
@@ -205,6 +205,6 @@ NAN = np.array([1.0, np.nan])
         (lambda: linear.iterative_pruning(X, Y, schedule=(6,), **RUN), "schedule"),
     ],
 )
-def test_bad_input_is_refused_with_what_was_given_and_expected(call, message):
+def test_bad_input_is_refused_and_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
