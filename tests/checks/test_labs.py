@@ -2,7 +2,8 @@
 
 A cell runs here as it would in a student's kernel: after the setup cell and the other exercises'
 solutions. An answer is rejected if the visible check raises, or if the hidden cell raises or prints
-something that differs from the recorded output by more than the cell's tolerance.
+something that differs from the recorded output by more than the cell's tolerance. The stub is built here
+and not by the release, so that each checks the other.
 """
 
 from __future__ import annotations
