@@ -1,14 +1,17 @@
-"""Channel pruning from second moments beside scikit-learn and He et al.'s search, on real activations.
+"""Benchmark of channel pruning from second moments against scikit-learn and the search of He et al.
 
     OMP_NUM_THREADS=1 python benchmarks/channels.py --layers 5 8 --images 80 60
 
-Inputs and targets of convolutions of the dense VGG16-BN, training images of photodigits10. Ours: moments,
-the Gram matrix of the channels, the whole LASSO path. Its peer: one scikit-learn Lasso on the full design
-(rows times outputs by channels), at the alpha where the path holds the number kept. What each needs
-first, moments or that design, is timed as preparation. Ours reconstructs by Cholesky from the same
-moments, the peer is LinearRegression. Seconds are processor time on one thread (what wall-clock time is
-on an idle core, but steady on a shared one), the best of several runs; of latency, the median, dense and
-pruned in turn.
+Inputs and targets are activations of convolutions of the dense VGG16-BN for training images of
+photodigits10. labkit computes moments, the Gram matrix of the channels and the whole LASSO path. Its
+peer is one scikit-learn Lasso on the full design matrix (rows times outputs by channels), at the alpha
+where the path has the number of channels to keep. Computing the moments or the design matrix is timed
+as preparation. For reconstruction, Cholesky decomposition from the same moments is compared with
+LinearRegression.
+
+Seconds are processor time on one thread (equal to wall-clock time on an idle core, and steady on a
+shared one), the best of several runs. Latency is the median, with dense and pruned networks timed in
+turn.
 """
 
 from __future__ import annotations
@@ -52,7 +55,7 @@ class Layer(NamedTuple):
 
 
 def timed(work: Callable[[], Any], repeats: int) -> tuple[float, Any]:
-    """The least processor seconds of several runs, and the last result."""
+    """Return the least processor seconds of several runs, and the last result."""
     best, result = np.inf, None
     for _ in range(repeats):
         start = time.process_time()
@@ -63,15 +66,15 @@ def timed(work: Callable[[], Any], repeats: int) -> tuple[float, Any]:
 
 @torch.no_grad()
 def activations(model: VGG16, dataset: Dataset, index: int, images: int) -> Layer:
-    """What convolution ``index`` reads and, its bias left out, makes."""
-    at = [i for i, module in enumerate(model.features) if isinstance(module, nn.Conv2d)][index]
-    weight = model.features[at].weight.detach()
-    inputs = model.features[:at](training_images(dataset, images, 0)).contiguous()
+    """Return the inputs of convolution ``index`` and its outputs without bias."""
+    position = [i for i, module in enumerate(model.features) if isinstance(module, nn.Conv2d)][index]
+    weight = model.features[position].weight.detach()
+    inputs = model.features[:position](training_images(dataset, images, 0)).contiguous()
     return Layer(inputs, functional.conv2d(inputs, weight, padding=1), weight)
 
 
 def design(layer: Layer) -> tuple[Tensor, Tensor, np.ndarray]:
-    """X ``(rows, c·9)``, Y ``(rows, n)`` and, by columns, Z ``(rows·n, c)``."""
+    """Return X ``(rows, c·9)``, Y ``(rows, n)`` and, in column-major order, Z ``(rows·n, c)``."""
     x = functional.unfold(layer.inputs, 3, padding=1).transpose(1, 2).flatten(0, 1)
     y = layer.targets.permute(0, 2, 3, 1).flatten(0, 2)
     c = layer.weight.shape[1]
@@ -82,18 +85,18 @@ def design(layer: Layer) -> tuple[Tensor, Tensor, np.ndarray]:
 
 
 def moments_of(layer: Layer) -> Moments:
-    """Moments in batches of 16 images."""
+    """Compute the moments in batches of 16 images."""
     batches = zip(layer.inputs.split(16), layer.targets.split(16), strict=True)
     return streamed_moments(batches, (3, 3), padding=1)
 
 
 def path_of(moments: Moments, layer: Layer) -> LassoPath:
-    """Every solution, from moments."""
+    """Compute the whole LASSO path from moments."""
     return lasso_path(*channel_gram(moments, layer.weight), moments.rows * len(layer.weight))
 
 
 def solved(z: np.ndarray, y: np.ndarray, alpha: float) -> Tensor:
-    """|β| of the LASSO by coordinate descent to 1e-12, on c rows that have Z's Gram matrix."""
+    """Return |β| of the LASSO by coordinate descent to 1e-12, on c rows with the Gram matrix of Z."""
     c = z.shape[1]
     gram, target = np.zeros((c, c)), np.zeros(c)
     for start in range(0, len(z), 65_536):
@@ -106,8 +109,8 @@ def solved(z: np.ndarray, y: np.ndarray, alpha: float) -> Tensor:
     return torch.from_numpy(abs(solver.fit(factor.T, rows).coef_))
 
 
-def likeness(first: Tensor, second: Tensor) -> float:
-    """Jaccard index of two sets of channels."""
+def jaccard(first: Tensor, second: Tensor) -> float:
+    """Return the Jaccard index of two sets of channels."""
     a, b = set(first.tolist()), set(second.tolist())
     return len(a & b) / len(a | b)
 
@@ -123,30 +126,30 @@ def show(title: str, columns: list[str], rows: list[list[Any]]) -> None:
 
 
 def choose(layer: Layer, count: int, repeats: int) -> Moments:
-    """Time and compare the three ways to choose channels, and the errors that the rules leave."""
+    """Time and compare three ways to select channels, and the errors of all rules."""
     moments_seconds, moments = timed(lambda: moments_of(layer), repeats)
     path_seconds, path = timed(lambda: path_of(moments, layer), repeats)
     design_seconds, (x, y, z) = timed(lambda: design(layer), 1)
-    at = int(((path.coefficients != 0).sum(0) >= count).argmax())
-    solver = Lasso(alpha=path.alphas[at], fit_intercept=False, copy_X=False)
+    step = int(((path.coefficients != 0).sum(0) >= count).argmax())
+    solver = Lasso(alpha=path.alphas[step], fit_intercept=False, copy_X=False)
     target = y.flatten().numpy()
     peer_seconds, _ = timed(lambda: solver.fit(z, target), repeats)
     default = torch.from_numpy(abs(solver.coef_)).argsort(descending=True)[:count]
-    tight = solved(z, target, float(path.alphas[at])).argsort(descending=True)[:count]
+    tight = solved(z, target, float(path.alphas[step])).argsort(descending=True)[:count]
     he_seconds, he = timed(lambda: bisect_channels(x, y, layer.weight, count), 1)
     chosen = select_channels(moments, layer.weight, count)
 
     def row(name: str, prepared: float, seconds: float, channels: Tensor) -> list[Any]:
         channels = channels.sort().values
         error = relative_error(moments, channels, least_squares(moments, channels))
-        return [name, prepared, seconds, len(channels), likeness(channels, chosen), 100 * error]
+        return [name, prepared, seconds, len(channels), jaccard(channels, chosen), 100 * error]
 
     columns = [
         "route",
         "preparation (s)",
         "choice (s)",
         "channels",
-        "likeness to ours",
+        "Jaccard index with labkit",
         "error after reconstruction (%)",
     ]
     rows = [
@@ -160,16 +163,18 @@ def choose(layer: Layer, count: int, repeats: int) -> Moments:
         )
     show(f"{count} of {moments.channel_count} channels from {moments.rows} rows", columns, rows)
     ratio = peer_seconds / path_seconds
-    verdict("the path is at least 10 times as fast as one Lasso solve, both prepared", ratio, ratio >= 10)
+    verdict(
+        "after preparation, the path is at least 10 times as fast as one Lasso solve", ratio, ratio >= 10
+    )
     ratio = (design_seconds + peer_seconds) / (moments_seconds + path_seconds)
-    verdict("with the preparation it is still faster", ratio, ratio > 1)
-    same = likeness(tight, chosen)
+    verdict("including preparation it is still faster", ratio, ratio > 1)
+    same = jaccard(tight, chosen)
     verdict("the path keeps the channels that Lasso, solved to 1e-12, keeps", same, same == 1)
     return moments
 
 
 def reconstruct(layer: Layer, moments: Moments, count: int, repeats: int) -> None:
-    """Least squares beside scikit-learn's, the errors taken from the rows in double precision."""
+    """Compare least squares with scikit-learn's; errors are computed from the rows in float64."""
     kept = select_channels(moments, layer.weight, count)
     seconds, weight = timed(lambda: least_squares(moments, kept), repeats)
     x = (
@@ -189,12 +194,12 @@ def reconstruct(layer: Layer, moments: Moments, count: int, repeats: int) -> Non
     ]
     show("Reconstruction", ["route", "seconds", "error (%)"], rows)
     excess = errors[0] / errors[1] - 1
-    verdict("our error is not above scikit-learn's, but for rounding (1e-6)", excess, excess <= 1e-6)
+    verdict("the error is at most scikit-learn's, apart from rounding (1e-6)", excess, excess <= 1e-6)
     print()
 
 
 def latency(model: VGG16, small: VGG16, batch_size: int, repeats: int) -> None:
-    """Median seconds of a batch, dense and cut, beside the ratio of their MACs."""
+    """Compare the median seconds per batch, dense and pruned, with the ratio of their MACs."""
     images = torch.randn(batch_size, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     seconds: dict[VGG16, list[float]] = {model: [], small: []}
     with torch.inference_mode():
@@ -209,19 +214,19 @@ def latency(model: VGG16, small: VGG16, batch_size: int, repeats: int) -> None:
         [name, 1e3 * median, count / 1e6]
         for name, median, count in zip(("dense", "pruned"), medians, macs, strict=True)
     ]
-    show(f"Batches of {batch_size}", ["network", "latency (ms)", "MACs (millions an image)"], rows)
+    show(f"Batches of {batch_size}", ["network", "latency (ms)", "MACs (millions per image)"], rows)
     macs_ratio, ratio = macs[0] / macs[1], medians[0] / medians[1]
     verdict("the ratio of MACs is at least 3", macs_ratio, macs_ratio >= 3)
-    verdict("the ratio of latencies is at least 0.6 of that of MACs", ratio, ratio >= 0.6 * macs_ratio)
+    verdict("the ratio of latencies is at least 0.6 times that of MACs", ratio, ratio >= 0.6 * macs_ratio)
     print()
 
 
 def main() -> None:
     """Measure, print the tables, and say which claims hold."""
-    parser = argparse.ArgumentParser(description="channel pruning beside its peers")
+    parser = argparse.ArgumentParser(description="channel pruning compared with its peers")
     parser.add_argument("--layers", type=int, nargs="*", default=[5, 8], help="convolutions, 1 to 12")
-    parser.add_argument("--images", type=int, nargs="*", default=[80, 60], help="training images a layer")
-    parser.add_argument("--keep", type=int, nargs=13, help="channels; else the shipped network")
+    parser.add_argument("--images", type=int, nargs="*", default=[80, 60], help="training images per layer")
+    parser.add_argument("--keep", type=int, nargs=13, help="channels; default: the shipped network")
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--batches", type=int, nargs="*", default=[1, 64])
     arguments = parser.parse_args()

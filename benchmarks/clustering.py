@@ -1,12 +1,12 @@
-"""One-dimensional k-means beside its peers: scikit-learn's KMeans and the exact optimum of ckwrap.
+"""Benchmark of one-dimensional k-means against scikit-learn's KMeans and the exact optimum of ckwrap.
 
     OMP_NUM_THREADS=1 python benchmarks/clustering.py
 
-Standard normal values in float32, 32 clusters: all of them, and the tenth of largest magnitude that
-is left after pruning. Error is the sum of squared distances, in per cent above the exact optimum.
-Seconds are processor time (what wall-clock time is on an idle core, but steady on a shared one), for
-labkit the median of several runs, for its peers one; the ratio is to scikit-learn from the same
-linear start. Needs the ``bench`` extra.
+Standard normal values in float32 form 32 clusters: first all values, then the tenth of largest
+magnitude, as after pruning. The error is the sum of squared distances, in per cent above the exact
+optimum. Seconds are processor time (equal to wall-clock time on an idle core, and steady on a shared
+one): the median of several runs for labkit, one run for its peers. The ratio is to scikit-learn with
+the same linear initialization. Needs the ``bench`` extra.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CLUSTERS = 32
 
 
 class Run(NamedTuple):
-    """Median seconds of processor time, the sum of squared distances, and how many clusters hold a value."""
+    """Median processor seconds, the sum of squared distances, and the number of nonempty clusters."""
 
     seconds: float
     error: float
@@ -37,7 +37,7 @@ class Run(NamedTuple):
 
 
 def measure(values: np.ndarray, repeats: int) -> dict[str, Run]:
-    """Every method on the same values; only clustering and assignment are timed."""
+    """Run every method on the same values; only clustering and assignment are timed."""
     wide = values.astype(np.float64)
     start = initial_centroids(values, CLUSTERS, "linear")[:, None]
     runs = {
@@ -51,25 +51,25 @@ def measure(values: np.ndarray, repeats: int) -> dict[str, Run]:
 
 
 def exact(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Centroids and labels of the optimum, by dynamic programming (Wang and Song 2011)."""
+    """Return centroids and labels of the optimum, by dynamic programming (Wang and Song 2011)."""
     result = ckwrap.ckmeans(values, CLUSTERS)
     return np.asarray(result.centers), np.asarray(result.labels)
 
 
 def peer(values: np.ndarray, start: np.ndarray | str) -> tuple[np.ndarray, np.ndarray]:
-    """scikit-learn's centroids and labels, all else at its defaults."""
+    """Return scikit-learn's centroids and labels, with its defaults otherwise."""
     model = KMeans(CLUSTERS, init=start, n_init=1, random_state=0).fit(values[:, None])
     return model.cluster_centers_[:, 0].astype(np.float64), model.labels_
 
 
 def ours(values: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Centroids and labels by sorting and prefix sums."""
+    """Return labkit's centroids and labels, by sorting and prefix sums."""
     result = kmeans(values, CLUSTERS, initialization=name)
     return result.centroids, result.indices
 
 
 def timed(values: np.ndarray, method: Callable[[], tuple[np.ndarray, np.ndarray]], repeats: int) -> Run:
-    """Run ``method`` that often and measure the error of what it gives in float64."""
+    """Time ``repeats`` runs of ``method`` and compute the error of the last in float64."""
     seconds = []
     for _ in range(repeats):
         start = time.process_time()
@@ -97,7 +97,7 @@ def verdict(claim: str, value: float, holds: bool) -> None:
 
 def main() -> None:
     """Measure, print the tables, and say which claims hold."""
-    parser = argparse.ArgumentParser(description="k-means in one dimension beside its peers")
+    parser = argparse.ArgumentParser(description="one-dimensional k-means compared with its peers")
     parser.add_argument("--values", type=int, default=1_000_000, help="number of normal values")
     parser.add_argument("--repeats", type=int, default=5, help="timed runs of labkit")
     parser.add_argument("--seed", type=int, default=0)
@@ -115,13 +115,15 @@ def main() -> None:
         return 100 * (runs[f"labkit, {name}"].error / runs["ckwrap, exact"].error - 1)
 
     speed = full["scikit-learn, linear"].seconds / full["labkit, linear"].seconds
-    verdict("at least 50 times as fast as scikit-learn from the same linear start", speed, speed >= 50)
+    verdict(
+        "at least 50 times as fast as scikit-learn with the same linear initialization", speed, speed >= 50
+    )
     gap = excess(full, "density")
-    verdict("density start at most 0.01 % above the optimum", gap, gap <= 0.01)
+    verdict("density initialization at most 0.01 % above the optimum", gap, gap <= 0.01)
     gap = excess(pruned, "density")
-    verdict("density start on pruned values at most 2 % above the optimum", gap, gap <= 2)
+    verdict("density initialization on pruned values at most 2 % above the optimum", gap, gap <= 2)
     gap = excess(pruned, "linear")
-    verdict("linear start on pruned values more than 30 % above the optimum", gap, gap > 30)
+    verdict("linear initialization on pruned values more than 30 % above the optimum", gap, gap > 30)
 
 
 if __name__ == "__main__":

@@ -1,17 +1,18 @@
-"""Training throughput of ResNet-20: the workbook's loop beside a plain PyTorch one.
+"""Benchmark of training throughput of ResNet-20: labkit's loop against a plain PyTorch loop.
 
-What: images a second through complete training steps (load, augment, forward, backward, SGD), batch
-128, on photodigits10's training images. How: the loops take turns, ROUNDS times in one process; the
-first two steps of each turn are not timed (they start workers and pick kernels); a row gives the
-median of its turns and their range. Every loop trains the same network with the same optimizer and
-the same augmentation (pad-4 random crop), and reads its loss after every step.
+Throughput is images per second through complete training steps (load, augment, forward, backward, SGD)
+with batches of 128 training images of photodigits10. The loops take turns in one process, ``--rounds``
+times. The first two steps of each turn are not timed, since they start workers and choose kernels. A
+row gives the median and range of its turns. Every loop trains the same network with the same optimizer
+and augmentation (random crop with padding 4), and reads its loss after every step.
 
   plain     torchvision's CIFAR10 class over the same images, PIL transforms, DataLoader, float32
-  labkit    the step of labkit.training.fit, once held to float32 and once as it is: bf16 autocast
-            where the hardware has it; both in memory, augmented as a batch, channels last
+  labkit    the step of labkit.training.fit, in float32 and with its default, bf16 autocast where the
+            hardware has it; images in memory, augmented as a batch, channels last
 
-Leaves out: evaluation, and accuracy, which the manifest of the checkpoints records.
-Run: python benchmarks/training.py [--rounds N] [--steps N], on a machine that does nothing else.
+Evaluation is not timed. Run on an otherwise idle machine:
+
+    python benchmarks/training.py [--rounds N] [--steps N]
 """
 
 from __future__ import annotations
@@ -43,30 +44,30 @@ CONFIG = TrainConfig(batch_size=128, peak_lr=0.1)
 
 
 class EnoughSteps(Exception):
-    """Ends a training loop after the steps that are timed."""
+    """Raised to end a training loop after the timed steps."""
 
 
 class StepClock(Callback):
-    """Notes the time after every step and ends the loop after ``steps`` of them."""
+    """Callback that records the time after every step and ends the loop after ``steps`` steps."""
 
     def __init__(self, steps: int) -> None:
         self.steps = steps
         self.times: list[float] = []
 
     def after_step(self, model: nn.Module) -> None:  # noqa: ARG002
-        """Called when the loss of the step has been read, so nothing is still running."""
+        """Record the time; the loss of the step has been read, so nothing is still running."""
         self.times.append(time.perf_counter())
         if len(self.times) == self.steps:
             raise EnoughSteps
 
     def images_per_second(self) -> float:
-        """Over the timed steps."""
+        """Return the throughput of the timed steps."""
         timed = self.times[UNTIMED_STEPS - 1 :]
         return CONFIG.batch_size * (len(timed) - 1) / (timed[-1] - timed[0])
 
 
 class ImagesAsCifar10(CIFAR10):
-    """torchvision's CIFAR10 over given images, with its own per-image PIL route."""
+    """torchvision's CIFAR10 over the images of a data set, with its PIL conversion of each image."""
 
     def __init__(self, dataset: Dataset, transform: Callable[..., object]) -> None:
         VisionDataset.__init__(self, "", transform=transform)  # no files to read
@@ -75,7 +76,7 @@ class ImagesAsCifar10(CIFAR10):
 
 
 def plain_loop(dataset: Dataset, steps: int, *, workers: int) -> float:
-    """Images a second of the loop that most tutorials write."""
+    """Return images per second of the loop that most tutorials write."""
     torch.manual_seed(0)
     device, clock = settings.choose_device(), StepClock(steps)
     transform = transforms.Compose(
@@ -103,7 +104,7 @@ def plain_loop(dataset: Dataset, steps: int, *, workers: int) -> float:
 
 
 def labkit_loop(dataset: Dataset, steps: int, *, bf16: bool) -> float:
-    """Images a second of the step of :func:`labkit.training.fit`."""
+    """Return images per second of the step of :func:`labkit.training.fit`."""
     torch.manual_seed(0)
     clock, model = StepClock(steps), ResNet20(len(dataset.classes))
     fast = bf16 and has_fast_bf16(settings.choose_device())
@@ -114,17 +115,19 @@ def labkit_loop(dataset: Dataset, steps: int, *, bf16: bool) -> float:
 
 def main() -> None:
     """Measure, then print a table."""
-    parser = argparse.ArgumentParser(description="ResNet-20 training throughput beside a plain loop.")
-    parser.add_argument("--rounds", type=int, default=5, help="turns each loop takes (default: 5)")
-    parser.add_argument("--steps", type=int, default=22, help="steps a turn, two of them untimed")
+    parser = argparse.ArgumentParser(
+        description="ResNet-20 training throughput compared with a plain loop."
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="turns of each loop (default: 5)")
+    parser.add_argument("--steps", type=int, default=22, help="steps per turn, two of them untimed")
     options = parser.parse_args()
     dataset = load_dataset(10)
     if options.rounds < 1 or not UNTIMED_STEPS < options.steps <= dataset.train.size // CONFIG.batch_size:
-        parser.error("rounds must be at least 1, steps at least 3 and at most an epoch's")
+        parser.error("rounds must be at least 1, steps at least 3 and at most the steps of an epoch")
     loops: dict[str, Callable[[Dataset, int], float]] = {
         "plain, float32, DataLoader with 0 workers": partial(plain_loop, workers=0),
         "plain, float32, DataLoader with 2 workers": partial(plain_loop, workers=2),
-        "labkit, held to float32": partial(labkit_loop, bf16=False),
+        "labkit, float32": partial(labkit_loop, bf16=False),
         "labkit": partial(labkit_loop, bf16=True),
     }
     speeds: dict[str, list[float]] = {name: [] for name in loops}
@@ -137,7 +140,7 @@ def main() -> None:
         [name, round(medians[name]), round(min(values)), round(max(values)), medians[name] / best_plain]
         for name, values in speeds.items()
     ]
-    columns = ["loop", "images/s (median)", "min", "max", "beside the faster plain loop"]
+    columns = ["loop", "images/s (median)", "min", "max", "times the faster plain loop"]
     title = (
         f"ResNet-20 training, {dataset.name}, {options.rounds} rounds of {options.steps - 2} timed steps"
     )

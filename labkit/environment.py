@@ -37,7 +37,7 @@ def seed_everything(seed: int) -> None:
 
 
 def has_fast_bf16(device: torch.device) -> bool:
-    """Return whether ``device`` computes bf16 in hardware; where it is emulated, it is slower than float32."""
+    """Return whether ``device`` computes bf16 in hardware; emulated bf16 is slower than float32."""
     import torch
 
     if device.type == "cuda":

@@ -48,7 +48,7 @@ def test_an_unknown_mode_is_refused_and_the_known_ones_are_named(monkeypatch, va
         settings.mode()
 
 
-def test_the_device_asked_for_is_the_device_chosen(monkeypatch):
+def test_the_requested_device_is_chosen(monkeypatch):
     monkeypatch.setenv("LABKIT_DEVICE", "cpu")
     assert settings.choose_device() == torch.device("cpu")
 
@@ -136,7 +136,7 @@ def test_a_file_is_written_with_its_folders_and_replaced_whole(tmp_path):
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
-def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path, monkeypatch, error):
+def test_a_failed_write_leaves_the_old_file_and_no_partial_one(tmp_path, monkeypatch, error):
     path = tmp_path / "file.bin"
     path.write_bytes(b"old")
 

@@ -17,20 +17,20 @@ class Cells(HTMLParser):
 
     def __init__(self):
         super().__init__()
-        self.found = {"td": [], "th": [], "caption": []}
+        self.texts = {"td": [], "th": [], "caption": []}
         self.tag = None
         self.scopes = []
 
     def handle_starttag(self, tag, attributes):
         self.tag = tag
-        if tag in self.found:
-            self.found[tag].append("")
+        if tag in self.texts:
+            self.texts[tag].append("")
         if tag == "th":
             self.scopes.append(dict(attributes).get("scope"))
 
     def handle_data(self, data):
-        if self.tag in self.found:
-            self.found[self.tag][-1] += data
+        if self.tag in self.texts:
+            self.texts[self.tag][-1] += data
 
 
 def cells_of(html):
@@ -50,10 +50,10 @@ def test_the_text_is_aligned_with_numbers_to_the_right():
 
 def test_the_html_holds_the_same_cells_with_a_caption_and_headers_for_screen_readers():
     cells = cells_of(table_bundle(TITLE, COLUMNS, ROWS)["text/html"])
-    assert cells.found["caption"] == [TITLE]
-    assert cells.found["th"] == COLUMNS
+    assert cells.texts["caption"] == [TITLE]
+    assert cells.texts["th"] == COLUMNS
     assert cells.scopes == ["col"] * 4
-    assert cells.found["td"] == ["conv1", "432", "31.02", "True", "linear <fc>", "640", "–", "False"]
+    assert cells.texts["td"] == ["conv1", "432", "31.02", "True", "linear <fc>", "640", "–", "False"]
 
 
 def test_the_data_keep_every_digit_and_can_be_stored_as_json():

@@ -39,7 +39,7 @@ def _differences(w: np.ndarray, features: np.ndarray, targets: np.ndarray) -> np
     return np.array([(loss(w + axis) - loss(w - axis)) / 2 for axis in unit])
 
 
-def _gradient_and_step(expect: Expect, loss_gradient: Answer, gradient_step: Answer) -> None:
+def gradient_and_step(expect: Expect, loss_gradient: Answer, gradient_step: Answer) -> None:
     """01.1: compare the gradient with finite differences and the step with its definition."""
     factor = "L is a sum of squares, with no ½ and no mean, and its gradient points to where L grows: "
     factor += "compare with (L(w+h) − L(w−h)) / 2h."
@@ -63,7 +63,7 @@ def _gradient_and_step(expect: Expect, loss_gradient: Answer, gradient_step: Ans
 
 
 def _nearest_sparse(w: np.ndarray, k: int) -> np.ndarray:
-    """Find the nearest vector among all supports of size k; of equally near ones, that of lowest indices."""
+    """Find the nearest vector among all supports of size k; ties go to the lowest indices."""
     candidates = []
     for support in combinations(range(w.size), k):
         candidate = np.zeros_like(w)
@@ -72,7 +72,7 @@ def _nearest_sparse(w: np.ndarray, k: int) -> np.ndarray:
     return min(candidates, key=lambda candidate: round(float(np.sum((candidate - w) ** 2)), 12))
 
 
-def _projection(expect: Expect, project: Answer) -> None:
+def projection(expect: Expect, project: Answer) -> None:
     """01.2: compare with a search over all supports; ties, k = 0, k = d; the input stays unchanged."""
     size = "Keep the k entries of largest magnitude as they are; a large negative weight is large."
     ties = "Exactly k entries stay: of equal magnitudes the one with the lowest index."
@@ -94,7 +94,7 @@ def _projection(expect: Expect, project: Answer) -> None:
         )
 
 
-def _subgradient(expect: Expect, l1_subgradient: Answer) -> None:
+def subgradient(expect: Expect, l1_subgradient: Answer) -> None:
     """01.3: the slope is ±1 for every nonzero weight and exactly 0 at 0."""
     slope = "Away from 0 the slope of |w| is −1 or +1, however large or small w is."
     zero = "At 0 every slope in [−1, 1] is allowed; this lab takes 0 (and 0 / 0 is not a number)."
@@ -116,7 +116,7 @@ def _proximal_point(value: float, threshold: float) -> float:
     return min(points, key=lambda v: 0.5 * (v - value) ** 2 + threshold * abs(v))
 
 
-def _soft(expect: Expect, soft_threshold: Answer) -> None:
+def soft_thresholding(expect: Expect, soft_threshold: Answer) -> None:
     """01.4: compare with the definition of the proximal operator, entry by entry."""
     shrink = "The minimizer of ½(v − w)² + t|v|: every entry moves towards 0 by t, and stops at 0."
     stop = "An entry with |w| ≤ t becomes exactly 0: it must not pass through to the other sign."
@@ -137,7 +137,7 @@ def _soft(expect: Expect, soft_threshold: Answer) -> None:
         expect.given("w itself after the call").equal(array, w, hint="Do not change the input.")
 
 
-def _trimmed(expect: Expect, trimmed: Answer) -> None:
+def trimmed_thresholding(expect: Expect, trimmed: Answer) -> None:
     """01.5: compare with the best choice of entries to spare, found by trying all."""
     which = (
         "Only the smallest magnitudes shrink, by the threshold and not past 0; the others are unchanged."
@@ -161,16 +161,16 @@ def _trimmed(expect: Expect, trimmed: Answer) -> None:
         expect.given("w itself after the call").equal(array, w, hint="Do not change the input.")
 
 
-def _concepts(expect: Expect, concept_answers: Answer) -> None:
+def concept_answers(expect: Expect, answer: Answer) -> None:
     """01.6: each statement has the answer True or False; grading tells whether it is right."""
-    expect.verdicts(concept_answers, STATEMENTS)
+    expect.verdicts(answer, STATEMENTS)
 
 
 CASES: dict[str, Callable[..., None]] = {
-    "01.1": _gradient_and_step,
-    "01.2": _projection,
-    "01.3": _subgradient,
-    "01.4": _soft,
-    "01.5": _trimmed,
-    "01.6": _concepts,
+    "01.1": gradient_and_step,
+    "01.2": projection,
+    "01.3": subgradient,
+    "01.4": soft_thresholding,
+    "01.5": trimmed_thresholding,
+    "01.6": concept_answers,
 }

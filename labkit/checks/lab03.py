@@ -98,7 +98,7 @@ def count_bytes(expect: Expect, answer: Answer) -> None:
 
 
 def asymmetric(expect: Expect, answer: Answer) -> None:
-    """03.3: a weight becomes the nearest value of a grid with an integer zero point; the gradient passes."""
+    """03.3: rounding to a grid with an integer zero point; the gradient passes."""
     hint = "scale = (high − low) / (2**bits − 1), zero_point = round(−low / scale), clamp the levels"
     nearest = "round w / scale, then add the integer zero point: (w − low) / scale rounds differently"
     for values, bits, why in (
@@ -149,7 +149,7 @@ def swap_blocks(expect: Expect, answer: Answer) -> None:
     modules = dict(case.call(answer, model, _Marked, hint=hint).named_modules())
     marked = [name for name, module in modules.items() if isinstance(module, _Marked)]
     expected = ["layer1.0", "layer1.2.0", "layer2.inner.conv1", "layer2.inner.shortcut.0", "layer3"]
-    why = "all convolutions whose name begins with one of the three attributes, shortcuts included, and no others"
+    why = "exactly the convolutions whose name begins with one of the three attributes, shortcuts included"
     case.true(
         marked == expected, expected=f"swapped: {', '.join(expected)}", got=", ".join(marked), hint=why
     )
@@ -180,7 +180,7 @@ class _Marked(nn.Module):
 
 
 def _nested_model() -> Any:
-    """Build a model with convolutions inside and outside the blocks, at all depths, named as in ResNet-20."""
+    """Build a model with convolutions inside and outside the blocks, named as in ResNet-20."""
     torch.manual_seed(0)
     model, inner = nn.Module(), nn.Module()
     inner.conv1, inner.bn = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)

@@ -83,7 +83,11 @@ def byte_ledger(expect: Expect, answer: Answer) -> None:
     whole += [("codebooks", 70), ("dense tensors", 210), ("checksum", 4)]
     for rows, expected, why in (
         (whole, {"weights": 4970, "other tensors": 210, "overhead": 309}, LEDGER),
-        (whole[::-1], {"weights": 4970, "other tensors": 210, "overhead": 309}, "in any order"),
+        (
+            whole[::-1],
+            {"weights": 4970, "other tensors": 210, "overhead": 309},
+            "rows may come in any order",
+        ),
         ([("mask", 3), ("mask", 4), ("header", 1)], GROUPS | {"weights": 7, "overhead": 1}, "add all rows"),
         ([("checksum", 4)], GROUPS | {"overhead": 4}, "a group without rows is still listed, with 0 bytes"),
         ([], GROUPS, "no rows and no bytes: every group is 0"),
@@ -109,7 +113,7 @@ def folding(expect: Expect, fold: Answer, apply: Answer) -> None:
     generator = torch.Generator().manual_seed(5)
     for shape, epsilon, why in (
         ((3, 4, 2, 5), 1e-5, FOLD),
-        ((2, 1, 3, 3), 1e-5, "one channel"),
+        ((2, 1, 3, 3), 1e-5, "there may be a single channel"),
         ((4, 3, 3, 3), 0.5, "ε is under the root, beside the variance"),
         ((2, 6, 1, 1), 1e-3, "channels are dimension 1 of x"),
         ((0, 2, 3, 3), 1e-5, "no images: an empty output of the same shape"),
@@ -153,7 +157,7 @@ def compress(expect: Expect, answer: Answer) -> None:
 
 
 def _keeps(case: Case, answer: Answer, state: dict[str, Tensor], *, ratio: float) -> None:
-    """Check that keys, shapes, zeros and other tensors are kept, and that error and size obey the limits."""
+    """Check that keys, shapes, zeros and other tensors are kept, and check error and size."""
     before = {name: tensor.clone() for name, tensor in state.items()}
     got = case.call(answer, state, hint="return a state dict of the same keys")
     fits = isinstance(got, Mapping) and list(got) == list(before)
@@ -198,7 +202,7 @@ def _pruned_state(seed: int, scales: Iterable[float]) -> dict[str, Tensor]:
 
 
 def _size_bits(tensors: Iterable[Tensor]) -> float:
-    """Return the entropy bound of the shared weights plus their codebooks; other values count 16 bits each."""
+    """Return the entropy bound of the shared weights plus their codebooks; others count 16 bits each."""
     bits = 0.0
     for tensor in tensors:
         if tensor.ndim < 2:

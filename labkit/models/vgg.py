@@ -1,7 +1,7 @@
 """VGG16 with batch normalization for 32×32 images (Simonyan & Zisserman 2015, configuration D).
 
-Thirteen 3×3 convolutions in five blocks, a 2×2 max pooling after each block, then a classifier of three
-linear layers (512, 512, number of classes). Its state dict has the keys of chenyaofo's ``cifar10_vgg16_bn`` and
+Thirteen 3×3 convolutions in five blocks, a 2×2 max pooling after each block, then three linear
+layers (512, 512, number of classes). Its state dict has the keys of chenyaofo's ``cifar10_vgg16_bn`` and
 ``cifar100_vgg16_bn``; :func:`vgg16_from_state` reads those, and networks with pruned channels.
 """
 

@@ -72,7 +72,7 @@ def plot_accuracy(
     dense: float,
     zoom: bool = False,
 ) -> None:
-    """Plot test accuracy against sparsity, one line per method; reported results dotted, hollow markers.
+    """Plot test accuracy against sparsity, one line per method; reported results are dotted.
 
     Args:
         title: the figure's title.

@@ -82,7 +82,7 @@ def plot_front(
         title: the figure's title.
         networks: (bytes, accuracy in per cent) by network and number of shared values.
         dense: accuracy of the uncompressed network in per cent.
-        marked: further points by name; they are part of the front where no other beats them.
+        marked: further points by name; they can be part of the front.
     """
     figure, (axes,) = new_figure(title, size=(8.4, 4.8))
     data: dict[str, Sequence[object]] = {}

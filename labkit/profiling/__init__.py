@@ -1,7 +1,7 @@
-"""What a network costs: size, multiply-accumulates, latency, memory and energy, in one row.
+"""What a network costs: size, multiply-accumulates, latency, memory and energy.
 
-:func:`profile` measures everything on one batch; each quantity has a module of its own.
-Leaves out: accuracy, which the caller gives.
+:func:`profile` measures everything on one batch; each quantity has its own module. Accuracies are
+measured by the caller.
 """
 
 from labkit.profiling.energy import measure_energy

@@ -1,8 +1,8 @@
-"""Energy a batch from the machine's own counters, read by pyJoules.
+"""Energy per batch from the machine's counters, read by pyJoules.
 
 Intel's RAPL counts the processor's package, cores and memory (dram), NVIDIA's NVML the whole board.
-A counter counts all that runs on the machine, not only this process. What the machine does not
-expose is told as "not measurable: …" with the reason, never estimated.
+A counter covers everything that runs on the machine, not only this process. A domain that the machine
+does not expose is reported as "not measurable: …" with the reason, never estimated.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ def measure_energy(
     seconds: float = 0.5,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, float | str]:
-    """Millijoules a batch in every domain that the machine exposes.
+    """Measure millijoules per batch in every domain that the machine exposes.
 
     Args:
-        run: the work of one batch; it must return when the work is done (synchronize a GPU).
-        batches: runs at least; nothing runs where no domain is measurable.
-        seconds: time at least: counters advance in steps, NVML's in about 0.1 s.
-        clock: seconds.
+        run: the work of one batch; it must return only when the work is done (synchronize a GPU).
+        batches: minimum number of runs; nothing runs if no domain is measurable.
+        seconds: minimum duration: counters advance in steps, NVML's of about 0.1 s.
+        clock: returns seconds.
 
     Returns:
         By domain: ``package_0``, ``core_0``, ``dram_0``, ``nvidia_gpu_0``, … a number, or
-        ``"not measurable: <reason>"``; a kind of domain that is absent stands without a number.
+        ``"not measurable: <reason>"``; a kind of domain that is absent has no number in its name.
     """
-    meters, found = _open_domains()
+    meters, reasons = _open_domains()
     if not meters:
-        return found
+        return reasons
     from pyJoules.energy_meter import EnergyMeter
 
     meter = EnergyMeter(list(meters.values()))
@@ -52,11 +52,11 @@ def measure_energy(
         count += 1
     _quietly(meter.stop)
     total = meter.get_trace()[0].energy
-    return {**{domain: _per_batch(domain, total[domain], count) for domain in meters}, **found}
+    return {**{domain: _per_batch(domain, total[domain], count) for domain in meters}, **reasons}
 
 
 def _open_domains() -> tuple[dict[str, Any], dict[str, float | str]]:
-    """A pyJoules device for each domain that can be read, and the reason for each that cannot."""
+    """Return a pyJoules device for each readable domain, and the reason for each other one."""
     from pyJoules.device import DeviceFactory
 
     devices, reasons = {}, {}
@@ -65,7 +65,7 @@ def _open_domains() -> tuple[dict[str, Any], dict[str, float | str]]:
             try:
                 (devices[str(domain)],) = DeviceFactory.create_devices([domain])
                 _quietly(devices[str(domain)].get_energy)
-            except Exception as error:  # subtle: NVML's errors have no class in common with the rest
+            except Exception as error:  # subtle: NVML's errors share no class with the others
                 devices.pop(str(domain), None)
                 reason = _reason(error)
         if reason is not None:
@@ -74,7 +74,7 @@ def _open_domains() -> tuple[dict[str, Any], dict[str, float | str]]:
 
 
 def _rapl_domains() -> Iterator[tuple[Any, str | None]]:
-    """The processor's domains, and the kinds of which there is none with the reason."""
+    """Yield the processor's domains, then the kinds of domain that are missing, with the reason."""
     from pyJoules.device import rapl_device
     from pyJoules.exception import NoSuchDeviceError
 
@@ -91,7 +91,7 @@ def _rapl_domains() -> Iterator[tuple[Any, str | None]]:
 
 
 def _gpu_domains() -> Iterator[tuple[Any, str | None]]:
-    """The NVIDIA boards, or the reason that there is none."""
+    """Yield the NVIDIA boards, or the reason why there is none."""
     from pyJoules.exception import NoSuchDeviceError
 
     try:
@@ -109,21 +109,21 @@ def _gpu_domains() -> Iterator[tuple[Any, str | None]]:
 
 
 def _per_batch(domain: str, total: float, count: int) -> float | str:
-    """Millijoules a batch; a counter that went backwards has overflowed."""
+    """Return millijoules per batch; a counter that went backwards has overflowed."""
     if total < 0:
         return f"{NOT_MEASURABLE}the counter overflowed meanwhile, measure again"
     return total * (1.0 if domain.startswith(GPU_DOMAIN) else MICROJOULES) / count
 
 
 def _reason(error: Exception) -> str:
-    """Why a counter cannot be read, in a few words."""
+    """Say in a few words why a counter cannot be read."""
     if isinstance(error, PermissionError):
         return f"no permission to read {error.filename}"
     return str(error) or type(error).__name__
 
 
 def _quietly(read: Callable[[], object]) -> None:
-    """Read counters; pyJoules leaves its files to the garbage collector, which would warn."""
+    """Read counters without the ResourceWarning of pyJoules, which does not close its files."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         read()

@@ -1,6 +1,6 @@
-"""How long a batch takes: warm-up, synchronization, the median and the interquartile range.
+"""Latency of a batch: warm-up, synchronization, the median and the interquartile range.
 
-Leaves out: throughput under load, and what a batch costs before it reaches the network.
+Only the network is timed; loading and normalizing images are not.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 class Latency(NamedTuple):
-    """Milliseconds a batch: the median, and the third quartile less the first."""
+    """Milliseconds per batch: the median, and the third quartile minus the first."""
 
     median_ms: float
     iqr_ms: float
@@ -36,18 +36,18 @@ def measure_latency(
     batches: int = 15,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Latency:
-    """Time ``run``, one batch, again and again.
+    """Time repeated runs of one batch.
 
-    The first ``warmup`` runs are not timed: they allocate, choose kernels and fill caches. The
-    device is synchronized before the clock is read, at the start and at the end: a GPU's call
-    returns before its work is done.
+    The first ``warmup`` runs are not timed: they allocate memory, choose kernels and fill caches. The
+    device is synchronized before each reading of the clock, since a call to a GPU returns before its
+    work is done.
 
     Args:
         run: the work of one batch.
-        device: what it runs on.
+        device: the device it runs on.
         warmup: runs that are not timed.
         batches: runs that are timed, at least 1.
-        clock: seconds.
+        clock: returns seconds.
 
     Raises:
         ValueError: if ``batches`` is less than 1 or ``warmup`` less than 0.
@@ -69,13 +69,13 @@ def measure_latencies(
     batches: int = 15,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[Key, Latency]:
-    """Time several runs in turn, A B C A B C …, so a disturbance of the machine meets them all alike.
+    """Time several runs in turn, A B C A B C …, so a busy moment of the machine affects all of them.
 
-    Timed one after the other, the first could have a quiet minute and the second a busy one.
+    If each were timed as a whole, one could meet a quiet minute and the next a busy one.
 
     Args:
         runs: the work of one batch, by name.
-        device, warmup, batches, clock: as for :func:`measure_latency`, for each of them.
+        device, warmup, batches, clock: as for :func:`measure_latency`.
 
     Raises:
         ValueError: if ``batches`` is less than 1 or ``warmup`` less than 0.
@@ -93,7 +93,7 @@ def measure_latencies(
             run()
             synchronize(device)
             seconds[name].append(clock() - start)
-    quartiles = {name: np.quantile(found, (0.25, 0.5, 0.75)) for name, found in seconds.items()}
+    quartiles = {name: np.quantile(times, (0.25, 0.5, 0.75)) for name, times in seconds.items()}
     return {
         name: Latency(1000 * float(middle), 1000 * float(third - first))
         for name, (first, middle, third) in quartiles.items()
@@ -108,17 +108,17 @@ def layer_times_ms(
     batches: int = 7,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, float]:
-    """Median milliseconds of each leaf layer on the batch ``x``, in the order they are called.
+    """Return the median milliseconds of each leaf layer on the batch ``x``, in the order of the calls.
 
-    The device is synchronized around every layer, so that a GPU's layers do not overlap: their sum
-    exceeds the latency of the whole.
+    The device is synchronized around every layer, so the layers of a GPU do not overlap, and their sum
+    exceeds the latency of the whole network.
 
     Args:
-        model: is evaluated, and left in the mode it was in.
+        model: evaluated, and left in the mode it was in.
         x: an input of the model, on its device.
         warmup: passes that are not timed.
         batches: passes that are timed, at least 1.
-        clock: seconds.
+        clock: returns seconds.
     """
     times: defaultdict[str, list[float]] = defaultdict(list)
     starts: dict[str, float] = {}
@@ -145,17 +145,17 @@ def layer_times_ms(
     finally:
         for hook in hooks:
             hook.remove()
-    # subtle: a layer that is called twice a pass adds up; passes have equal numbers of calls.
-    return {name: 1000 * _median_of_passes(found, warmup, batches) for name, found in times.items()}
+    # subtle: the calls of a layer within a pass add up; all passes call it equally often.
+    return {name: 1000 * _median_of_passes(calls, warmup, batches) for name, calls in times.items()}
 
 
 def synchronize(device: torch.device | str) -> None:
-    """Wait until the device has done all it was asked to; the CPU's calls return when they are done."""
+    """Wait until the device has finished its work; calls to the CPU are already finished."""
     if torch.device(device).type == "cuda":
         torch.cuda.synchronize(device)
 
 
 def _median_of_passes(seconds: list[float], warmup: int, batches: int) -> float:
-    """The median over the timed passes of what a layer took in a pass."""
+    """Return the median over the timed passes of a layer's time per pass."""
     by_pass = np.reshape(seconds, (warmup + batches, -1)).sum(axis=1)
     return float(np.median(by_pass[warmup:]))

@@ -1,7 +1,7 @@
-"""The memory of a forward pass, followed by torch.profiler allocation by allocation.
+"""The memory of a forward pass, from torch.profiler's record of every allocation.
 
-Counts what torch's allocator gives out; leaves out what libraries allocate by themselves (oneDNN's
-and cuDNN's scratch space outside that allocator), the Python process and the CUDA context.
+Only torch's allocator is counted, not what libraries allocate themselves (scratch space of oneDNN and
+cuDNN), nor the Python process and the CUDA context.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["Memory", "measure_memory", "peak_and_average_bytes"]
 
 
 class Memory(NamedTuple):
-    """Bytes: what is there before the pass, and what the pass adds at its peak and on average.
+    """Bytes that are allocated before a pass, and bytes that the pass adds, at its peak and on average.
 
     ``resident`` are parameters, buffers and the input; ``average`` is weighted by time.
     """
@@ -30,12 +30,12 @@ class Memory(NamedTuple):
 
 
 def measure_memory(model: nn.Module, x: Tensor) -> Memory:
-    """Memory of one evaluation of ``model`` on the batch ``x``, on the device that they are on.
+    """Measure the memory of one evaluation of ``model`` on the batch ``x``, on their device.
 
-    The second of two passes is measured, so that one-time allocations do not count.
+    The second of two passes is measured, so one-time allocations do not count.
 
     Args:
-        model: is evaluated, and left in the mode it was in.
+        model: evaluated, and left in the mode it was in.
         x: ``(n, …)``, on the model's device.
     """
     with evaluation_mode(model), torch.inference_mode():
@@ -48,16 +48,16 @@ def measure_memory(model: nn.Module, x: Tensor) -> Memory:
 def peak_and_average_bytes(
     run: Callable[[], object], device: torch.device | str = "cpu"
 ) -> tuple[int, float]:
-    """Peak and time-weighted average of the bytes that ``run`` holds in torch's allocator.
+    """Return peak and time-weighted average of the bytes that ``run`` holds in torch's allocator.
 
     Args:
-        run: what is watched.
-        device: whose memory.
+        run: the work to measure.
+        device: the device whose memory is measured.
 
     >>> peak_and_average_bytes(lambda: torch.zeros(1000))[0]
     4000
     """
-    # subtle: kineto writes notes to stderr, into a notebook, unless told before it starts.
+    # subtle: kineto logs to stderr, which a notebook shows, unless this is set before it starts.
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")
     from torch.profiler import ProfilerActivity, profile
 
@@ -76,21 +76,21 @@ def peak_and_average_bytes(
 
 
 def _peak_and_average(events: Sequence[tuple[int, int]]) -> tuple[int, float]:
-    """Of (time, bytes allocated or freed) in the order of time; (0, 0.0) without events."""
+    """Return peak and average from (time, bytes allocated or freed) by time; (0, 0.0) without events."""
     held = peak = 0
     area = 0.0
-    for place, (moment, change) in enumerate(events):
+    for index, (time, change) in enumerate(events):
         held += change
         peak = max(peak, held)
-        following = events[place + 1][0] if place + 1 < len(events) else moment
-        area += held * (following - moment)
+        following = events[index + 1][0] if index + 1 < len(events) else time
+        area += held * (following - time)
     duration = events[-1][0] - events[0][0] if events else 0
     return peak, area / duration if duration else float(peak)
 
 
 def _bytes(tensor: Tensor) -> int:
-    """Bytes of a tensor's numbers, and of the indices if it is sparse."""
+    """Return the bytes of a tensor's values, and of its indices if it is sparse."""
     if tensor.is_sparse:
-        found = tensor.detach().coalesce()
-        return found.indices().nbytes + found.values().nbytes
+        coordinates = tensor.detach().coalesce()
+        return coordinates.indices().nbytes + coordinates.values().nbytes
     return tensor.nbytes

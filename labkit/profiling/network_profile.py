@@ -1,7 +1,4 @@
-"""One row of the table that labs 06 to 09 share: all that is measured of a network.
-
-Leaves out: how rows are put beside each other (:mod:`labkit.profiling.tables`).
-"""
+"""The profile of a network: everything that is measured, as labs 06 to 09 show it in one row."""
 
 from __future__ import annotations
 
@@ -29,7 +26,7 @@ Key = TypeVar("Key", bound=Hashable)
 
 @dataclass(frozen=True)
 class Timing:
-    """How a network is timed: images a batch, runs not timed, runs timed, seconds of energy."""
+    """How a network is timed: images per batch, runs not timed, runs timed, seconds of energy."""
 
     batch_size: int = 32
     warmup: int = 3
@@ -42,16 +39,16 @@ class Profile:
     """What a network costs; the last five depend on the machine.
 
     Attributes:
-        parameters: of all layers, biases and batch norm's γ and β included.
-        nonzero: of those, the ones that are not 0.
+        parameters: of all layers, including biases and batch norm's γ and β.
+        nonzero: how many of the parameters are not 0.
         sparsity: share of zeros in the weights of convolutions and linear layers, dense or sparse.
-        size_bytes: of the state dict in a file, or as the caller gave it.
+        size_bytes: of the state dict as a file, or the value that the caller passed.
         macs: multiply-accumulates of one image, convolutions and linear layers.
-        accuracy: per cent by name, such as ``{"test top-1 (%)": 91.9}``; the caller's.
-        latency: milliseconds a batch.
+        accuracy: per cent by name, such as ``{"test top-1 (%)": 91.9}``, measured by the caller.
+        latency: milliseconds per batch.
         memory: bytes during a forward pass.
-        energy: millijoules a batch by domain, or ``"not measurable: <reason>"``.
-        batch_size: images a batch.
+        energy: millijoules per batch by domain, or ``"not measurable: <reason>"``.
+        batch_size: images per batch.
         device: ``cpu`` or ``cuda``.
     """
 
@@ -97,18 +94,19 @@ def profile(
     macs: int | None = None,
     timing: Timing | None = None,
 ) -> Profile:
-    """Measure everything of ``model`` in evaluation mode, on the device that it is on.
+    """Measure everything about ``model`` in evaluation mode, on the device that it is on.
 
     Args:
-        model: its mode is kept.
+        model: left in the mode it was in.
         inputs: a batch ``(n, 3, h, w)``, or a data set, whose first validation images are taken.
-        accuracy: per cent by name; measured elsewhere.
-        size_bytes: of its file; None: of its state dict as safetensors.
-        macs: of one image; None: counted, which needs ``nn.Conv2d`` and ``nn.Linear`` alone.
-        timing: None: a batch of 32, or as long as ``inputs``, 3 runs to warm up, 15 timed.
+        accuracy: per cent by name.
+        size_bytes: of its file; by default that of its state dict as safetensors.
+        macs: of one image; counted by default, which allows no products but those of ``nn.Conv2d``
+            and ``nn.Linear``.
+        timing: by default a batch of 32 or the length of ``inputs``, 3 runs of warm-up, 15 timed.
 
     Raises:
-        ValueError: if the batch is empty, or the two ways to count differ.
+        ValueError: if the batch is empty, or the two ways to count MACs differ.
     """
     return profile_networks(
         {0: model},
@@ -129,19 +127,19 @@ def profile_networks(
     macs: Mapping[Key, int] | None = None,
     timing: Timing | None = None,
 ) -> dict[Key, Profile]:
-    """:func:`profile` of several networks, whose latencies are measured in turn to be comparable.
+    """:func:`profile` several networks; their latencies are measured in turn, so they are comparable.
 
     Args:
         networks: by name, all on one device.
-        inputs: as for :func:`profile`; one for all, or one by each name.
-        accuracy, size_bytes, macs: as for :func:`profile`, by name, where known.
-        timing: for each network.
+        inputs: as for :func:`profile`, the same for all networks or by name.
+        accuracy, size_bytes, macs: as for :func:`profile`, by name; names may be missing.
+        timing: as for :func:`profile`, the same for all networks.
 
     Raises:
-        ValueError: if there are no networks, a batch is empty, or the two ways to count differ.
+        ValueError: if there are no networks, a batch is empty, or the two ways to count MACs differ.
     """
     if not networks:
-        raise ValueError("there are no networks to profile; give at least one.")
+        raise ValueError("there are no networks to profile; pass at least one.")
     timing = timing or Timing()
     device = next(next(iter(networks.values())).parameters()).device
     batches = {
@@ -149,7 +147,7 @@ def profile_networks(
         for name in networks
     }
     if not all(map(len, batches.values())):
-        raise ValueError("cannot profile on an empty batch; give at least one image.")
+        raise ValueError("cannot profile on an empty batch; pass at least one image.")
     runs = {name: _run(model, batches[name]) for name, model in networks.items()}
     with ExitStack() as modes:
         for model in networks.values():
@@ -176,7 +174,7 @@ def profile_networks(
 
 
 def _run(model: nn.Module, x: Tensor) -> Callable[[], None]:
-    """One forward pass without gradients, done when it returns."""
+    """Return the function that runs one forward pass and waits until it is done."""
 
     def run() -> None:
         with torch.inference_mode():
@@ -187,7 +185,7 @@ def _run(model: nn.Module, x: Tensor) -> Callable[[], None]:
 
 
 def _batch(inputs: Dataset | Tensor, batch_size: int) -> Tensor:
-    """A batch as a network is fed it."""
+    """Return a normalized batch."""
     if isinstance(inputs, Tensor):
         return inputs
     return normalize(inputs.validation.images[:batch_size], inputs.mean, inputs.std)

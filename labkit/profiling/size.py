@@ -1,6 +1,6 @@
-"""How large a network is: its parameters, how many are 0, and the bytes of its tensors as a file.
+"""The size of a network: its parameters, how many are not 0, and the bytes of its state dict as a file.
 
-Leaves out: compressed files (:mod:`labkit.coding.container`).
+The size of compressed files is that of the file; see :mod:`labkit.coding.container`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ __all__ = ["count_parameters", "serialized_bytes"]
 
 
 def count_parameters(model: nn.Module) -> tuple[int, int]:
-    """All parameters and the nonzero ones; biases and batch norm's γ and β count, its buffers do not.
+    """Return the number of all parameters and of the nonzero ones.
 
-    A sparse parameter counts as the dense one that it stands for.
+    Biases and batch norm's γ and β count, buffers do not. A sparse parameter counts like the dense
+    parameter that it represents.
 
     >>> layer = nn.Linear(3, 2)
     >>> _ = nn.init.zeros_(layer.weight), nn.init.ones_(layer.bias)
@@ -33,9 +34,9 @@ def count_parameters(model: nn.Module) -> tuple[int, int]:
 
 
 def serialized_bytes(model: nn.Module) -> int:
-    """Bytes of the state dict as a safetensors file: parameters, buffers and the header with names.
+    """Return the bytes of the state dict as a safetensors file: parameters, buffers and the header.
 
-    Each tensor in the type it has; of a sparse COO tensor its indices (int64) and its values.
+    Each tensor keeps its type; a sparse COO tensor is stored as indices (int64) and values.
 
     >>> serialized_bytes(nn.Linear(3, 2)) - 4 * 8 < 200  # 8 numbers of 4 bytes, and a header
     True
@@ -45,7 +46,7 @@ def serialized_bytes(model: nn.Module) -> int:
 
 
 def _stored_tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """What a file holds; a sparse tensor is two dense ones."""
+    """Yield the tensors that a file contains; a sparse tensor becomes two dense ones."""
     for name, tensor in model.state_dict().items():
         if tensor.is_sparse:
             yield f"{name}.indices", tensor.coalesce().indices()

@@ -1,1 +1,1 @@
-"""Pruning: removing weights of a trained network."""
+"""Pruning: removing weights or channels of a network."""

@@ -1,9 +1,8 @@
-"""Second moments of a layer's inputs, streamed, and what follows from them without the inputs.
+"""Least-squares reconstruction of a layer and its LASSO path, from second moments of its inputs.
 
 A layer with weight ``(n, c, kh, kw)`` maps each row of its unfolded input ``X (N, c·kh·kw)``, one row
-an output position, to ``Y (N, n)``. XᵀX and XᵀY are all that selecting channels (He et al. 2017) and
-reconstructing the weight by least squares need, so neither X nor Z is ever held whole.
-Leaves out: which channels go, and the network around the layer (channels).
+per output position, to ``Y (N, n)``. XᵀX and XᵀY suffice for selecting channels (He et al. 2017) and for
+reconstructing the weight by least squares, so X and Z are never in memory as a whole.
 """
 
 from __future__ import annotations
@@ -32,8 +31,8 @@ __all__ = [
 
 PIVOT = 1e-13  # a squared Cholesky pivot below this share of the largest diagonal is rounding
 BLOCK = 32  # channels
-FIRST_RIDGE = 1e-10  # of the mean diagonal; tenfold until the matrix is positive definite
-FEW_ROWS_RIDGE = 1e-3  # where fewer rows than columns leave the weight to rounding
+FIRST_RIDGE = 1e-10  # of the mean diagonal; multiplied by ten until the matrix is positive definite
+FEW_ROWS_RIDGE = 1e-3  # used where there are fewer rows than columns, so the minimum is not unique
 
 
 class Moments(NamedTuple):
@@ -52,9 +51,9 @@ class Moments(NamedTuple):
 
 
 class LassoPath(NamedTuple):
-    """Solutions of min ‖y − Zβ‖²/(2·rows) + alpha·‖β‖₁ where β changes its support.
+    """The solutions of min ‖y − Zβ‖²/(2·rows) + alpha·‖β‖₁ at which β changes its support.
 
-    ``alphas (steps,)`` fall, on scikit-learn's scale; ``coefficients (c, steps)``.
+    ``alphas (steps,)`` decrease and have scikit-learn's scale; ``coefficients (c, steps)``.
     """
 
     alphas: np.ndarray
@@ -64,13 +63,13 @@ class LassoPath(NamedTuple):
 def streamed_moments(
     batches: Iterable[tuple[Tensor, Tensor]], kernel: tuple[int, int], *, padding: int = 0
 ) -> Moments:
-    """The moments of a layer over ``batches``, one batch in memory at a time.
+    """Compute the moments of a layer over ``batches``, with one batch in memory at a time.
 
-    Products are taken in the type of the inputs and summed in float64.
+    Products are computed in the type of the inputs and summed in float64.
 
     Args:
         batches: inputs ``(b, c, h, w)`` and targets ``(b, n, h', w')``, stride 1.
-        kernel: height and width; for a linear layer the input's own.
+        kernel: height and width; for a linear layer those of its input.
         padding: zeros around the input.
 
     Raises:
@@ -91,24 +90,24 @@ def streamed_moments(
         yy += float(y.double().square().sum())
         rows += x.shape[1]
     if not rows:
-        raise ValueError("no batches: moments need at least one row.")
+        raise ValueError("there are no batches; moments need at least one row.")
     if not math.isfinite(yy) or not bool(xx.isfinite().all() & xy.isfinite().all()):
-        raise ValueError("inputs or targets hold NaN or infinite values; is the network trained?")
+        raise ValueError("inputs or targets contain NaN or infinite values; check the network's weights.")
     return Moments(xx, xy, yy, rows, kernel[0] * kernel[1])
 
 
 def channel_gram(moments: Moments, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """ZᵀZ ``(c, c)`` and Zᵀy ``(c,)`` where channel i gives Z's column XᵢWᵢᵀ, flattened as y is.
+    """Return ZᵀZ ``(c, c)`` and Zᵀy ``(c,)``; column i of Z is XᵢWᵢᵀ of channel i, flattened like y.
 
-    Entry ij is Σ (XᵢᵀXⱼ)⊙(WᵢᵀWⱼ), entry i of the other ⟨XᵢᵀY, Wᵢᵀ⟩ (section 3.1 of He et al.).
+    Entry ij of ZᵀZ is Σ (XᵢᵀXⱼ)⊙(WᵢᵀWⱼ), entry i of Zᵀy is ⟨XᵢᵀY, Wᵢᵀ⟩ (section 3.1 of He et al.).
 
     Args:
         moments: of the layer.
-        weight: ``(n, c, kh, kw)`` or, of a linear layer, ``(n, c·k)``.
+        weight: ``(n, c, kh, kw)``, or ``(n, c·k)`` for a linear layer.
     """
     flat, k, c = weight.detach().flatten(1), moments.kernel_size, moments.channel_count
     gram = moments.xx.new_zeros(c, c)
-    for start in range(0, c, BLOCK):  # the upper triangle, some channels at a time
+    for start in range(0, c, BLOCK):  # the upper triangle, a block of channels at a time
         stop = min(c, start + BLOCK)
         rows, columns = slice(start * k, stop * k), slice(start * k, None)
         products = moments.xx[rows, columns] * (flat[:, rows].T @ flat[:, columns])
@@ -118,26 +117,26 @@ def channel_gram(moments: Moments, weight: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def lasso_path(gram: Tensor, target: Tensor, rows: int) -> LassoPath:
-    """The whole LASSO path from ZᵀZ and Zᵀy, exactly, by least-angle regression.
+    """Compute the whole LASSO path from ZᵀZ and Zᵀy, exactly, by least-angle regression.
 
-    Channels whose Z is zero keep β = 0. Nearly dependent ones may end the path early.
+    Channels whose column of Z is zero keep β = 0. Nearly dependent channels may end the path early.
 
     Args:
         gram: ``(c, c)``.
         target: ``(c,)``.
-        rows: how many entries y has; scales alpha only.
+        rows: number of entries of y; only scales alpha.
     """
     diagonal = gram.diagonal()
     live = (diagonal > PIVOT * diagonal.max()).nonzero().flatten()
     coefficients = np.zeros((len(gram), 1))
     if not len(live) or not bool(target[live].any()):
         return LassoPath(np.zeros(1), coefficients)
-    # subtle: the solver stops at an absolute alpha of 1e-7 and calls an absolute pivot of 1e-7
-    # degenerate; a mean diagonal of 1 and a largest correlation of 1,000 keep both out of the way.
+    # subtle: the solver stops at an absolute alpha of 1e-7 and treats an absolute pivot of 1e-7 as
+    # degenerate; scaling to a mean diagonal of 1 and a largest correlation of 1,000 avoids both.
     scale, height = float(diagonal[live].mean()), float(target[live].abs().max()) / 1_000
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # about dependent channels
-        alphas, _, found = lars_path_gram(
+        alphas, _, live_coefficients = lars_path_gram(
             (target[live] / height).cpu().numpy(),
             (gram[live][:, live] / scale).cpu().numpy(),
             n_samples=1,
@@ -145,24 +144,24 @@ def lasso_path(gram: Tensor, target: Tensor, rows: int) -> LassoPath:
             method="lasso",
         )
     coefficients = np.zeros((len(gram), len(alphas)))
-    coefficients[live.cpu().numpy()] = found * height / scale
+    coefficients[live.cpu().numpy()] = live_coefficients * height / scale
     return LassoPath(alphas * height / rows, coefficients)
 
 
 def least_squares(moments: Moments, channels: Tensor) -> Tensor:
-    """The weight ``(n, len(channels)·k)`` that maps those input channels to Y with the least error.
+    """Return the weight ``(n, len(channels)·k)`` that maps those input channels to Y with least error.
 
-    By Cholesky; where the channels are dependent or dead, with the smallest ridge that makes the
-    matrix positive definite, and with a larger one where there are fewer rows than unknowns.
+    Solved by Cholesky decomposition. If channels are dependent or dead, the smallest ridge that makes
+    the matrix positive definite is added, and a larger one if there are fewer rows than unknowns.
 
     Args:
         moments: of the layer.
-        channels: int64, the inputs kept.
+        channels: int64, the input channels that are kept.
     """
     columns = _columns(moments, channels)
     a, b = moments.xx[columns][:, columns], moments.xy[columns]
     diagonal = a.diagonal().clone()
-    # subtle: products in float32 may look positive definite even where they cannot be.
+    # subtle: rounded float32 products may look positive definite although they cannot be.
     ridge = 0.0 if moments.rows >= len(columns) else FEW_ROWS_RIDGE
     mean = float(diagonal.mean()) or 1.0
     while True:
@@ -174,12 +173,12 @@ def least_squares(moments: Moments, channels: Tensor) -> Tensor:
 
 
 def relative_error(moments: Moments, channels: Tensor, weight: Tensor) -> float:
-    """‖Y − X·weightᵀ‖² / ‖Y‖² with the input channels ``channels`` only.
+    """Return ‖Y − X·weightᵀ‖² / ‖Y‖² with the input channels ``channels`` only.
 
     Args:
         moments: of the layer.
-        channels: int64, the inputs that ``weight`` reads.
-        weight: ``(n, len(channels)·k)``, or of four dimensions.
+        channels: int64, the input channels that ``weight`` reads.
+        weight: ``(n, len(channels)·k)``, or with four dimensions.
     """
     columns = _columns(moments, channels)
     w = weight.detach().flatten(1).double().T  # (columns, n)
@@ -190,6 +189,6 @@ def relative_error(moments: Moments, channels: Tensor, weight: Tensor) -> float:
 
 
 def _columns(moments: Moments, channels: Tensor) -> Tensor:
-    """The columns of X that belong to ``channels``."""
+    """Return the columns of X that belong to ``channels``."""
     k = moments.kernel_size
     return (channels[:, None] * k + torch.arange(k, device=channels.device)).flatten()

@@ -1,7 +1,7 @@
-"""Which input channels of a layer to keep: by LASSO regression, energy, norm or chance.
+"""Selection of the input channels of a layer to keep: by LASSO regression, energy, norm or at random.
 
-Every rule keeps exactly as many as asked for. :func:`bisect_channels` is He et al.'s own search, which
-need not; it is here to compare with. Leaves out: fitting the weight (moments), the network (channels).
+Every rule keeps exactly the requested number. :func:`bisect_channels` is the original search of He et
+al., which may keep another number; it is here for comparison.
 """
 
 from __future__ import annotations
@@ -21,14 +21,12 @@ __all__ = ["SELECTIONS", "Bisection", "Selection", "bisect_channels", "select_ch
 
 Selection = Literal["lasso", "energy", "norm", "random"]
 SELECTIONS: tuple[Selection, ...] = ("lasso", "energy", "norm", "random")
-
-
 SAMPLED_ROWS = 250
 MOST_SOLVES = 40
 
 
 class Bisection(NamedTuple):
-    """Channels ``(found,)`` int64, rising; how often LASSO was solved; the last alpha."""
+    """The channels kept, int64 and ascending; how often LASSO was solved; the last alpha."""
 
     channels: Tensor
     solves: int
@@ -38,11 +36,11 @@ class Bisection(NamedTuple):
 def select_channels(
     moments: Moments, weight: Tensor, count: int, *, selection: Selection = "lasso", seed: int = 0
 ) -> Tensor:
-    """Which ``count`` input channels of a layer to keep.
+    """Select the ``count`` input channels of a layer to keep.
 
-    ``lasso``: the first solution on the LASSO path with at least ``count`` channels, less those
+    ``lasso``: the first solution on the LASSO path with at least ``count`` channels, without those
     of smallest \\|β\\|; ``energy``: the largest ‖XᵢWᵢ‖; ``norm``: the largest ‖Wᵢ‖, the layer's weights
-    on channel i; ``random``: any.
+    on channel i; ``random``: at random.
 
     Args:
         moments: of the layer.
@@ -52,16 +50,16 @@ def select_channels(
         seed: for ``random``.
 
     Returns:
-        int64 ``(count,)``, rising.
+        int64 ``(count,)``, ascending.
 
     Raises:
-        ValueError: if ``count`` is out of range or there is no such rule.
+        ValueError: if ``count`` is out of range or the rule is unknown.
     """
     c = moments.channel_count
     if not 1 <= count <= c:
-        raise ValueError(f"cannot keep {count} of {c} channels; the count is from 1 to {c}.")
+        raise ValueError(f"cannot keep {count} of {c} channels; count must be from 1 to {c}.")
     if selection not in SELECTIONS:
-        raise ValueError(f"no selection {selection!r}; there are {', '.join(SELECTIONS)}.")
+        raise ValueError(f"unknown selection {selection!r}; choose from {', '.join(SELECTIONS)}.")
     if selection == "random":
         return torch.randperm(c, generator=torch.Generator().manual_seed(seed))[:count].sort().values
     if selection == "norm":
@@ -77,25 +75,25 @@ def select_channels(
 def bisect_channels(
     x: Tensor, y: Tensor, weight: Tensor, count: int, *, tolerance: float = 0.02, seed: int = 0
 ) -> Bisection:
-    """He et al.'s search: LASSO on sampled rows at one alpha after another until about ``count`` remain.
+    """Search as He et al. do: solve LASSO on sampled rows until about ``count`` channels remain.
 
-    Alpha doubles until at most ``count`` channels are left, then the interval is halved until the number
-    is in ``[count, count + tolerance·c]`` or 40 solves are done: where the number jumps, it never is.
+    Alpha doubles until at most ``count`` channels are left; then the interval is halved until their number
+    is in ``[count, count + tolerance·c]``, or for 40 solves if the number jumps over that interval.
 
     Args:
-        x: unfolded inputs ``(rows, c·k)``; at most 250 rows are drawn.
+        x: unfolded inputs ``(rows, c·k)``, of which at most 250 rows are drawn.
         y: targets ``(rows, n)``.
         weight: ``(n, c, kh, kw)`` or ``(n, c·k)``.
-        count: channels wanted.
-        tolerance: how many more will do, as a share of c.
-        seed: which rows.
+        count: number of channels to keep.
+        tolerance: how many more are accepted, as a share of c.
+        seed: decides which rows are drawn.
     """
     c = weight.shape[1] if weight.ndim == 4 else x.shape[1]
-    chosen = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))[:SAMPLED_ROWS]
+    rows = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))[:SAMPLED_ROWS]
     by_channel = weight.detach().reshape(len(weight), c, -1)
-    z = torch.einsum("rck,nck->rnc", x[chosen].view(len(chosen), c, -1), by_channel).flatten(0, 1)
+    z = torch.einsum("rck,nck->rnc", x[rows].view(len(rows), c, -1), by_channel).flatten(0, 1)
     solver = Lasso(warm_start=True, fit_intercept=False, selection="random", random_state=seed)
-    design, target = np.asfortranarray(z.double().numpy()), y[chosen].flatten().double().numpy()
+    design, target = np.asfortranarray(z.double().numpy()), y[rows].flatten().double().numpy()
     low, high = 0.0, 1e-4
 
     def channels_at(alpha: float) -> Tensor:
@@ -104,24 +102,24 @@ def bisect_channels(
             solver.set_params(alpha=alpha).fit(design, target)
         return torch.from_numpy(solver.coef_).nonzero().flatten()
 
-    alpha, found = high, channels_at(high)
+    alpha, channels = high, channels_at(high)
     solves = 1
-    while len(found) > count and solves < MOST_SOLVES:
+    while len(channels) > count and solves < MOST_SOLVES:
         low, alpha, solves = alpha, 2 * alpha, solves + 1
-        found = channels_at(alpha)
+        channels = channels_at(alpha)
     high = alpha
-    while not count <= len(found) <= count + tolerance * c and solves < MOST_SOLVES:
+    while not count <= len(channels) <= count + tolerance * c and solves < MOST_SOLVES:
         alpha, solves = (low + high) / 2, solves + 1
-        found = channels_at(alpha)
-        low, high = (alpha, high) if len(found) > count else (low, alpha)
-    return Bisection(found, solves, alpha)
+        channels = channels_at(alpha)
+        low, high = (alpha, high) if len(channels) > count else (low, alpha)
+    return Bisection(channels, solves, alpha)
 
 
 def _lasso_score(gram: Tensor, target: Tensor, count: int, rows: int) -> Tensor:
-    """|β| of the first solution with at least ``count`` channels, the energy ranking what has none."""
+    """Return |β| of the first solution with at least ``count`` channels; energy ranks those with β = 0."""
     path = lasso_path(gram, target, rows).coefficients
     enough = (path != 0).sum(0) >= count
     beta = torch.from_numpy(abs(path[:, enough.argmax() if enough.any() else -1])).to(gram.device)
     energy = gram.diagonal()
-    # subtle: a path that ended early leaves channels out; they come after all that are on it.
+    # subtle: channels that are missing because the path ended early rank after all that are on it.
     return torch.where(beta > 0, 1 + beta / beta.max(), energy / (1 + energy.max()))

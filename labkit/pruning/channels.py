@@ -1,8 +1,8 @@
-"""Channel pruning of VGG16 (He et al. 2017): from a network to a smaller one that imitates it.
+"""Channel pruning of VGG16 (He et al. 2017): a smaller network that reproduces the outputs of a larger one.
 
-Layer by layer, the inputs of a convolution (and of the first linear layer) are chosen, and its weight
-is fitted anew, so that from the network pruned so far it gives what the original gave.
-Leaves out: the rules that choose (selection), the algebra (moments), fine-tuning.
+Layer by layer, the input channels of a convolution (and of the first linear layer) are selected, and its
+weight is fitted again, so that from the inputs of the pruned network it reproduces the original outputs.
+The smaller network still has to be fine-tuned.
 """
 
 from __future__ import annotations
@@ -31,35 +31,38 @@ __all__ = [
     "training_images",
 ]
 
-Reader = nn.Conv2d | nn.Linear  # a layer that reads channels
+ChannelConsumer = nn.Conv2d | nn.Linear  # a layer whose inputs are channels
 IMAGES = 1_024
-ROWS = 16_384  # enough for moments of 4,608 columns; more only cost time
+ROWS = 16_384  # enough for the moments of 4,608 columns
 BATCH_ROWS = 4_096
 BATCH = 128
 NORM_PARTS = ("weight", "bias", "running_mean", "running_var")
 
 
 def slice_channels(model: VGG16, kept: Sequence[Tensor]) -> VGG16:
-    """A smaller network with only the ``kept`` output channels of each convolution; no value changes.
+    """Return a smaller network with only the ``kept`` output channels of each convolution.
 
-    Each convolution loses filters, its batch norm their entries, and the next layer their columns.
+    Each convolution loses filters, its batch norm their entries, and the next layer their columns; the
+    remaining values are unchanged.
 
     Args:
-        model: is not changed.
+        model: left as it is.
         kept: thirteen int64 tensors of channel indices.
 
     Raises:
-        ValueError: if there are not thirteen.
+        ValueError: if ``kept`` has not thirteen entries.
     """
     convolutions = len(_widths(model))
     if len(kept) != convolutions:
-        raise ValueError(f"expected the channels kept of {convolutions} convolutions, got {len(kept)}.")
+        raise ValueError(
+            f"kept must have one entry per convolution, {convolutions} in all, got {len(kept)}."
+        )
     state, names = model.state_dict(), {module: name for name, module in model.named_modules()}
-    reads = [names[layer] for layer in _readers(model)[1:]]
-    for (layer, norm, *_), reader, rows in zip(_blocks(model)[:-1], reads, kept, strict=True):
+    consumers = [names[layer] for layer in _consumers(model)[1:]]
+    for (layer, norm, *_), consumer, rows in zip(_blocks(model)[:-1], consumers, kept, strict=True):
         for name, parts in ((names[layer], ("weight", "bias")), (names[norm], NORM_PARTS)):
             state.update({f"{name}.{part}": state[f"{name}.{part}"][rows] for part in parts})
-        state[f"{reader}.weight"] = state[f"{reader}.weight"][:, rows]
+        state[f"{consumer}.weight"] = state[f"{consumer}.weight"][:, rows]
     small = VGG16(len(state["classifier.6.weight"]), channels=[len(rows) for rows in kept])
     small.load_state_dict(state)
     return small.to(state["classifier.6.weight"].device).train(model.training)
@@ -74,18 +77,18 @@ def prune_channels(
     image_count: int = IMAGES,
     seed: int = 0,
 ) -> VGG16:
-    """A smaller network: channels chosen, what reads them fitted anew, batch norm re-estimated.
+    """Return a smaller network with selected channels, fitted weights and re-estimated batch norm.
 
-    From the input on, a layer's inputs come from the network pruned so far, its targets (before batch
-    norm, without bias) from the original (section 3.2 of He et al.). It still has to be fine-tuned.
+    Layers are pruned from the input on. The inputs of a layer come from the network pruned so far, its
+    targets (before batch norm, without bias) from the original (section 3.2 of He et al.).
 
     Args:
-        model: is not changed.
-        dataset: its training images, without augmentation, are all that is read.
-        keep: output channels of the thirteen convolutions, or by index of some of them.
+        model: left as it is.
+        dataset: only its training images are used, without augmentation.
+        keep: output channels of the thirteen convolutions, or of some of them by index.
         selection: a rule of :func:`select_channels`.
-        image_count: how many training images, at most.
-        seed: which images, and for the random rule which channels.
+        image_count: the largest number of training images to use.
+        seed: decides which images, and with the random rule which channels.
 
     Raises:
         ValueError: if a number of channels is out of range.
@@ -97,11 +100,11 @@ def prune_channels(
     for index, moments in enumerate(_walk(original, pruned, images)):
         if not index or counts[index - 1] == len(kept[index - 1]):
             continue
-        found, layer = moments(), _readers(pruned)[index]
+        layer_inputs, layer = moments(), _consumers(pruned)[index]
         kept[index - 1] = select_channels(
-            found, layer.weight, counts[index - 1], selection=selection, seed=seed
+            layer_inputs, layer.weight, counts[index - 1], selection=selection, seed=seed
         )
-        reconstruct(layer, found, kept[index - 1])
+        reconstruct(layer, layer_inputs, kept[index - 1])
     small = slice_channels(pruned, kept).train(model.training)
     reestimate_batch_norm(small, dataset, image_count=image_count, seed=seed)
     return small
@@ -110,26 +113,28 @@ def prune_channels(
 def layer_moments(
     model: VGG16, dataset: Dataset, index: int, *, image_count: int = IMAGES, seed: int = 0
 ) -> Moments:
-    """The moments of convolution ``index``, 0 to 12, or of the first linear layer, 13.
+    """Return the moments of convolution ``index``, 0 to 12, or of the first linear layer, 13.
 
-    Inputs and targets both come from ``model``; see :func:`prune_channels` for the other arguments.
+    Inputs and targets both come from ``model``; the other arguments are those of :func:`prune_channels`.
 
     Raises:
         ValueError: if there is no such layer.
     """
-    fixed = copy.deepcopy(model).eval()
-    for position, moments in enumerate(_walk(fixed, fixed, training_images(dataset, image_count, seed))):
+    original = copy.deepcopy(model).eval()
+    for position, moments in enumerate(
+        _walk(original, original, training_images(dataset, image_count, seed))
+    ):
         if position == index:
             return moments()
-    raise ValueError(f"no layer {index}; convolutions are 0 to 12, the first linear layer is 13.")
+    raise ValueError(f"there is no layer {index}; convolutions are 0 to 12, the first linear layer is 13.")
 
 
-def reconstruct(layer: Reader, moments: Moments, channels: Tensor) -> None:
-    """Fit the weight of ``layer`` to ``moments``, in place; inputs other than ``channels`` get 0."""
+def reconstruct(layer: ChannelConsumer, moments: Moments, channels: Tensor) -> None:
+    """Fit the weight of ``layer`` to ``moments`` in place; weights of other channels become 0."""
     shape = len(layer.weight), moments.channel_count, moments.kernel_size
     fitted = torch.zeros(shape, device=layer.weight.device)
-    found = least_squares(moments, channels.to(moments.xx.device)).to(fitted)
-    fitted[:, channels] = found.view(shape[0], len(channels), shape[2])
+    solution = least_squares(moments, channels.to(moments.xx.device)).to(fitted)
+    fitted[:, channels] = solution.view(shape[0], len(channels), shape[2])
     with torch.no_grad():
         layer.weight.copy_(fitted.view(layer.weight.shape))
 
@@ -139,13 +144,14 @@ def reestimate_batch_norm(
 ) -> None:
     """Replace the running mean and variance of batch norm by averages over training images, in place.
 
-    All layers at once, on batches of 128 as in training; dropout stays off. The mode is restored.
+    All layers are estimated at once, on batches of 128 as in training, without dropout. The mode is
+    restored.
 
     Args:
         model: any network of images.
-        dataset: its training images, without augmentation, are all that is read.
-        image_count: how many of them, at most.
-        seed: which.
+        dataset: only its training images are used, without augmentation.
+        image_count: the largest number of training images to use.
+        seed: decides which images.
     """
     norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
@@ -162,29 +168,29 @@ def reestimate_batch_norm(
 
 
 def training_images(dataset: Dataset, count: int, seed: int) -> Tensor:
-    """At most ``count`` training images, drawn without replacement, normalized."""
+    """Draw at most ``count`` training images without replacement, normalized."""
     rows = torch.randperm(dataset.train.size, generator=torch.Generator().manual_seed(seed))[:count]
     return normalize(dataset.train.images[rows], dataset.mean, dataset.std)
 
 
 def _walk(original: VGG16, pruned: VGG16, images: Tensor) -> Iterator[Callable[[], Moments]]:
-    """For each layer that reads channels, from the input on, what computes its moments.
+    """Yield for each layer that reads channels a function that computes its moments, from the input on.
 
-    Both are in evaluation mode; that layer of ``pruned`` may be changed before the next is asked for.
+    Both networks are in evaluation mode; the layer of ``pruned`` may be changed before the next step.
     """
     source = inputs = images.to(next(original.parameters()).device)
-    for layer, old, new in zip(_readers(original), _blocks(original), _blocks(pruned), strict=True):
+    for layer, old, new in zip(_consumers(original), _blocks(original), _blocks(pruned), strict=True):
         yield partial(_moments, layer, source, inputs)
         if isinstance(layer, nn.Conv2d):
-            # subtle: up to the first layer that was fitted anew, both networks compute the same.
-            shared = inputs is source and torch.equal(layer.weight, cast(Reader, new[0]).weight)
+            # subtle: up to the first layer that was fitted again, both networks compute the same.
+            shared = inputs is source and torch.equal(layer.weight, cast(ChannelConsumer, new[0]).weight)
             source, before = _advance(old, source), inputs
             inputs = source if shared else _advance(new, before)
 
 
 @torch.no_grad()
-def _moments(layer: Reader, source: Tensor, inputs: Tensor) -> Moments:
-    """Moments from ``inputs`` to what ``layer`` makes of ``source``, its bias left out."""
+def _moments(layer: ChannelConsumer, source: Tensor, inputs: Tensor) -> Moments:
+    """Compute the moments from ``inputs`` to the outputs of ``layer`` for ``source``, without bias."""
     if isinstance(layer, nn.Conv2d):
         weight, padding, positions = layer.weight, int(layer.padding[0]), inputs[0, 0].numel()
     else:  # a convolution as large as its input
@@ -197,37 +203,39 @@ def _moments(layer: Reader, source: Tensor, inputs: Tensor) -> Moments:
 
 @torch.no_grad()
 def _advance(block: nn.Sequential, maps: Tensor) -> Tensor:
-    """The maps after a block, in batches."""
+    """Compute the feature maps after a block, in batches."""
     return torch.cat([block(batch) for batch in maps.split(BATCH)])
 
 
 def _blocks(model: VGG16) -> list[nn.Sequential]:
-    """The layers that read channels, each with what follows: 13 convolutions, the first linear layer."""
+    """Return the 13 convolutions with the layers that follow each, and the first linear layer."""
     starts = [i for i, module in enumerate(model.features) if isinstance(module, nn.Conv2d)]
     ends = [*starts[1:], len(model.features)]
     return [*(model.features[i:j] for i, j in zip(starts, ends, strict=True)), model.classifier[:1]]
 
 
-def _readers(model: VGG16) -> list[Reader]:
-    """The first layer of each block."""
-    return [cast(Reader, block[0]) for block in _blocks(model)]
+def _consumers(model: VGG16) -> list[ChannelConsumer]:
+    """Return the first layer of each block."""
+    return [cast(ChannelConsumer, block[0]) for block in _blocks(model)]
 
 
 def _widths(model: VGG16) -> list[int]:
-    """The output channels of each convolution."""
-    return [layer.out_channels for layer in _readers(model) if isinstance(layer, nn.Conv2d)]
+    """Return the number of output channels of each convolution."""
+    return [layer.out_channels for layer in _consumers(model) if isinstance(layer, nn.Conv2d)]
 
 
 def _counts(model: VGG16, keep: Sequence[int] | Mapping[int, int]) -> list[int]:
-    """The output channels of every convolution after pruning."""
+    """Return the number of output channels of each convolution after pruning."""
     widths = _widths(model)
     if isinstance(keep, Mapping):
         unknown = sorted(set(keep) - set(range(len(widths))))
         if unknown:
-            raise ValueError(f"no convolution {unknown}; they are 0 to {len(widths) - 1}.")
+            raise ValueError(f"there is no convolution {unknown}; convolutions are 0 to {len(widths) - 1}.")
         keep = [keep.get(index, width) for index, width in enumerate(widths)]
     if len(keep) != len(widths):
-        raise ValueError(f"expected the channels of {len(widths)} convolutions, got {len(keep)}.")
+        raise ValueError(
+            f"keep must have one entry per convolution, {len(widths)} in all, got {len(keep)}."
+        )
     for index, (count, width) in enumerate(zip(keep, widths, strict=True)):
         if not 1 <= count <= width:
             raise ValueError(f"cannot keep {count} of the {width} channels of convolution {index}.")

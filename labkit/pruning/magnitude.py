@@ -1,8 +1,8 @@
-"""Magnitude pruning: which weights are removed, by a count or by a threshold, and keeping them at 0.
+"""Magnitude pruning: masks by a share or by a threshold, per layer or global, and applying them.
 
 A mask is a bool tensor of its weight's shape, True where the weight is kept. Masks cover the
-weights of convolutions and linear layers; biases and batch normalization are never pruned.
-Leaves out: when to prune (schedules), and whole channels.
+weights of convolutions and linear layers; biases and batch normalization are never pruned. When to prune
+during training is in labkit.pruning.callbacks.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ Masks = dict[str, Tensor]
 
 
 def magnitude_mask(weight: Tensor, sparsity: float) -> Tensor:
-    """Keep all but the ``round(sparsity · n)`` weights of least magnitude (Han et al. 2015).
+    """Return a mask of all but the ``round(sparsity · n)`` weights of least magnitude (Han et al. 2015).
 
-    Exactly that many are removed; of equal magnitudes the ones with the lowest index go first.
+    Exactly that many are removed; of equal magnitudes those with the lowest index go first.
 
     Args:
         weight: any shape, ``n`` elements, finite.
@@ -59,21 +59,21 @@ def magnitude_mask(weight: Tensor, sparsity: float) -> Tensor:
 
 
 def removal_order(weight: Tensor, name: str = "weight") -> Tensor:
-    """Indices into the flattened weight, int64, in the order in which :func:`magnitude_mask` removes.
+    """Return indices into the flattened weight, int64, in the order :func:`magnitude_mask` removes them.
 
     Raises:
-        ValueError: if a value is NaN or infinite; names ``name``.
+        ValueError: if a value is NaN or infinite; the message contains ``name``.
     """
     _require_finite(weight, name)
     return weight.detach().abs().flatten().argsort(stable=True)
 
 
 def deviation_mask(weight: Tensor, s: float) -> Tensor:
-    """Keep the weights whose magnitude exceeds ``s`` times the weights' standard deviation.
+    """Return a mask of the weights whose magnitude exceeds ``s`` times their standard deviation.
 
     Args:
         weight: any shape, finite.
-        s: a factor ≥ 0; at 0 everything but exact zeros is kept.
+        s: a factor ≥ 0; 0 keeps everything but exact zeros.
 
     Returns:
         bool, the weight's shape, True where kept.
@@ -85,7 +85,7 @@ def deviation_mask(weight: Tensor, s: float) -> Tensor:
     tensor([False,  True, False,  True])
     """
     if not (math.isfinite(s) and s >= 0):
-        raise ValueError(f"s is a number of standard deviations ≥ 0, got {s}.")
+        raise ValueError(f"s must be a number of standard deviations ≥ 0, got {s}.")
     _require_finite(weight, "weight")
     if not weight.numel():
         return torch.ones_like(weight, dtype=torch.bool)
@@ -93,17 +93,17 @@ def deviation_mask(weight: Tensor, s: float) -> Tensor:
 
 
 def layer_masks(model: nn.Module, sparsity: float) -> Masks:
-    """:func:`magnitude_mask` at the same sparsity in every layer of ``model``."""
+    """Return the :func:`magnitude_mask` of every layer of ``model``, at the same sparsity."""
     return {name: magnitude_mask(w, sparsity) for name, w in prunable_weights(model).items()}
 
 
 def deviation_masks(model: nn.Module, s: float) -> Masks:
-    """:func:`deviation_mask` with the same ``s`` in every layer of ``model``."""
+    """Return the :func:`deviation_mask` of every layer of ``model``, with the same ``s``."""
     return {name: deviation_mask(w, s) for name, w in prunable_weights(model).items()}
 
 
 def global_masks(model: nn.Module, sparsity: float) -> Masks:
-    """One ranking across all layers: the smallest weights of the whole model go, wherever they are.
+    """Return the masks of global pruning: one ranking of all weights of the model by magnitude.
 
     Args:
         model: its prunable weights are ranked together.
@@ -120,7 +120,7 @@ def global_masks(model: nn.Module, sparsity: float) -> Masks:
 
 
 def nonzero_masks(model: nn.Module) -> Masks:
-    """The masks that a pruned model carries in its zeros."""
+    """Return the masks of a pruned model: True where a weight is not 0."""
     return {name: weight.detach() != 0 for name, weight in prunable_weights(model).items()}
 
 
@@ -128,27 +128,27 @@ def apply_masks(model: nn.Module, masks: Mapping[str, Tensor]) -> None:
     """Set the masked weights of ``model`` to zero, in place.
 
     Raises:
-        ValueError: if a mask names no prunable weight, has another shape than its weight or is not
-            bool; no weight is changed then.
+        ValueError: if a mask belongs to no prunable weight, has another shape than its weight or is
+            not bool; then no weight is changed.
     """
     weights = prunable_weights(model)
     for name, mask in masks.items():
         if name not in weights:
-            raise ValueError(f"mask {name!r} fits no weight; the model has {', '.join(weights)}.")
+            raise ValueError(f"mask {name!r} belongs to no weight; the model has {', '.join(weights)}.")
         if mask.shape != weights[name].shape:
             raise ValueError(
                 f"mask {name!r} has shape {tuple(mask.shape)}, its weight {tuple(weights[name].shape)}."
             )
         if mask.dtype != torch.bool:
-            raise ValueError(f"mask {name!r} is {mask.dtype}, expected torch.bool (True: kept).")
+            raise ValueError(f"mask {name!r} is {mask.dtype}, expected torch.bool, True where kept.")
     with torch.no_grad():
         for name, mask in masks.items():
-            # subtle: multiplying would leave −0.0 behind, and NaN where a weight is infinite.
+            # subtle: multiplication would give −0.0 for negative weights and NaN for infinite ones.
             weights[name].masked_fill_(~mask.to(weights[name].device), 0.0)
 
 
 def sparsity_by_layer(model: nn.Module) -> dict[str, float]:
-    """Share of exact zeros in each prunable weight, in the model's order; 0 for an empty weight."""
+    """Return the share of exact zeros in each prunable weight, in the model's order; 0 if it is empty."""
     return {
         name: int((weight == 0).sum()) / max(1, weight.numel())
         for name, weight in prunable_weights(model).items()
@@ -156,12 +156,13 @@ def sparsity_by_layer(model: nn.Module) -> dict[str, float]:
 
 
 def require_sparsity(sparsity: float) -> None:
-    """Refuse with a ValueError what is not in [0, 1]."""
+    """Raise ValueError unless ``sparsity`` is in [0, 1]."""
     if not 0 <= sparsity <= 1:  # also refuses NaN
-        raise ValueError(f"sparsity is a share in [0, 1], got {sparsity}; 80 % is 0.8.")
+        raise ValueError(f"sparsity must be a share in [0, 1], got {sparsity}; 80 % is 0.8.")
 
 
 def _require_finite(weight: Tensor, what: str) -> None:
+    """Raise ValueError if a weight is NaN or infinite."""
     if not bool(torch.isfinite(weight).all()):
         bad = int((~torch.isfinite(weight)).sum())
-        raise ValueError(f"{what} holds {bad} NaN or infinite values of {weight.numel()}; retrain it.")
+        raise ValueError(f"{bad} of the {weight.numel()} values of {what} are NaN or infinite; retrain it.")

@@ -1,9 +1,9 @@
-"""Saliency pruning: which weights to remove from what the loss says of them, early in training.
+"""Saliency pruning: scores from gradients of the loss decide which weights to remove, early in training.
 
 SNIP keeps the weights to which the loss is most sensitive (Lee et al. 2019); GraSP removes those
 whose removal least harms, or most helps, the flow of gradients (Wang et al. 2020).
-Dropout is off while scores are computed, batch normalization normalizes by the batch, as in training.
-Leaves out: magnitudes, and when to prune (schedules).
+While scores are computed, dropout is off and batch normalization uses batch statistics, as in training.
+When to prune during training is in labkit.pruning.callbacks.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ Batches = Sequence[tuple[Tensor, Tensor]]  # normalized images (n, 3, h, w) and 
 def calibration_batches(
     dataset: Dataset, *, images_per_class: int = 10, batch_size: int = 100, seed: int = 0
 ) -> Batches:
-    """The same number of training images of every class, normalized, in random order.
+    """Draw the same number of training images of every class, normalized, in random order.
 
     Args:
         dataset: only its training split is used.
         images_per_class: drawn without replacement.
-        batch_size: images a batch; the last may be smaller.
+        batch_size: images per batch; the last may be smaller.
         seed: decides which images and their order.
 
     Raises:
@@ -54,35 +54,36 @@ def calibration_batches(
     generator = torch.Generator().manual_seed(seed)
     labels, rows = dataset.train.labels, []
     for label, name in enumerate(dataset.classes):
-        found = (labels == label).nonzero().flatten()
-        if len(found) < images_per_class:
+        members = (labels == label).nonzero().flatten()
+        if len(members) < images_per_class:
             raise ValueError(
-                f"class {name} has {len(found)} training images, {images_per_class} are asked for."
+                f"class {name} has {len(members)} training images, fewer than "
+                f"images_per_class={images_per_class}."
             )
-        rows.append(found[torch.randperm(len(found), generator=generator)[:images_per_class]])
-    chosen = torch.cat(rows)
-    chosen = chosen[torch.randperm(len(chosen), generator=generator)]
+        rows.append(members[torch.randperm(len(members), generator=generator)[:images_per_class]])
+    drawn = torch.cat(rows)
+    drawn = drawn[torch.randperm(len(drawn), generator=generator)]
     return [
         (normalize(dataset.train.images[part], dataset.mean, dataset.std), labels[part])
-        for part in chosen.split(batch_size)
+        for part in drawn.split(batch_size)
     ]
 
 
 def hessian_gradient_product(
     model: nn.Module, batches: Batches, *, temperature: float = 200.0
 ) -> dict[str, Tensor]:
-    """Hg of every prunable weight: the Hessian of the loss times its gradient, by double backward.
+    """Compute Hg, the Hessian of the loss times its gradient, of every prunable weight.
 
     The loss is the mean over all images of the cross-entropy of ``logits / temperature``. The
-    gradient g is summed over the batches first, then held fixed: Hg = ∇(∇L · g).
+    gradient g is first summed over the batches, then held fixed: Hg = ∇(∇L · g), by double backward.
 
     Args:
-        model: left as it is, its buffers included: a copy is differentiated.
+        model: left as it is, including its buffers; a copy is differentiated.
         batches: at least one.
-        temperature: T > 0; a large one makes the softmax of an untrained network even.
+        temperature: T > 0; a large one makes the softmax of an untrained network nearly uniform.
 
     Returns:
-        For each prunable weight a tensor of its shape, its dtype, on its device.
+        For each prunable weight a tensor of its shape, dtype and device.
 
     Raises:
         ValueError: if there are no batches.
@@ -106,9 +107,9 @@ def hessian_gradient_product(
 
 
 def grasp_scores(model: nn.Module, batches: Batches, *, temperature: float = 200.0) -> dict[str, Tensor]:
-    """−θ ⊙ Hg (Wang et al. 2020, equation 8): the weights with the HIGHEST scores are to be removed.
+    """Return −θ ⊙ Hg (Wang et al. 2020, equation 8): remove the weights with the HIGHEST scores.
 
-    The score is signed: a weight that is 0 already scores 0, somewhere in the middle.
+    Scores are signed, so a weight that is already 0 scores 0, in the middle of the ranking.
     """
     product = hessian_gradient_product(model, batches, temperature=temperature)
     weights = prunable_weights(model)
@@ -116,7 +117,7 @@ def grasp_scores(model: nn.Module, batches: Batches, *, temperature: float = 200
 
 
 def snip_scores(model: nn.Module, batches: Batches) -> dict[str, Tensor]:
-    """|θ ⊙ ∇L|, divided by its sum over the network: the weights with the LOWEST are to be removed.
+    """Return |θ ⊙ ∇L| divided by its sum over the network: remove the weights with the LOWEST scores.
 
     Raises:
         ValueError: if there are no batches.
@@ -137,13 +138,13 @@ def snip_scores(model: nn.Module, batches: Batches) -> dict[str, Tensor]:
 
 
 def saliency_masks(importance: Mapping[str, Tensor], sparsity: float, kept: Mapping[str, Tensor]) -> Masks:
-    """Keep the most important weights of the whole network; a weight removed before never returns.
+    """Return masks of the most important weights of the network; removed weights stay removed.
 
-    Exactly ``round(sparsity · n)`` of the n weights are removed, or as many as were before where
-    that is more; of equal importances the ones with the lowest index go first.
+    Exactly ``round(sparsity · n)`` of the n weights are removed, or as many as before if that is
+    more; of equal importances those with the lowest index go first.
 
     Args:
-        importance: a tensor for each weight; the higher, the longer it is kept.
+        importance: a tensor for each weight; the lowest values are removed first.
         sparsity: share of all weights to remove, in [0, 1].
         kept: the masks so far, bool, True where kept.
 
@@ -156,7 +157,9 @@ def saliency_masks(importance: Mapping[str, Tensor], sparsity: float, kept: Mapp
     """
     require_sparsity(sparsity)
     if list(importance) != list(kept):
-        raise ValueError(f"importance of {', '.join(importance)}, but masks of {', '.join(kept)}.")
+        raise ValueError(
+            f"importance has the weights {', '.join(importance)}, but kept has {', '.join(kept)}."
+        )
     flat = torch.cat([value.detach().flatten() for value in importance.values()])
     if bool(flat.isnan().any()):
         raise ValueError(f"{int(flat.isnan().sum())} of {flat.numel()} importances are NaN.")
@@ -173,18 +176,18 @@ def saliency_masks(importance: Mapping[str, Tensor], sparsity: float, kept: Mapp
 def masks_by_rule(
     model: nn.Module, sparsity: float, rule: Rule, batches: Batches, *, spared: Collection[str] = ()
 ) -> Masks:
-    """The masks that a rule gives over the whole network; weights that are 0 already stay removed.
+    """Return the masks of a pruning rule over the whole network; weights that are already 0 stay removed.
 
     Args:
         model: left as it is.
         sparsity: share of all prunable weights to remove, in [0, 1].
-        rule: ``grasp`` and ``snip`` rank by their scores, ``magnitude`` by |θ|, ``random`` by chance.
-        batches: from :func:`calibration_batches`; the last two rules do not look at them.
-        spared: names of weights of which none is removed, such as those of layers without batch
-            normalization, which do not survive every rule.
+        rule: ``grasp`` and ``snip`` rank by their scores, ``magnitude`` by |θ|, ``random`` at random.
+        batches: from :func:`calibration_batches`; not used by the last two rules.
+        spared: names of weights that keep all values, such as those of layers without batch
+            normalization, of which some rules remove everything.
 
     Raises:
-        ValueError: if there is no such rule or weight, or ``sparsity`` is outside [0, 1].
+        ValueError: if the rule or a spared weight is unknown, or ``sparsity`` is outside [0, 1].
     """
     if rule == "grasp":
         importance = {name: -score for name, score in grasp_scores(model, batches).items()}
@@ -195,20 +198,23 @@ def masks_by_rule(
     elif rule == "random":
         importance = _random_importance(model, seed=0)
     else:
-        raise ValueError(f"no rule {rule!r}; there are grasp, snip, magnitude and random.")
+        raise ValueError(f"unknown rule {rule!r}; choose from grasp, snip, magnitude and random.")
     unknown = [name for name in spared if name not in importance]
     if unknown:
-        raise ValueError(f"no weight {', '.join(unknown)} to spare; there are {', '.join(importance)}.")
+        raise ValueError(
+            f"there is no weight {', '.join(unknown)} to spare; the model has {', '.join(importance)}."
+        )
     importance |= {name: torch.full_like(importance[name], torch.inf) for name in spared}
     return saliency_masks(importance, sparsity, nonzero_masks(model))
 
 
 def random_masks(model: nn.Module, sparsity: float, *, seed: int = 0) -> Masks:
-    """Any weights, each as likely as another; those that are 0 already stay removed."""
+    """Return masks that remove weights uniformly at random; weights that are already 0 stay removed."""
     return saliency_masks(_random_importance(model, seed), sparsity, nonzero_masks(model))
 
 
 def _random_importance(model: nn.Module, seed: int) -> dict[str, Tensor]:
+    """Draw a uniform random number for each prunable weight."""
     generator = torch.Generator().manual_seed(seed)
     return {
         name: torch.rand(weight.shape, generator=generator).to(weight.device)
@@ -217,7 +223,7 @@ def _random_importance(model: nn.Module, seed: int) -> dict[str, Tensor]:
 
 
 def _scoring_copy(model: nn.Module) -> nn.Module:
-    """A copy in training mode without dropout."""
+    """Return a copy in training mode without dropout."""
     model = copy.deepcopy(model).train()
     for module in model.modules():
         if isinstance(module, nn.Dropout):
@@ -226,8 +232,9 @@ def _scoring_copy(model: nn.Module) -> nn.Module:
 
 
 def _count(batches: Batches) -> int:
+    """Return the number of images; refuse an empty list of batches."""
     if not batches:
-        raise ValueError("no calibration batches; give at least one (images, labels).")
+        raise ValueError("there are no calibration batches; pass at least one pair (images, labels).")
     return sum(len(labels) for _, labels in batches)
 
 
@@ -240,7 +247,7 @@ def _gradient(
     *,
     twice: bool = False,
 ) -> tuple[Tensor, ...]:
-    """The gradient of a batch's mean loss; ``twice`` keeps the graph for a second derivative."""
+    """Return the gradient of a batch's mean loss; ``twice`` keeps the graph for a second derivative."""
     device = next(model.parameters()).device
     logits = model(images.to(device)) / temperature
     loss = functional.cross_entropy(logits, labels.to(device))

@@ -1,9 +1,9 @@
-"""Sensitivity: what pruning one layer alone costs, and masks that take most where it costs least.
+"""Sensitivity scans: the accuracy with one layer pruned alone, and masks that follow from a scan.
 
-The scan walks through a chain of layers once. Pruning a layer leaves everything before it as it was,
-so the activations that enter it are kept and only the suffix of the network runs again; the numbers are
-those of the naive loop, bit for bit (Han et al. 2015, section 3.1, scan layers one by one).
-Leaves out: networks with branches, and what pruning several layers together costs.
+The scan walks once through a chain of layers (networks with branches are refused). Pruning a layer does
+not change what comes before it, so the activations that enter the layer are kept and only the rest of
+the network runs again. The results equal those of the naive loop over layers (Han et al. 2015, section
+3.1) bit for bit.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from labkit.training.evaluate import top_k_hits
 
 __all__ = ["SensitivityScan", "greedy_sparsities", "sensitivity_masks", "sensitivity_scan"]
 
-# Past 90 %: layers of half a network's weights must give more than the target for others to give less.
+# Beyond 90 %, since large layers must exceed the target for sensitive layers to stay below it.
 SPARSITIES = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 
@@ -39,19 +39,19 @@ def sensitivity_scan(
 ) -> SensitivityScan:
     """Prune each layer of ``model`` alone to each of ``sparsities`` and evaluate on ``split``.
 
-    The model has its weights and mode back afterwards, also when an exception ends the scan. The
-    activations of ``split`` at one layer are held: 256 KiB an image in VGG16's first block.
+    Weights and mode of the model are restored afterwards, even if an exception ends the scan. The
+    activations of ``split`` at one layer are in memory: 256 KiB per image in VGG16's first block.
 
     Args:
-        model: a :class:`VGG16` or an ``nn.Sequential`` (nested ones too): a chain of modules.
-        dataset: says how images are normalized.
+        model: a chain of modules: a :class:`VGG16` or an ``nn.Sequential``, which may be nested.
+        dataset: gives the statistics for normalization.
         split: held-out training images, never ``dataset.test``.
         sparsities: increasing shares in [0, 1].
-        batch_size: images at a time.
+        batch_size: images per batch.
 
     Raises:
-        ValueError: if the model is no chain or has nothing to prune, a layer occurs in it twice,
-            ``sparsities`` do not increase within [0, 1], or a weight is not finite.
+        ValueError: if the model is not a chain, has nothing to prune or contains a layer twice, if
+            ``sparsities`` do not increase within [0, 1], or if a weight is not finite.
     """
     _require_levels(sparsities)
     stages = _stages(model)
@@ -63,14 +63,14 @@ def sensitivity_scan(
             normalize(images.to(device), dataset.mean, dataset.std)
             for images in split.images.split(batch_size)
         ]
-        known = {0.0: _score(stages, batches, labels)} if 0 in sparsities else {}
+        measured = {0.0: _score(stages, batches, labels)} if 0 in sparsities else {}
         for index, (prefix, stage) in enumerate(stages):
             for name, weight in prunable_weights(stage).items():
                 names.append(f"{prefix}.{name}")
                 order = removal_order(weight, names[-1])  # sorted once for all levels
                 scores.append(
                     [
-                        known.get(sparsity)
+                        measured.get(sparsity)
                         or _score_pruned(
                             weight,
                             order[: round(sparsity * len(order))],
@@ -81,7 +81,7 @@ def sensitivity_scan(
                         for sparsity in sparsities
                     ]
                 )
-            for position, batch in enumerate(batches):  # one at a time: the old ones are freed
+            for position, batch in enumerate(batches):  # one by one, so the old ones are freed
                 batches[position] = stage(batch)
     return SensitivityScan(
         tuple(names),
@@ -94,53 +94,54 @@ def sensitivity_scan(
 def sensitivity_masks(
     model: nn.Module, target: float, dataset: Dataset, *, image_count: int = 500
 ) -> Masks:
-    """Magnitude masks that remove ``target`` of all weights, more where a scan says it costs less.
+    """Return magnitude masks that remove ``target`` of all weights, more from less sensitive layers.
 
-    Scan, :func:`greedy_sparsities`, :func:`magnitude_mask`; each layer rounds to whole weights.
+    The steps are :func:`sensitivity_scan`, :func:`greedy_sparsities` and :func:`magnitude_mask`; each
+    layer rounds to whole weights.
 
     Args:
-        model: as for :func:`sensitivity_scan`; unchanged.
+        model: as for :func:`sensitivity_scan`; left as it is.
         target: share of all prunable weights to remove, in [0, 0.99].
         dataset: its first ``image_count`` validation images are scanned.
         image_count: at least 1; all if there are fewer.
 
     Raises:
-        ValueError: as the scan and the chooser do, or if ``image_count`` is below 1.
+        ValueError: for the reasons of the scan and the allocation, or if ``image_count`` is below 1.
     """
     if image_count < 1:
-        raise ValueError(f"a scan needs at least 1 validation image, got image_count={image_count}.")
+        raise ValueError(f"image_count must be at least 1, got {image_count}.")
     if not 0 <= target <= SPARSITIES[-1]:
-        raise ValueError(f"target is a share in [0, {SPARSITIES[-1]}], got {target}; 90 % is 0.9.")
-    held = Split(dataset.validation.images[:image_count], dataset.validation.labels[:image_count])
+        raise ValueError(f"target must be a share in [0, {SPARSITIES[-1]}], got {target}; 90 % is 0.9.")
+    subset = Split(dataset.validation.images[:image_count], dataset.validation.labels[:image_count])
     weights = prunable_weights(model)
-    scan = sensitivity_scan(model, dataset, held)
-    chosen = greedy_sparsities(scan, {name: w.numel() for name, w in weights.items()}, target)
-    return {name: magnitude_mask(weights[name], sparsity) for name, sparsity in chosen.items()}
+    scan = sensitivity_scan(model, dataset, subset)
+    sparsities = greedy_sparsities(scan, {name: w.numel() for name, w in weights.items()}, target)
+    return {name: magnitude_mask(weights[name], sparsity) for name, sparsity in sparsities.items()}
 
 
 def _stages(model: nn.Module) -> list[tuple[str, nn.Module]]:
-    """The modules that ``model`` applies one after another, by name."""
+    """Return the modules that ``model`` applies one after another, with their names."""
     if isinstance(model, VGG16):
         parts = [("features", model.features), ("", nn.Flatten()), ("classifier", model.classifier)]
     elif isinstance(model, nn.Sequential):
         parts = [("", model)]
     else:
-        raise ValueError(f"a scan needs a chain, a VGG16 or an nn.Sequential, not {type(model).__name__}.")
+        raise ValueError(f"a scan needs a VGG16 or an nn.Sequential, got {type(model).__name__}.")
     stages = [leaf for name, part in parts for leaf in _leaves(name, part)]
     weights = [id(weight) for _, stage in stages for weight in prunable_weights(stage).values()]
     if not weights:
-        raise ValueError("the model has no convolution and no linear layer to scan.")
+        raise ValueError("the model has no convolution or linear layer to scan.")
     if len(set(weights)) < len(weights):
-        raise ValueError("the model applies a layer twice, so what precedes it also changes; unshare it.")
+        raise ValueError("the model applies a layer twice; a scan needs a separate layer for each use.")
     return stages
 
 
 def _leaves(name: str, module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """The modules inside nested Sequentials, in order."""
+    """Yield the modules inside nested Sequentials, in order."""
     if not isinstance(module, nn.Sequential):
         yield name, module
         return
-    for key, child in module._modules.items():  # subtle: named_children leaves out what occurs again
+    for key, child in module._modules.items():  # subtle: named_children skips a module that occurs again
         yield from _leaves(f"{name}.{key}".removeprefix("."), child)
 
 
@@ -151,14 +152,14 @@ def _score_pruned(
     batches: Sequence[Tensor],
     labels: Sequence[Tensor],
 ) -> tuple[float, float]:
-    """Accuracy and loss with some places of ``weight`` at 0, from the activations that enter its layer."""
+    """Return accuracy and loss with the entries ``removed`` of ``weight`` at 0, from the layer's inputs."""
     with _pruned(weight, removed):
         return _score(suffix, batches, labels)
 
 
 @contextmanager
 def _pruned(weight: Tensor, removed: Tensor) -> Iterator[None]:
-    """Set places of ``weight`` to 0 for a while."""
+    """Set the entries ``removed`` of ``weight`` to 0, and restore them afterwards."""
     original = weight.clone()
     mask = torch.zeros(weight.numel(), dtype=torch.bool, device=weight.device)
     mask[removed] = True
@@ -172,7 +173,7 @@ def _pruned(weight: Tensor, removed: Tensor) -> Iterator[None]:
 def _score(
     stages: Sequence[tuple[str, nn.Module]], batches: Sequence[Tensor], labels: Sequence[Tensor]
 ) -> tuple[float, float]:
-    """Top-1 accuracy in per cent and mean cross-entropy, as ``labkit.training.evaluate`` has them."""
+    """Return top-1 accuracy in per cent and mean cross-entropy, as ``labkit.training.evaluate`` does."""
     loss, hits = 0.0, 0
     for x, target in zip(batches, labels, strict=True):
         for _, stage in stages:
@@ -184,8 +185,9 @@ def _score(
 
 
 def _require_levels(sparsities: Sequence[float]) -> None:
+    """Refuse sparsities that do not increase within [0, 1]."""
     pairs = pairwise(sparsities)
     if not sparsities or not all(0 <= s <= 1 for s in sparsities) or any(a >= b for a, b in pairs):
         raise ValueError(
-            f"sparsities are increasing shares in [0, 1], got {list(sparsities)}; 80 % is 0.8."
+            f"sparsities must be increasing shares in [0, 1], got {list(sparsities)}; 80 % is 0.8."
         )

@@ -263,5 +263,6 @@ def _restore(path: Path, model: nn.Module, optimizer: torch.optim.SGD) -> list[E
         return [EpochRecord(**{k: v for k, v in row.items() if k in names}) for row in state["records"]]
     except (OSError, EOFError, UnpicklingError, RuntimeError, ValueError, TypeError, KeyError) as error:
         raise ValueError(
-            f"{path} is not a state of this training run ({type(error).__name__}); delete it to start again."
+            f"{path} is not a state of this training run ({type(error).__name__}); "
+            "delete it to start again."
         ) from error

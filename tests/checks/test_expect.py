@@ -44,7 +44,7 @@ def message_of(call):
 
 
 @pytest.mark.usefixtures("lab")
-def test_a_right_answer_is_told_with_the_number_of_cases(capsys):
+def test_a_right_answer_prints_the_number_of_cases(capsys):
     check("99.1", lambda x: x + x)
     assert capsys.readouterr().out == "99.1 ok (3 cases)\n"
 
@@ -59,7 +59,7 @@ def test_a_wrong_answer_is_explained_by_input_expected_got_and_hint(capsys):
 
 
 @pytest.mark.usefixtures("lab")
-def test_an_exercise_that_was_not_begun_is_not_called_wrong():
+def test_an_exercise_that_was_not_started_is_not_called_wrong():
     def stub(x):
         raise NotImplementedError("Exercise 99.1")
 
@@ -131,7 +131,7 @@ def test_a_value_of_any_numeric_kind_within_tolerance_counts_as_a_case(case, got
         (abs, "built-in function abs"),
     ],
 )
-def test_anything_else_than_the_expected_numbers_fails_with_what_was_got(case, got, shown):
+def test_anything_other_than_the_expected_numbers_fails_with_what_was_got(case, got, shown):
     with pytest.raises(CheckFailed, match=f"got: .*{shown}"):
         case.close(got, [1.0, 2.0], hint=HINT)
     assert case.expect.count == 0
@@ -190,7 +190,7 @@ def test_values_that_differ_at_all_fail(case, got, expected):
     assert case.expect.count == 0
 
 
-def test_a_property_holds_or_is_told_in_words(case):
+def test_a_property_that_does_not_hold_is_explained_in_words(case):
     case.true(True, expected="a finite loss", got=1.0, hint=HINT)
     assert case.expect.count == 1
     message = message_of(lambda: case.true(False, expected="a finite loss", got=float("inf"), hint=HINT))
@@ -225,7 +225,7 @@ def _raising(error):
         (KeyboardInterrupt, KeyboardInterrupt()),
     ],
 )
-def test_the_error_asked_for_counts_as_a_case(case, error, raised):
+def test_the_expected_error_counts_as_a_case(case, error, raised):
     case.raises(error, _raising(raised), 1, hint=HINT)
     assert case.expect.count == 1
 
@@ -239,7 +239,7 @@ def test_a_value_or_another_error_fails_and_is_shown(case, answer, got):
     assert case.expect.count == 0
 
 
-def test_an_exercise_that_was_not_begun_raises_its_own_error_even_where_one_is_expected(case):
+def test_an_exercise_that_was_not_started_raises_its_own_error_even_where_one_is_expected(case):
     with pytest.raises(NotImplementedError):
         case.raises(RuntimeError, _raising(NotImplementedError("Exercise 99.1")), hint=HINT)
 
@@ -248,11 +248,11 @@ def test_an_exercise_that_was_not_begun_raises_its_own_error_even_where_one_is_e
 
 
 def test_of_a_large_array_the_first_entry_that_differs_is_shown(case):
-    wanted = np.arange(100.0).reshape(10, 10)
-    got = torch.from_numpy(wanted).clone()
+    expected = np.arange(100.0).reshape(10, 10)
+    got = torch.from_numpy(expected).clone()
     got[3, 4] = got[7, 7] = -1
     for compare in (case.close, case.equal):
-        message = message_of(lambda compare=compare: compare(got, wanted, hint=HINT))
+        message = message_of(lambda compare=compare: compare(got, expected, hint=HINT))
         assert "expected: 34.0 at index [3, 4] of shape (10, 10)" in message
         assert "got:      -1.0 there; 2 of 100 entries differ" in message
 

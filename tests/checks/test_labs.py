@@ -1,8 +1,9 @@
-"""Every exercise of every lab: the solution passes, the stub fails, at least three wrong answers fail.
+"""Every exercise of every lab: the solution passes, the stub fails, wrong answers fail.
 
 A cell runs here as it would in a student's kernel: after the setup cell and the other exercises'
 solutions. An answer is rejected if the visible check raises, or if the hidden cell raises or prints
-something that differs from the recorded output by more than the cell's tolerance.
+something that differs from the recorded output by more than the cell's tolerance. The stub is built here
+and not by the release, so that each checks the other.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class Exercise:
     tolerance: Tolerance
 
     def differences(self, printed: str) -> list[str]:
-        """How the hidden cell's output differs from the recorded one, as the gate sees it."""
+        """Compare the hidden cell's output with the recorded one, as the nbval run does."""
         return differences(self.hidden_output, printed, self.tolerance)
 
     @property
@@ -54,15 +55,15 @@ def _exercises(path: Path) -> list[Exercise]:
     lab = structure.read_lab(path)
     coded = {name: cells for name, cells in structure.exercises(lab).items() if "todo" in cells}
     setup = [cell.source for cell in lab.cells if structure.cell_info(cell)["role"] == "setup"]
-    found = []
+    result = []
     for name, cells in coded.items():
         others = [other["todo"].source for key, other in coded.items() if key != name]
         recorded = "".join(output.get("text", "") for output in cells["hidden"].outputs)
         sources = [cells[role].source for role in ("todo", "check", "hidden")]
-        labels = structure.cell_info(cells["hidden"])
-        tolerance = Tolerance(labels.get("rtol", DEFAULT.rtol), labels.get("atol", DEFAULT.atol))
-        found.append(Exercise(name, (*setup, *others), *sources, recorded, tolerance))
-    return found
+        info = structure.cell_info(cells["hidden"])
+        tolerance = Tolerance(info.get("rtol", DEFAULT.rtol), info.get("atol", DEFAULT.atol))
+        result.append(Exercise(name, (*setup, *others), *sources, recorded, tolerance))
+    return result
 
 
 EXERCISES = {exercise.name: exercise for lab in LABS for exercise in _exercises(lab)}
@@ -79,7 +80,7 @@ def _namespace(exercise: Exercise, answer: str) -> dict[str, object]:
 
 
 def _check_failure(exercise: Exercise, namespace: dict[str, object]) -> CheckFailed | None:
-    """What the visible check says against the answer in ``namespace``; None if it passes."""
+    """Return the visible check's failure for the answer in ``namespace``; None if it passes."""
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             exec(exercise.check, namespace)
@@ -125,7 +126,7 @@ def test_a_wrong_answer_is_rejected_by_the_check_or_the_hidden_cell(path):
         printed = _hidden_output(exercise, namespace)
     except Exception:
         return
-    assert exercise.differences(printed), "accepted by both"
+    assert exercise.differences(printed), "accepted by both the check and the hidden cell"
 
 
 def test_every_exercise_has_at_least_three_wrong_answers():
@@ -135,7 +136,7 @@ def test_every_exercise_has_at_least_three_wrong_answers():
 
 
 def test_most_wrong_answers_are_already_explained_by_the_visible_check():
-    # A student should learn of a mistake while working; hidden cells are for what slips through.
+    # A student should learn of a mistake while working; hidden cells catch what the check misses.
     explained = 0
     for path in WRONG:
         exercise = EXERCISES[path.parent.name]

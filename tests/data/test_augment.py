@@ -14,7 +14,7 @@ def random_images(n=40, size=32, seed=0):
 
 
 def possible_crops(image, padding):
-    """Every crop of one zero-padded image, found one pixel shift at a time."""
+    """Return every crop of one zero-padded image, shifted pixel by pixel."""
     size = image.shape[-1]
     padded = np.zeros((3, size + 2 * padding, size + 2 * padding), np.uint8)
     padded[:, padding : padding + size, padding : padding + size] = image.numpy()

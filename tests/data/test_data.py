@@ -33,7 +33,7 @@ def built():
 
 @pytest.fixture
 def small(monkeypatch, tmp_path):
-    """photodigits with 100 images a part, the checksum to match, and an empty data folder."""
+    """photodigits with 100 images per part, a matching checksum, and an empty data folder."""
     monkeypatch.setattr(photodigits, "SIZES", SMALL_SIZES)
     monkeypatch.setattr(photodigits, "CHUNK", 100)
     monkeypatch.setattr(photodigits, "SHA256", {10: checksum(build(10)), 100: checksum(build(100))})
@@ -52,7 +52,7 @@ def test_a_second_build_gives_the_same_bytes_and_they_are_the_recorded_ones(buil
 
 
 @pytest.mark.parametrize("class_count", [10, 100])
-def test_the_parts_have_the_sizes_types_and_classes_that_are_promised(built, class_count):
+def test_the_parts_have_the_documented_sizes_types_and_classes(built, class_count):
     for part in PARTS:
         images, labels = built[class_count][f"{part}_images"], built[class_count][f"{part}_labels"]
         assert images.shape == (SIZES[class_count][part], 3, 32, 32)
@@ -132,7 +132,7 @@ def test_labels_of_the_100_class_set_are_the_two_digits_from_left_to_right(monke
 
 
 def test_photodigits_with_another_number_of_classes_is_refused():
-    with pytest.raises(ValueError, match="10 or 100 classes, not 26"):
+    with pytest.raises(ValueError, match="got 26"):
         build(26)
 
 
@@ -222,7 +222,7 @@ def test_an_unknown_data_set_is_refused_and_the_known_ones_are_named(monkeypatch
 @pytest.mark.parametrize("class_count", [0, 2, 101])
 def test_another_number_of_classes_is_refused(monkeypatch, family, class_count):
     monkeypatch.setenv("LABKIT_DATASET", family)
-    with pytest.raises(ValueError, match=f"10 or 100 classes, not {class_count}"):
+    with pytest.raises(ValueError, match=f"10 or 100, got {class_count}"):
         load_dataset(class_count)
 
 
@@ -249,7 +249,7 @@ def cifar_files(class_count, seed=0):
 
 @pytest.fixture
 def cifar_server(monkeypatch, tmp_path):
-    """Serve tiny archives and let torchvision's classes expect them; gives the raw batches."""
+    """Serve tiny archives and let torchvision's classes expect them; return the raw batches."""
     served, batches = tmp_path / "served", {}
     served.mkdir()
 
@@ -409,7 +409,7 @@ def test_a_palette_with_transparency_keeps_its_colours_and_gives_no_warning(tree
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.float32])
-def test_an_image_of_more_than_8_bits_is_refused_rather_than_cut_off(tree, dtype):
+def test_an_image_of_more_than_8_bits_is_refused_rather_than_truncated(tree, dtype):
     suffix = "png" if dtype == np.uint16 else "tif"
     Image.fromarray(np.full((8, 8), 40_000, dtype)).save(tree / "test" / "dog" / f"deep.{suffix}")
     with pytest.raises(
@@ -435,7 +435,7 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path):
         load_folder(tmp_path / "nowhere")
 
 
-def test_images_that_lie_beside_the_class_folders_are_refused(tmp_path):
+def test_images_outside_the_class_folders_are_refused(tmp_path):
     write_images(tmp_path / "flat" / "train", 3)
     write_images(tmp_path / "flat" / "test", 3)
     with pytest.raises(ValueError, match=r"cannot be used.*expected PATH/train/<class>"):
@@ -451,12 +451,12 @@ def test_a_class_without_images_is_refused_by_name(tree):
 
 def test_a_class_in_one_part_only_is_refused_by_name(tree):
     write_images(tree / "test" / "eel", 2)
-    with pytest.raises(ValueError, match="classes in one part only: eel"):
+    with pytest.raises(ValueError, match=r"only one part .* eel"):
         load_folder(tree)
 
 
 @pytest.mark.parametrize("content", [b"", b"not an image", b"\x89PNG\r\n\x1a\n" + b"\0" * 40])
-def test_a_file_that_is_no_image_is_refused_by_name(tree, content):
+def test_a_file_that_is_not_an_image_is_refused_by_name(tree, content):
     (tree / "train" / "dog" / "000.png").write_bytes(content)
     with pytest.raises(ValueError, match=r"dog/000\.png is not a readable image.*repair or remove it"):
         load_folder(tree)
@@ -474,7 +474,7 @@ def test_a_truncated_image_is_refused_by_name_wherever_it_is_cut(tree, suffix):
             load_folder(tree)
 
 
-def test_an_image_of_absurd_size_is_refused_by_name(tree):
+def test_a_decompression_bomb_is_refused_by_name(tree):
     Image.new("1", (20_000, 20_000)).save(tree / "train" / "dog" / "bomb.png")
     with pytest.raises(ValueError, match=r"bomb\.png is not a readable image"):
         load_folder(tree)
@@ -492,7 +492,7 @@ def test_images_of_one_colour_are_refused_since_they_cannot_be_normalized(tmp_pa
         (tmp_path / "grey" / part / "cat").mkdir(parents=True)
         for index in range(3):
             Image.new("RGB", (8, 8), (9, 9, 9)).save(tmp_path / "grey" / part / "cat" / f"{index}.png")
-    with pytest.raises(ValueError, match="folder-grey: a channel has one value"):
+    with pytest.raises(ValueError, match="folder-grey: a channel"):
         load_folder(tmp_path / "grey")
 
 
@@ -505,7 +505,7 @@ def with_train(images=None, labels=None):
         good.train.images if images is None else images, good.train.labels if labels is None else labels
     )
     return Dataset(
-        "given", train, good.validation, good.test, good.classes, good.mean, good.std, flip=False
+        "broken", train, good.validation, good.test, good.classes, good.mean, good.std, flip=False
     )
 
 
@@ -532,7 +532,7 @@ def test_a_data_set_with_valid_splits_is_accepted():
     ],
 )
 def test_a_split_that_is_not_images_with_labels_is_refused_by_name(images, labels, message):
-    with pytest.raises(ValueError, match=f"given train: .*{message}"):
+    with pytest.raises(ValueError, match=f"broken train: .*{message}"):
         with_train(images, labels)
 
 

@@ -70,7 +70,7 @@ def random_state(keys, classes=10, seed=0):
 
 
 def reference_logits(state, x):
-    """The network written out from its state dict alone, with either kind of shortcut."""
+    """Compute the network from its state dict alone, with either kind of shortcut."""
 
     def norm(value, prefix):
         mean, var = state[f"{prefix}.running_mean"], state[f"{prefix}.running_var"]
@@ -115,7 +115,7 @@ def test_the_state_dict_has_akamasters_keys_in_their_order():
 
 
 @pytest.mark.parametrize("classes", [10, 100])
-def test_logits_have_one_column_a_class(classes):
+def test_logits_have_one_column_per_class(classes):
     assert ResNet20(classes).eval()(torch.zeros(2, 3, 32, 32)).shape == (2, classes)
 
 
@@ -138,7 +138,7 @@ def test_chenyaofos_weights_load_and_compute_what_they_should(classes):
         torch.testing.assert_close(model(x), reference_logits(state, x), rtol=1e-4, atol=1e-4)
 
 
-def test_loading_copies_so_that_the_given_tensors_stay_as_they_are():
+def test_loading_copies_the_tensors_of_the_state_dict():
     state = random_state(AKAMASTER_KEYS)
     before = state["conv1.weight"].clone()
     with torch.no_grad():

@@ -42,7 +42,7 @@ def test_the_convolutions_have_the_channels_of_configuration_d():
     assert VGG16_CHANNELS == (64, 64, 128, 128, 256, 256, 256) + (512,) * 6
 
 
-def test_a_state_dict_with_channels_cut_away_gives_a_network_of_those_channels():
+def test_a_state_dict_with_pruned_channels_gives_a_network_of_those_channels():
     torch.manual_seed(0)
     model = VGG16(7, channels=NARROW).eval()
     again = vgg16_from_state(model.state_dict()).eval()

@@ -13,7 +13,7 @@ from labkit.plots.figure import COLOURS, FIGURE_MIME, MARKERS
 
 @pytest.fixture
 def shown(monkeypatch):
-    """What was displayed: (bundle, metadata) each."""
+    """A list that collects (bundle, metadata) of every figure that is displayed."""
     outputs = []
     monkeypatch.setattr(
         "IPython.display.display",
@@ -33,7 +33,7 @@ def png_of(bundle):
     return Image.open(io.BytesIO(base64.b64decode(bundle["image/png"])))
 
 
-def test_a_figure_has_the_title_and_as_many_axes_as_asked_for_row_by_row():
+def test_a_figure_has_the_title_and_as_many_axes_as_requested_row_by_row():
     figure, axes = new_figure("The claim", rows=2, columns=3)
     assert figure.get_suptitle() == "The claim"
     assert len(axes) == 6
@@ -70,11 +70,11 @@ def test_the_same_figure_gives_the_same_bytes(shown):
     assert "Software" not in png_of(shown[0][0]).info
 
 
-def test_the_plotted_numbers_lie_beside_the_picture_to_six_digits(shown):
+def test_the_plotted_numbers_are_stored_with_six_digits(shown):
     data = {"top-1 (%)": [91.123456789, 24], "rule": ["layer", None], "exact": [True, 1e-12 / 3]}
     show_figure(simple_figure(), alt="a line", data=data)
-    found = shown[0][0][FIGURE_MIME]
-    assert json.loads(json.dumps(found)) == {
+    plotted = shown[0][0][FIGURE_MIME]
+    assert json.loads(json.dumps(plotted)) == {
         "title": "Accuracy falls beyond 60 %",
         "alt": "a line",
         "columns": ["top-1 (%)", "rule", "exact"],

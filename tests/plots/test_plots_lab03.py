@@ -28,7 +28,7 @@ def test_accuracy_by_bits_is_sorted_and_keeps_reference_and_measurement_apart(sh
     assert "here: 17.5 % at 2 bits, 92.0 % at 6 bits" in shown[0]["alt"]
 
 
-def test_zeros_before_and_after_are_both_told(shown):
+def test_zeros_before_and_after_are_both_in_the_alt_text(shown):
     lab03.plot_zeros("Claim", [("pruned, 2 bits", 80.0, 97.25)])
     assert shown[0]["data"]["after (%)"] == [97.25]
     assert "pruned, 2 bits: from 80.0 to 97.2 %" in shown[0]["alt"]

@@ -11,7 +11,7 @@ from labkit.plots.figure import FIGURE_MIME
 
 @pytest.fixture
 def shown(monkeypatch):
-    """What was displayed: (alt text, data) each; every one is a picture."""
+    """A list that collects (alt text, data) of every figure that is displayed."""
     outputs = []
 
     def display(bundle, *, metadata, raw):
@@ -38,7 +38,7 @@ def test_histograms_count_the_weights_of_each_shared_value(shown):
     assert "4 weights from 0.10 to 1.00 become 2 values from 0.15 to 1.00" in alt
 
 
-def test_convergence_tells_the_first_and_the_last_error_and_keeps_the_time_in_the_data(shown):
+def test_convergence_names_the_first_and_the_last_error_and_keeps_the_time_in_the_data(shown):
     errors = {"linear": {0: 900.0, 5: 600.0, 20: 500.0}, "density": {0: 300.0, 5: 260.0, 20: 250.0}}
     plots.plot_convergence("T", errors, {"linear": 12.0, "density": 13.0})
     alt, data = shown[0]
@@ -67,7 +67,7 @@ def test_the_tree_lists_every_word_in_order_with_its_count_and_value(shown, code
     assert data["value"] == [symbol / 4 for symbol in leaves]
 
 
-def test_code_lengths_by_layer_tell_the_range_and_the_largest_gap_to_the_entropy(shown):
+def test_code_lengths_by_layer_name_the_range_and_the_largest_gap_to_the_entropy(shown):
     figures = {"dense": [(4.5, 4.25), (3.0, 2.9)], "pruned": [(1.5, 0.5), (1.25, 1.0)]}
     plots.plot_lengths("T", ["conv1", "linear"], figures)
     alt, data = shown[0]

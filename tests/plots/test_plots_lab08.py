@@ -21,13 +21,13 @@ def test_stages_mark_the_epochs_in_which_weights_were_pruned(shown):
     assert "ten: pruned in epochs 2, 4, last 33.0 % accuracy at 90.0 % sparsity" in figure["alt"]
 
 
-def test_a_run_that_never_prunes_has_no_moments(shown):
+def test_a_run_that_never_prunes_has_no_marked_epochs(shown):
     plots.plot_stages("T", {"a": records([0.0, 0.0])})
     assert shown[0]["data"]["a: pruned in epoch"] == []
     assert "pruned in epochs none" in shown[0]["alt"]
 
 
-def test_single_weights_that_happen_to_be_zero_are_no_cut():
+def test_single_weights_that_happen_to_be_zero_do_not_count_as_pruning():
     assert plots.pruning_epochs(records([0.0, 1e-6, 0.45, 0.45, 0.450001])) == [3]
     assert plots.pruning_epochs([]) == []
 

@@ -8,7 +8,7 @@ def test_a_path_leaves_out_alpha_0_which_a_logarithmic_axis_cannot_show(shown):
     assert figure["alt"] == "T. From 0 to 3 channels in 3 steps; He et al.: 2 channels."
 
 
-def test_errors_are_told_at_the_middle_number_of_channels(shown):
+def test_errors_are_named_at_the_middle_number_of_channels(shown):
     rules = {"lasso": {64: 2.0, 32: 9.0, 96: 0.5}, "random": {32: 40.0, 64: 21.0, 96: 8.0}}
     plots.plot_errors("T", {"first": rules, "second": rules})
     (figure,) = shown
@@ -26,7 +26,7 @@ def test_gains_name_every_network_and_quantity(shown):
     assert "channels: MACs 3.5, latency 2.9" in figure["alt"]
 
 
-def test_costs_that_could_not_be_measured_are_said_to_be_so(shown):
+def test_costs_that_could_not_be_measured_are_named_as_such(shown):
     dense = {"top-1 (%)": 91.0, "size (MB)": 61.0, "energy (mJ)": None}
     pruned = {"top-1 (%)": 90.0, "size (MB)": 11.0, "energy (mJ)": None}
     networks = {"ten": {"dense": dense, "pruned": pruned}, "hundred": {"dense": dense}}

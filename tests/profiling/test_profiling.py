@@ -1,4 +1,4 @@
-"""What a network costs: each quantity against a closed form, a fake clock or a fake machine."""
+"""Profiles: each quantity is compared with a closed form, a fake clock or a fake machine."""
 
 import builtins
 import warnings
@@ -41,7 +41,7 @@ def test_zeros_of_weights_and_biases_are_not_among_the_nonzero():
     assert profiling.count_parameters(model) == (15, 12)
 
 
-def test_a_sparse_parameter_counts_as_its_dense_one_and_is_stored_as_indices_and_values():
+def test_a_sparse_parameter_counts_like_a_dense_one_and_is_stored_as_indices_and_values():
     dense = torch.zeros(40, 50)
     dense[3, 4], dense[5, 6] = 1.5, -2.0
     model = nn.Module()
@@ -68,7 +68,7 @@ def test_tied_weights_can_be_serialized():
 
 
 def vgg_macs(channels: tuple[int, ...], classes: int) -> int:
-    """The thirteen convolutions on maps of 32, 16, 8, 4 and 2 pixels a side, then 512, 512, classes."""
+    """The thirteen convolutions on maps of 32, 16, 8, 4 and 2 pixels per side, then 512, 512, classes."""
     sides = (32, 32, 16, 16, 8, 8, 8, 4, 4, 4, 2, 2, 2)
     pairs = zip(sides, (3, *channels), channels, strict=False)
     convolutions = sum(side**2 * inputs * 9 * outputs for side, inputs, outputs in pairs)
@@ -103,9 +103,9 @@ def test_macs_know_groups_strides_and_a_layer_that_is_used_twice():
             x = self.grouped(x).mean((2, 3))
             return self.square(self.square(x))
 
-    found = profiling.closed_form_macs(Twice(), torch.zeros(3, 4, 9, 7))
-    assert found == {"grouped": 8 * 4 * 3 * 2 * 9, "square": 2 * 64}
-    assert profiling.count_macs(Twice(), torch.zeros(3, 4, 9, 7)) == sum(found.values())
+    macs = profiling.closed_form_macs(Twice(), torch.zeros(3, 4, 9, 7))
+    assert macs == {"grouped": 8 * 4 * 3 * 2 * 9, "square": 2 * 64}
+    assert profiling.count_macs(Twice(), torch.zeros(3, 4, 9, 7)) == sum(macs.values())
 
 
 def test_macs_of_resnet20_agree_and_the_mode_is_kept():
@@ -114,7 +114,7 @@ def test_macs_of_resnet20_agree_and_the_mode_is_kept():
     assert model.training
 
 
-def test_a_product_outside_conv_and_linear_layers_is_not_left_out_in_silence():
+def test_a_product_outside_conv_and_linear_layers_is_refused():
     class Own(nn.Module):
         def __init__(self):
             super().__init__()
@@ -141,7 +141,7 @@ def test_a_product_outside_conv_and_linear_layers_is_not_left_out_in_silence():
 
 
 class FakeClock:
-    """Advances only where the work says so."""
+    """A clock that only the timed work advances."""
 
     def __init__(self):
         self.now = 100.0
@@ -157,9 +157,9 @@ def test_median_and_interquartile_range_leave_out_the_warm_up():
     def run():
         clock.now += next(durations)
 
-    found = profiling.measure_latency(run, warmup=2, batches=5, clock=clock)
-    assert found.median_ms == pytest.approx(30.0)
-    assert found.iqr_ms == pytest.approx(20.0)
+    latency = profiling.measure_latency(run, warmup=2, batches=5, clock=clock)
+    assert latency.median_ms == pytest.approx(30.0)
+    assert latency.iqr_ms == pytest.approx(20.0)
     assert next(durations, None) is None
 
 
@@ -178,14 +178,14 @@ def test_a_cuda_device_is_synchronized_before_the_clock_is_read(monkeypatch):
         pending = 0.0
 
     monkeypatch.setattr(torch.cuda, "synchronize", wait)
-    found = profiling.measure_latency(launch, device="cuda:0", warmup=4, batches=3, clock=clock)
-    assert found == (pytest.approx(8.0), pytest.approx(0.0))
+    latency = profiling.measure_latency(launch, device="cuda:0", warmup=4, batches=3, clock=clock)
+    assert latency == (pytest.approx(8.0), pytest.approx(0.0))
     assert log == [torch.device("cuda:0")] * 6
 
 
 def test_the_cpu_is_not_synchronized(monkeypatch):
     monkeypatch.setattr(torch.cuda, "synchronize", lambda *_: pytest.fail("no GPU was used"))
-    profiling.measure_latency(lambda: None, batches=2)
+    assert profiling.measure_latency(lambda: None, batches=2).median_ms >= 0
 
 
 @pytest.mark.parametrize("options", [{"batches": 0}, {"warmup": -1}])
@@ -194,7 +194,7 @@ def test_timing_nothing_is_refused(options):
         profiling.measure_latency(lambda: None, **options)
 
 
-def test_layer_times_are_medians_of_a_pass_in_the_order_of_calls():
+def test_layer_times_are_medians_over_passes_in_the_order_of_calls():
     clock = FakeClock()
 
     class Slow(nn.Module):
@@ -238,10 +238,10 @@ def test_the_average_is_weighted_by_time():
 
 def test_memory_of_a_network_is_its_tensors_and_its_largest_pair_of_activations():
     model = nn.Sequential(nn.Linear(10, 1000), nn.ReLU(), nn.Linear(1000, 1))
-    found = profiling.measure_memory(model.train(), torch.zeros(50, 10))
-    assert found.resident == 4 * (10 * 1000 + 1000 + 1000 + 1 + 50 * 10)
-    assert found.peak == 4 * 2 * 50 * 1000
-    assert 0 < found.average <= found.peak
+    memory = profiling.measure_memory(model.train(), torch.zeros(50, 10))
+    assert memory.resident == 4 * (10 * 1000 + 1000 + 1000 + 1 + 50 * 10)
+    assert memory.peak == 4 * 2 * 50 * 1000
+    assert 0 < memory.average <= memory.peak
     assert model.training
 
 
@@ -258,7 +258,7 @@ BOTH = ("package", "core", "dram")
 
 @pytest.fixture
 def rapl(tmp_path, monkeypatch):
-    """A powercap tree whose counters advance by what ``spend`` says."""
+    """A powercap tree whose counters advance by the amounts of ``spend``."""
     root = tmp_path / "intel-rapl"
     monkeypatch.setattr("pyJoules.device.rapl_device.RAPL_API_DIR", str(root))
 
@@ -315,39 +315,39 @@ def no_nvml(monkeypatch):
 
 
 @pytest.mark.usefixtures("no_nvml")
-def test_every_rapl_domain_of_every_socket_is_read_in_millijoules_a_batch(rapl):
+def test_every_rapl_domain_of_every_socket_is_read_in_millijoules_per_batch(rapl):
     rapl.add(0, "core", "dram")
     rapl.add(1, "uncore")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = profiling.measure_energy(lambda: rapl.spend(3000), batches=4, seconds=0.0)
-    assert {name: value for name, value in found.items() if isinstance(value, float)} == {
+        energy = profiling.measure_energy(lambda: rapl.spend(3000), batches=4, seconds=0.0)
+    assert {name: value for name, value in energy.items() if isinstance(value, float)} == {
         name: pytest.approx(3.0) for name in ("package_0", "package_1", "dram_0", "core_0", "uncore_1")
     }
-    assert "NVML" in found["nvidia_gpu"]
+    assert "NVML" in energy["nvidia_gpu"]
 
 
-def test_an_nvidia_board_is_read_in_millijoules_a_batch(rapl, nvml):
+def test_an_nvidia_board_is_read_in_millijoules_per_batch(rapl, nvml):
     def run():
         nvml.energy += 70
 
-    found = profiling.measure_energy(run, batches=5, seconds=0.0)
-    assert found["nvidia_gpu_0"] == pytest.approx(70.0)
+    energy = profiling.measure_energy(run, batches=5, seconds=0.0)
+    assert energy["nvidia_gpu_0"] == pytest.approx(70.0)
     for name in BOTH:
-        assert found[name].startswith("not measurable: no powercap tree (")
+        assert energy[name].startswith("not measurable: no powercap tree (")
     del rapl
 
 
 @pytest.mark.usefixtures("rapl", "no_nvml")
-def test_without_counters_nothing_runs_and_every_reason_is_told():
-    found = profiling.measure_energy(lambda: pytest.fail("nothing to measure"))
-    assert set(found) == {*BOTH, "nvidia_gpu"}
-    assert all(value.startswith("not measurable: ") for value in found.values())
-    assert "NVML Shared Library Not Found" in found["nvidia_gpu"]
+def test_without_counters_nothing_runs_and_every_reason_is_given():
+    energy = profiling.measure_energy(lambda: pytest.fail("nothing to measure"))
+    assert set(energy) == {*BOTH, "nvidia_gpu"}
+    assert all(value.startswith("not measurable: ") for value in energy.values())
+    assert "NVML Shared Library Not Found" in energy["nvidia_gpu"]
 
 
 @pytest.mark.usefixtures("no_nvml")
-def test_a_counter_that_may_not_be_read_is_told(rapl, monkeypatch):
+def test_a_counter_without_permission_is_reported(rapl, monkeypatch):
     rapl.add(0, "core")
     plain = builtins.open
 
@@ -357,18 +357,18 @@ def test_a_counter_that_may_not_be_read_is_told(rapl, monkeypatch):
         return plain(file, *arguments, **options)
 
     monkeypatch.setattr(builtins, "open", guarded)  # root may read anything
-    found = profiling.measure_energy(lambda: rapl.spend(1000), batches=2, seconds=0.0)
-    assert found["package_0"] == f"not measurable: no permission to read {rapl.counter(0)}"
-    assert found["core_0"] == pytest.approx(1.0)
-    assert found["dram"] == "not measurable: the machine's RAPL has no such domain"
+    energy = profiling.measure_energy(lambda: rapl.spend(1000), batches=2, seconds=0.0)
+    assert energy["package_0"] == f"not measurable: no permission to read {rapl.counter(0)}"
+    assert energy["core_0"] == pytest.approx(1.0)
+    assert energy["dram"] == "not measurable: the machine's RAPL has no such domain"
 
 
-def test_a_board_without_an_energy_counter_is_told(rapl, nvml):
+def test_a_board_without_an_energy_counter_is_reported(rapl, nvml):
     import pynvml
 
     nvml.error = pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
-    found = profiling.measure_energy(lambda: None)
-    assert found["nvidia_gpu_0"] == "not measurable: Not Supported"
+    energy = profiling.measure_energy(lambda: None)
+    assert energy["nvidia_gpu_0"] == "not measurable: Not Supported"
     nvml.count = 0
     assert profiling.measure_energy(lambda: None)["nvidia_gpu"] == "not measurable: NVML finds no GPU"
     del rapl
@@ -377,8 +377,8 @@ def test_a_board_without_an_energy_counter_is_told(rapl, nvml):
 @pytest.mark.usefixtures("no_nvml")
 def test_a_counter_that_overflows_gives_no_number(rapl):
     rapl.add(0)
-    found = profiling.measure_energy(lambda: rapl.spend(-4000), batches=1, seconds=0.0)
-    assert found["package_0"] == "not measurable: the counter overflowed meanwhile, measure again"
+    energy = profiling.measure_energy(lambda: rapl.spend(-4000), batches=1, seconds=0.0)
+    assert energy["package_0"] == "not measurable: the counter overflowed meanwhile, measure again"
 
 
 @pytest.mark.usefixtures("no_nvml")
@@ -390,9 +390,9 @@ def test_energy_is_measured_for_at_least_the_seconds_asked_for(rapl):
         clock.now += 0.25
         rapl.spend(2000)
 
-    found = profiling.measure_energy(run, batches=1, seconds=1.0, clock=clock)
+    energy = profiling.measure_energy(run, batches=1, seconds=1.0, clock=clock)
     assert clock.now == 101.0
-    assert found["package_0"] == pytest.approx(2.0)
+    assert energy["package_0"] == pytest.approx(2.0)
 
 
 # --- the row and the tables ---------------------------------------------------------------------
@@ -404,26 +404,26 @@ def test_a_profile_holds_every_quantity_and_keeps_the_mode():
     with torch.no_grad():
         model[4].weight[:, ::2] = 0.0
     accuracy = {"test top-1 (%)": 91.5}
-    found = profiling.profile(model, torch.zeros(7, 3, 4, 4), accuracy=accuracy, timing=QUICK)
-    assert (found.parameters, found.nonzero) == (445, 445 - 160 - 4)  # β of batch norm is 0
-    assert found.sparsity == pytest.approx(160 / (108 + 320))
-    assert found.size_bytes == profiling.serialized_bytes(model)
-    assert found.macs == 16 * 27 * 4 + 320
-    assert found.accuracy == accuracy
-    assert found.latency.median_ms > 0
-    assert found.images_per_second == pytest.approx(7000 / found.latency.median_ms)
-    assert found.peak_memory_mb >= found.average_memory_mb > found.memory.resident / 1e6 > 0
-    assert (found.batch_size, found.device, model.training) == (7, "cpu", True)
-    assert found.energy["package"].startswith("not measurable")
+    measured = profiling.profile(model, torch.zeros(7, 3, 4, 4), accuracy=accuracy, timing=QUICK)
+    assert (measured.parameters, measured.nonzero) == (445, 445 - 160 - 4)  # β of batch norm is 0
+    assert measured.sparsity == pytest.approx(160 / (108 + 320))
+    assert measured.size_bytes == profiling.serialized_bytes(model)
+    assert measured.macs == 16 * 27 * 4 + 320
+    assert measured.accuracy == accuracy
+    assert measured.latency.median_ms > 0
+    assert measured.images_per_second == pytest.approx(7000 / measured.latency.median_ms)
+    assert measured.peak_memory_mb >= measured.average_memory_mb > measured.memory.resident / 1e6 > 0
+    assert (measured.batch_size, measured.device, model.training) == (7, "cpu", True)
+    assert measured.energy["package"].startswith("not measurable")
 
 
 @pytest.mark.usefixtures("rapl", "no_nvml")
-def test_size_and_macs_of_the_caller_stand_and_nothing_is_counted(monkeypatch):
+def test_size_and_macs_of_the_caller_are_kept_and_nothing_is_counted(monkeypatch):
     monkeypatch.setattr("labkit.profiling.network_profile.count_macs", lambda *_: pytest.fail("was given"))
-    found = profiling.profile(
+    measured = profiling.profile(
         small_network(), torch.zeros(1, 3, 4, 4), size_bytes=123, macs=45, timing=QUICK
     )
-    assert (found.size_bytes, found.size_mb, found.macs) == (123, 123e-6, 45)
+    assert (measured.size_bytes, measured.size_mb, measured.macs) == (123, 123e-6, 45)
 
 
 def test_an_empty_batch_is_refused():
@@ -447,7 +447,7 @@ def _made(**changes):
     return profiling.Profile(**{**values, **changes})
 
 
-def test_tables_part_what_is_the_same_everywhere_from_what_is_not():
+def test_quantities_of_the_network_and_of_the_machine_are_in_separate_tables():
     profiles = {"dense": _made(), "pruned": _made(accuracy={"top-5 (%)": 99.0}, energy={})}
     columns, rows = profiling.network_table(profiles)
     assert columns[-4:] == ["size (MB)", "MACs (M)", "top-1 (%)", "top-5 (%)"]

@@ -68,13 +68,13 @@ def layer(c=6, n=5, images=40, *, dtype=torch.float64, seed=0):
 
 
 def unfolded(inputs, targets):
-    """X ``(N, c·9)`` and Y ``(N, n)``, built at once."""
+    """Return X ``(N, c·9)`` and Y ``(N, n)`` in full."""
     x = functional.unfold(inputs, 3, padding=1).transpose(1, 2).flatten(0, 1)
     return x, targets.permute(0, 2, 3, 1).flatten(0, 2)
 
 
 def design(x, weight):
-    """Z ``(N·n, c)``: column i is the flattened XᵢWᵢᵀ."""
+    """Return Z ``(N·n, c)``: column i is the flattened XᵢWᵢᵀ."""
     c = weight.shape[1]
     columns = [x[:, 9 * i : 9 * i + 9] @ weight[:, i].flatten(1).T for i in range(c)]
     return torch.stack([column.flatten() for column in columns], dim=1)
@@ -123,7 +123,7 @@ def test_the_gram_of_channels_is_that_of_the_full_design(c):
     torch.testing.assert_close(target, z.T @ y.flatten())
 
 
-# Choosing
+# Selection
 
 
 @pytest.mark.parametrize("share", [0.5, 0.1, 0.02])
@@ -141,7 +141,7 @@ def test_the_path_holds_scikit_learns_lasso_solution_on_the_full_design(share):
     assert 0 < np.count_nonzero(solver.coef_) < 12
 
 
-def test_lasso_chooses_what_scikit_learn_keeps_at_the_alpha_where_so_many_remain():
+def test_lasso_keeps_what_scikit_learn_keeps_at_the_alpha_of_that_count():
     inputs, weight, targets = layer(c=12)
     x, y = unfolded(inputs, targets)
     moments = moments_of(inputs, targets)
@@ -155,7 +155,7 @@ def test_lasso_chooses_what_scikit_learn_keeps_at_the_alpha_where_so_many_remain
 
 
 @pytest.mark.parametrize("selection", SELECTIONS)
-def test_every_rule_keeps_exactly_the_number_asked_for(selection):
+def test_every_rule_keeps_exactly_the_number_requested(selection):
     inputs, weight, targets = layer(c=12)
     moments = moments_of(inputs, targets)
     for count in range(1, 13):
@@ -165,7 +165,7 @@ def test_every_rule_keeps_exactly_the_number_asked_for(selection):
         assert len(chosen) == count
 
 
-def test_energy_and_norm_rank_by_what_they_say():
+def test_energy_and_norm_rank_by_energy_and_norm():
     inputs, weight, targets = layer(c=12)
     moments, x = moments_of(inputs, targets), unfolded(inputs, targets)[0]
     energy = design(x, weight).norm(dim=0)
@@ -197,7 +197,7 @@ def test_dead_and_doubled_channels_are_chosen_last():
         assert select_channels(moments, weight, 8).tolist() == list(range(8))
 
 
-def test_a_layer_with_only_dead_inputs_still_gives_the_number_asked_for():
+def test_a_layer_with_only_dead_inputs_still_gives_the_number_requested():
     _, weight, _ = layer()
     nothing = torch.zeros(3, 6, 4, 4, dtype=torch.float64)
     moments = moments_of(nothing, functional.conv2d(nothing, weight, padding=1))
@@ -212,30 +212,30 @@ def test_wrong_counts_and_rules_are_refused():
     for count in (0, 7):
         with pytest.raises(ValueError, match=f"cannot keep {count} of 6 channels"):
             select_channels(moments, weight, count)
-    with pytest.raises(ValueError, match="no selection 'largest'"):
+    with pytest.raises(ValueError, match="selection 'largest'"):
         select_channels(moments, weight, 3, selection="largest")
 
 
 def test_bisection_on_all_rows_agrees_with_the_path():
     inputs, weight, targets = layer(c=12, images=15)
     x, y = unfolded(inputs, targets)  # 240 rows, all drawn
-    found = bisect_channels(x, y, weight, 6, tolerance=0.0)
-    assert found.channels.tolist() == select_channels(moments_of(inputs, targets), weight, 6).tolist()
-    assert found.solves > 1
+    bisection = bisect_channels(x, y, weight, 6, tolerance=0.0)
+    assert bisection.channels.tolist() == select_channels(moments_of(inputs, targets), weight, 6).tolist()
+    assert bisection.solves > 1
 
 
-def test_bisection_ends_where_no_alpha_keeps_the_number_asked_for():
+def test_bisection_ends_where_no_alpha_keeps_the_number_requested():
     inputs, weight, _ = layer(c=6, images=15)
     inputs[:, 1:] = 0
     x, y = unfolded(inputs, functional.conv2d(inputs, weight, padding=1))
     assert len(bisect_channels(x, y, weight, 3, tolerance=0.0).channels) == 1
 
 
-# Fitting
+# Reconstruction
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
-def test_the_error_left_is_never_above_scikit_learns_least_squares(dtype):
+def test_the_error_is_never_above_that_of_scikit_learns_least_squares(dtype):
     inputs, weight, targets = layer(c=8, dtype=dtype)
     kept = torch.tensor([0, 2, 3, 6])
     moments = moments_of(inputs, targets)
@@ -275,7 +275,7 @@ def test_fewer_rows_than_columns_are_fitted_exactly_with_finite_weights():
 # Slicing
 
 
-def test_a_channel_that_is_always_zero_can_be_cut_without_changing_the_outputs():
+def test_a_channel_that_is_always_zero_can_be_removed_without_changing_the_outputs():
     model = small_vgg()
     for norm in norms(model):
         norm.weight.data[[0, 3]] = 0
@@ -287,7 +287,7 @@ def test_a_channel_that_is_always_zero_can_be_cut_without_changing_the_outputs()
     assert [c.out_channels for c in convolutions(small)] == [width - 2 for width in WIDTHS]
 
 
-def test_a_channel_that_the_next_layer_ignores_can_be_cut_without_changing_the_outputs():
+def test_a_channel_that_the_next_layer_ignores_can_be_removed_without_changing_the_outputs():
     model = small_vgg()
     kept = [torch.arange(width)[1:] for width in WIDTHS]
     with torch.no_grad():
@@ -297,7 +297,7 @@ def test_a_channel_that_the_next_layer_ignores_can_be_cut_without_changing_the_o
     torch.testing.assert_close(slice_channels(model, kept)(images), model(images), rtol=1e-5, atol=1e-6)
 
 
-def test_cutting_a_channel_that_matters_changes_the_outputs():
+def test_removing_a_channel_that_matters_changes_the_outputs():
     model = small_vgg()
     images = torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     kept = [torch.arange(width) for width in WIDTHS]
@@ -316,7 +316,7 @@ def test_slicing_takes_every_tensor_of_a_channel_and_leaves_the_model_alone():
         assert torch.equal(small[f"features.4.{part}"], before[f"features.4.{part}"][3:])
     assert torch.equal(small["classifier.0.weight"], before["classifier.0.weight"][:, 5:])
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
-    with pytest.raises(ValueError, match="13 convolutions, got 2"):
+    with pytest.raises(ValueError, match="13 in all, got 2"):
         slice_channels(model, kept[:2])
 
 
@@ -324,7 +324,7 @@ def test_slicing_takes_every_tensor_of_a_channel_and_leaves_the_model_alone():
 
 
 def closed_form_macs(channels, classes):
-    """As torchprofile counts: a batch norm has one a value, a bias none."""
+    """Count MACs as torchprofile does: one per output value of batch norm, none for a bias."""
     sizes = (32, 32, 16, 16, 8, 8, 8, 4, 4, 4, 2, 2, 2)
     pairs = zip((3, *channels), channels, sizes, strict=False)
     return (
@@ -333,7 +333,7 @@ def closed_form_macs(channels, classes):
 
 
 @pytest.mark.parametrize("selection", SELECTIONS)
-def test_the_pruned_network_has_the_channels_asked_for_and_the_macs_that_follow(selection):
+def test_the_pruned_network_has_the_channels_requested_and_the_macs_that_follow(selection):
     model, dataset = small_vgg(), tiny_dataset()
     before = {key: value.clone() for key, value in model.state_dict().items()}
     small = prune_channels(model, dataset, KEEP, selection=selection, image_count=20)
@@ -352,7 +352,7 @@ def test_only_the_convolutions_named_lose_channels():
     assert [c.out_channels for c in convolutions(small)] == expected
 
 
-def test_the_first_layer_pruned_reads_what_its_moments_chose_and_is_fitted_to_them():
+def test_the_first_pruned_layer_reads_the_channels_its_moments_select_and_is_fitted_to_them():
     model, dataset = small_vgg(), tiny_dataset()
     moments = layer_moments(model, dataset, 4, image_count=20)
     kept = select_channels(moments, convolutions(model)[4].weight, 2)
@@ -410,7 +410,7 @@ def test_inputs_come_from_the_network_pruned_so_far_and_targets_from_the_origina
     torch.testing.assert_close(convolutions(twice)[5].weight.double(), expected, rtol=1e-3, atol=1e-4)
 
 
-def test_fitting_anew_leaves_outputs_closer_to_the_original_than_slicing_alone():
+def test_reconstruction_leaves_outputs_closer_to_the_original_than_slicing_alone():
     model, dataset = small_vgg(), tiny_dataset()
     moments = layer_moments(model, dataset, 6, image_count=64)
     kept = select_channels(moments, convolutions(model)[6].weight, 3)
@@ -424,7 +424,7 @@ def test_fitting_anew_leaves_outputs_closer_to_the_original_than_slicing_alone()
 @pytest.mark.parametrize(
     ("keep", "complaint"),
     [
-        ((4,) * 12, "expected the channels of 13 convolutions, got 12"),
+        ((4,) * 12, "13 in all, got 12"),
         ({13: 2}, r"no convolution \[13\]"),
         ({2: 0}, "cannot keep 0 of the 6 channels of convolution 2"),
         ({2: 7}, "cannot keep 7 of the 6 channels of convolution 2"),

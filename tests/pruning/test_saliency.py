@@ -25,7 +25,7 @@ def _on_the_cpu(monkeypatch):
 
 
 def network(activation=nn.Tanh, *, dropout=0.0, seed=0):
-    """2·27 + 2·8·3 + 3·3 prunable weights in float64, with everything that VGG16 has."""
+    """A network in float64 with every kind of layer of VGG16; 2·27 + 2·8·3 + 3·3 prunable weights."""
     torch.manual_seed(seed)
     layers = [nn.Conv2d(3, 2, 3, padding=1), nn.BatchNorm2d(2), activation(), nn.MaxPool2d(2), nn.Flatten()]
     layers += [nn.Linear(8, 3), activation(), nn.Dropout(dropout), nn.Linear(3, 3)]
@@ -44,7 +44,7 @@ def batches(*sizes, seed=1):
 
 
 def loss_of_weights(model, data, temperature):
-    """The loss as a function of all prunable weights in one vector, and that vector."""
+    """Return the loss as a function of all prunable weights in one vector, and that vector."""
     weights = {name: weight.detach() for name, weight in prunable_weights(model).items()}
     model = copy.deepcopy(model).train()
     for module in model.modules():
@@ -54,10 +54,12 @@ def loss_of_weights(model, data, temperature):
 
     def loss(vector):
         parts = vector.split([weight.numel() for weight in weights.values()])
-        given = {name: part.view(weights[name].shape) for name, part in zip(weights, parts, strict=True)}
+        parameters = {
+            name: part.view(weights[name].shape) for name, part in zip(weights, parts, strict=True)
+        }
         sums = [
             functional.cross_entropy(
-                functional_call(model, given, (images,)) / temperature, labels, reduction="sum"
+                functional_call(model, parameters, (images,)) / temperature, labels, reduction="sum"
             )
             for images, labels in data
         ]
@@ -71,7 +73,7 @@ def joined(tensors):
 
 
 def full_hessian_product(model, data, temperature):
-    """Hg with every entry of the Hessian written out."""
+    """Compute Hg from every entry of the Hessian."""
     loss, vector = loss_of_weights(model, data, temperature)
     gradient = torch.autograd.functional.jacobian(loss, vector)
     return torch.autograd.functional.hessian(loss, vector) @ gradient, gradient
@@ -85,24 +87,24 @@ def full_hessian_product(model, data, temperature):
 @pytest.mark.parametrize("sizes", [(12,), (7, 4), (5, 5, 2)])
 def test_grasp_scores_equal_those_of_the_full_hessian(activation, temperature, sizes):
     model, data = network(activation), batches(*sizes)
-    wanted, _ = full_hessian_product(model, data, temperature)
+    expected, _ = full_hessian_product(model, data, temperature)
     weights = joined(prunable_weights(model)).detach()
     product = joined(saliency.hessian_gradient_product(model, data, temperature=temperature))
     scores = joined(saliency.grasp_scores(model, data, temperature=temperature))
-    assert wanted.abs().max() > 0
+    assert expected.abs().max() > 0
     # Scores scale with 1 / T², so the tolerance does too: 1e-8 of the largest.
-    assert (product - wanted).abs().max() < 1e-8 * wanted.abs().max()
-    assert (scores + weights * wanted).abs().max() < 1e-8 * (weights * wanted).abs().max()
-    assert (scores + weights * wanted).abs().max() < 1e-8
+    assert (product - expected).abs().max() < 1e-8 * expected.abs().max()
+    assert (scores + weights * expected).abs().max() < 1e-8 * (weights * expected).abs().max()
+    assert (scores + weights * expected).abs().max() < 1e-8
 
 
 def test_the_gradient_is_summed_over_all_batches_before_the_second_pass():
     model, data = network(), batches(6, 6)
     together = joined(saliency.hessian_gradient_product(model, data))
     apart = [joined(saliency.hessian_gradient_product(model, [batch])) for batch in data]
-    wanted, _ = full_hessian_product(model, data, 200.0)
-    assert torch.allclose(together, wanted, rtol=1e-8, atol=0)
-    assert not torch.allclose(sum(apart) / 2, wanted, rtol=0.05, atol=0)
+    expected, _ = full_hessian_product(model, data, 200.0)
+    assert torch.allclose(together, expected, rtol=1e-8, atol=0)
+    assert not torch.allclose(sum(apart) / 2, expected, rtol=0.05, atol=0)
 
 
 def test_a_score_is_the_change_of_the_squared_gradient_as_its_weight_shrinks():
@@ -124,7 +126,7 @@ def test_a_score_is_the_change_of_the_squared_gradient_as_its_weight_shrinks():
 
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("score", [saliency.grasp_scores, saliency.snip_scores])
-def test_scoring_leaves_the_model_as_it_was(score, training):
+def test_scoring_leaves_the_model_unchanged(score, training):
     model = network(dropout=0.5).train(training)
     for parameter in model.parameters():
         parameter.grad = torch.full_like(parameter, 7.0)
@@ -142,9 +144,9 @@ def test_scoring_leaves_the_model_as_it_was(score, training):
 @pytest.mark.parametrize("score", [saliency.grasp_scores, saliency.snip_scores])
 def test_dropout_takes_no_part_and_the_mode_makes_no_difference(score):
     with_dropout, data = network(dropout=0.9), batches(6)
-    wanted = joined(score(network(), data))
-    assert torch.equal(joined(score(with_dropout.train(), data)), wanted)
-    assert torch.equal(joined(score(with_dropout.eval(), data)), wanted)
+    expected = joined(score(network(), data))
+    assert torch.equal(joined(score(with_dropout.train(), data)), expected)
+    assert torch.equal(joined(score(with_dropout.eval(), data)), expected)
 
 
 @pytest.mark.parametrize("score", [saliency.hessian_gradient_product, saliency.snip_scores])
@@ -206,7 +208,7 @@ def test_infinite_importances_rank_but_never_revive():
 
 
 @pytest.mark.parametrize("rule", ["grasp", "snip", "magnitude", "random"])
-def test_a_rule_never_revives_a_weight_though_its_score_is_zero(rule):
+def test_a_rule_never_revives_a_weight_although_its_score_is_zero(rule):
     model, data = network(), batches(8)
     apply_masks(model, saliency.random_masks(model, 0.3))
     before = nonzero_masks(model)
@@ -214,7 +216,9 @@ def test_a_rule_never_revives_a_weight_though_its_score_is_zero(rule):
     if rule == "grasp":
         scores = joined(saliency.grasp_scores(model, data))
         assert (scores[gone] == 0).all()
-        assert (scores[~gone] > 0).float().mean() > 0.3  # ranked by score alone, the removed would return
+        assert (
+            scores[~gone] > 0
+        ).float().mean() > 0.3  # ranked by score alone, removed weights would return
     masks = saliency.masks_by_rule(model, 0.5, rule, data)
     assert not (joined(masks) & gone).any()
     assert int((~joined(masks)).sum()) == round(0.5 * gone.numel())
@@ -240,7 +244,7 @@ def test_random_masks_take_the_same_share_of_every_layer_and_depend_on_the_seed(
 
 @pytest.mark.parametrize("sparsity", [-0.1, 1.1, 90, math.nan])
 def test_a_sparsity_outside_0_to_1_is_refused(sparsity):
-    with pytest.raises(ValueError, match=rf"sparsity is a share in \[0, 1\], got {sparsity}"):
+    with pytest.raises(ValueError, match=rf"sparsity .* \[0, 1\], got {sparsity}"):
         saliency.saliency_masks({"w": torch.ones(3)}, sparsity, {"w": torch.ones(3, dtype=torch.bool)})
 
 
@@ -248,7 +252,7 @@ def test_importances_that_are_nan_or_of_other_weights_are_refused():
     kept = {"w": torch.ones(3, dtype=torch.bool)}
     with pytest.raises(ValueError, match="1 of 3 importances are NaN"):
         saliency.saliency_masks({"w": torch.tensor([1.0, math.nan, 2.0])}, 0.5, kept)
-    with pytest.raises(ValueError, match="importance of v, but masks of w"):
+    with pytest.raises(ValueError, match="weights v, but kept has w"):
         saliency.saliency_masks({"v": torch.ones(3)}, 0.5, kept)
 
 
@@ -256,7 +260,7 @@ def test_importances_that_are_nan_or_of_other_weights_are_refused():
 
 
 def rows_of(dataset, split, data):
-    """Which image of ``split`` each image of the batches is; None if none."""
+    """Return for each image of the batches its index in ``split``; None if it is not in there."""
     rows = {image.numpy().tobytes(): row for row, image in enumerate(_normalized(dataset, split))}
     return [rows.get(image.numpy().tobytes()) for images, _ in data for image in images]
 
@@ -265,7 +269,7 @@ def _normalized(dataset, split):
     return normalize(split.images, dataset.mean, dataset.std)
 
 
-def test_calibration_batches_hold_n_training_images_a_class_once_each_with_their_labels():
+def test_calibration_batches_hold_n_training_images_per_class_once_each_with_their_labels():
     dataset = tiny_dataset()
     data = saliency.calibration_batches(dataset, images_per_class=7, batch_size=10)
     assert [len(labels) for _, labels in data] == [10, 10, 8]
@@ -298,7 +302,7 @@ def test_classes_come_in_a_random_order_that_the_seed_decides():
 
 def test_a_class_with_too_few_images_is_named():
     dataset = tiny_dataset(train=20)
-    with pytest.raises(ValueError, match="class class0 has 5 training images, 6 are asked for"):
+    with pytest.raises(ValueError, match="class0 has 5 training images"):
         saliency.calibration_batches(dataset, images_per_class=6)
 
 
@@ -312,7 +316,7 @@ def staged(rule=None, window=5):
 
 
 def play(callback, model, hits, *, images=10):
-    """One training step after another, of which ``hits[i]`` images are right; the sparsities."""
+    """Simulate training steps in which ``hits[i]`` images are right; return the sparsities."""
     sparsities = []
     for hit in hits:
         labels = torch.zeros(images, dtype=torch.long)
@@ -378,7 +382,7 @@ def test_an_interrupted_run_goes_on_at_its_stage():
     resumed = staged()
     resumed.before_epoch(model, 3)
     assert resumed.stage == 2
-    assert play(resumed, model, [5] * 6) == [0.675] * 6  # the third stage wants 60 %
+    assert play(resumed, model, [5] * 6) == [0.675] * 6  # the third stage needs 60 %
     assert play(resumed, model, [6] * 5)[-1] == 0.9
     assert bool((model[0].weight == 0)[zeros].all())
 

@@ -43,7 +43,7 @@ def copy_of(model):
 
 
 def naive_scan(model, dataset, split, levels):
-    """Every layer and level: prune, run the whole network, restore."""
+    """Prune, run the whole network and restore, for every layer and level."""
     scores = {}
     for name, weight in prunable_weights(model).items():
         original = weight.detach().clone()
@@ -69,7 +69,7 @@ def test_every_number_is_that_of_the_naive_loop_bit_for_bit(levels):
         for j, level in enumerate(levels):
             expected = naive[name, level]
             assert (scan.losses[i][j], scan.accuracies[i][j]) == (expected.loss, expected.top1)
-    assert len({score.loss for score in naive.values()}) > len(levels)  # the levels do tell apart
+    assert len({score.loss for score in naive.values()}) > len(levels)  # the levels differ
 
 
 def test_vgg16_is_scanned_through_its_features_and_classifier():
@@ -145,7 +145,7 @@ def test_an_exception_in_the_middle_leaves_the_weights_and_the_mode_as_they_were
     assert model.training
 
 
-def test_the_prefix_runs_once_and_the_suffix_once_a_level():
+def test_the_prefix_runs_once_and_the_suffix_once_per_level():
     counts = {}
 
     def counting(key):
@@ -169,11 +169,11 @@ def test_levels_that_do_not_increase_within_0_to_1_are_refused(levels):
         sensitivity_scan(small_vgg(), dataset, dataset.validation, sparsities=levels)
 
 
-def test_what_is_no_chain_or_holds_nothing_to_prune_is_refused():
+def test_a_model_that_is_not_a_chain_or_has_nothing_to_prune_is_refused():
     dataset, layer = tiny_dataset(), nn.Linear(3, 3)
-    with pytest.raises(ValueError, match=r"a chain, a VGG16 or an nn\.Sequential, not ResNet20"):
+    with pytest.raises(ValueError, match=r"nn\.Sequential, got ResNet20"):
         sensitivity_scan(ResNet20(), dataset, dataset.validation)
-    with pytest.raises(ValueError, match="no convolution and no linear layer"):
+    with pytest.raises(ValueError, match="no convolution or linear layer"):
         sensitivity_scan(nn.Sequential(nn.BatchNorm2d(3)), dataset, dataset.validation)
     with pytest.raises(ValueError, match="applies a layer twice"):
         sensitivity_scan(nn.Sequential(layer, nn.ReLU(), layer), dataset, dataset.validation)
@@ -184,12 +184,12 @@ def test_a_weight_that_is_not_finite_is_refused_and_nothing_is_changed():
     with torch.no_grad():
         model[4].weight[0, 0, 0, 0] = math.inf
     before = copy_of(model)
-    with pytest.raises(ValueError, match="1 NaN or infinite values of 432"):
+    with pytest.raises(ValueError, match="1 of the 432 values"):
         sensitivity_scan(model, dataset, dataset.validation)
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
 
 
-# The chooser
+# Allocation
 
 
 @st.composite
@@ -214,7 +214,7 @@ def test_the_target_is_met_within_the_scanned_levels(drawn, share):
     removed = sum(chosen[name] * count for name, count in counts.items())
     assert removed == pytest.approx(target * sum(counts.values()), abs=2e-3)
     between = [name for name, sparsity in chosen.items() if sparsity not in scan.sparsities]
-    assert len(between) <= 1  # only the last step is cut short
+    assert len(between) <= 1  # only the last step is shortened
 
 
 @settings(deadline=None, derandomize=True)
@@ -246,7 +246,7 @@ def test_with_convex_losses_no_other_allocation_costs_less():
     assert compared >= 8
 
 
-def test_the_price_is_a_weight_removed_so_large_layers_give_more_for_the_same_loss():
+def test_the_price_is_per_weight_removed_so_large_layers_give_more_for_the_same_loss():
     rows = ((0.1, 0.2, 0.3), (0.1, 0.2, 0.3))
     scan = SensitivityScan(("small", "large"), (0.0, 0.4, 0.8), rows, rows)
     assert greedy_sparsities(scan, {"small": 10, "large": 1_000}, 0.7) == {
@@ -255,7 +255,7 @@ def test_the_price_is_a_weight_removed_so_large_layers_give_more_for_the_same_lo
     }
 
 
-def test_a_hump_in_the_curve_is_jumped_over():
+def test_a_hump_in_the_curve_is_skipped():
     rows = ((0.1, 0.9, 0.12), (0.1, 0.3, 0.5))
     scan = SensitivityScan(("hump", "slope"), (0.0, 0.4, 0.8), rows, rows)
     assert greedy_sparsities(scan, {"hump": 100, "slope": 100}, 0.4) == {"hump": 0.8, "slope": 0.0}
@@ -273,13 +273,13 @@ SCAN = SensitivityScan(("a", "b"), (0.0, 0.5), ((90, 80),) * 2, ((0.1, 0.2),) * 
 @pytest.mark.parametrize(
     ("scan", "counts", "target", "message"),
     [
-        (SCAN, {"a": 1, "b": 1}, 0.6, r"share in \[0, 0\.5\], as far as scanned; got 0\.6"),
-        (SCAN, {"a": 1, "b": 1}, -0.1, r"share in \[0, 0\.5\]"),
-        (SCAN, {"a": 1, "b": 1}, math.nan, r"share in \[0, 0\.5\]"),
-        (SCAN, {"a": 1}, 0.3, r"are for \['a'\], the scan is of \['a', 'b'\]"),
+        (SCAN, {"a": 1, "b": 1}, 0.6, r"target .* \[0, 0\.5\].* got 0\.6"),
+        (SCAN, {"a": 1, "b": 1}, -0.1, r"target .* \[0, 0\.5\]"),
+        (SCAN, {"a": 1, "b": 1}, math.nan, r"target .* \[0, 0\.5\]"),
+        (SCAN, {"a": 1}, 0.3, r"weight_counts .*\['a'\].*\['a', 'b'\]"),
         (SCAN, {"a": 1, "b": 0}, 0.3, "weight_counts"),
-        (SensitivityScan(("a",), (0.1, 0.5), ((9, 9),), ((1, 1),)), {"a": 1}, 0.3, "start at sparsity 0"),
-        (SensitivityScan(("a",), (0.0,), ((9,),), ((1,),)), {"a": 1}, 0.0, "and go on"),
+        (SensitivityScan(("a",), (0.1, 0.5), ((9, 9),), ((1, 1),)), {"a": 1}, 0.3, "sparsity 0"),
+        (SensitivityScan(("a",), (0.0,), ((9,),), ((1,),)), {"a": 1}, 0.0, "sparsity 0"),
         (SensitivityScan(("a",), (0.0, 0.5), ((9, 9),), ((1, math.nan),)), {"a": 1}, 0.3, "not finite"),
     ],
 )
@@ -292,7 +292,7 @@ def test_a_scan_a_count_or_a_target_that_does_not_fit_is_refused(scan, counts, t
 
 
 @pytest.mark.parametrize("target", [0.0, 0.5, 0.9, 0.99])
-def test_the_masks_remove_the_target_to_half_a_weight_a_layer_and_change_nothing(target):
+def test_the_masks_remove_the_target_to_half_a_weight_per_layer_and_change_nothing(target):
     model, dataset = small_vgg(), tiny_dataset()
     before = copy_of(model)
     masks = sensitivity_masks(model, target, dataset)
@@ -317,7 +317,7 @@ def test_the_masks_are_those_of_scan_choice_and_magnitude_on_the_first_validatio
     assert len(set(chosen.values())) > 1
 
 
-def test_test_images_play_no_part():
+def test_test_images_are_not_used():
     dataset, other = tiny_dataset(), tiny_dataset(seed=1)
     mixed = type(dataset)(**{**vars(dataset), "test": other.test})
     model = small_vgg()
@@ -333,5 +333,5 @@ def test_a_target_outside_the_scanned_levels_is_refused_before_the_scan(target):
 
 
 def test_a_scan_of_no_images_is_refused():
-    with pytest.raises(ValueError, match="at least 1 validation image, got image_count=0"):
+    with pytest.raises(ValueError, match=r"image_count .* got 0"):
         sensitivity_masks(small_vgg(), 0.5, tiny_dataset(), image_count=0)

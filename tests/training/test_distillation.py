@@ -66,7 +66,7 @@ def test_the_teacher_stays_as_it_is_and_the_inner_callback_keeps_its_zeros():
 
 
 def test_a_student_learns_what_the_teacher_says_where_labels_are_wrong():
-    """With all weight on the teacher, shuffled labels change nothing at all."""
+    """With all weight on the teacher, shuffled labels change nothing."""
     data, teacher = tiny_dataset(), seeded_network(1)
     fit(teacher, data, CONFIG, progress=False)
     wrong = data.train._replace(labels=data.train.labels.flip(0))

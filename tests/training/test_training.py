@@ -36,7 +36,7 @@ class Stop(Callback):
 
 
 class Recorder(Callback):
-    """Notes every call."""
+    """Record every call."""
 
     def __init__(self):
         self.calls = []
@@ -132,7 +132,7 @@ def test_callbacks_come_before_each_epoch_and_after_each_step():
     ]
 
 
-def test_every_training_image_is_used_once_an_epoch_in_another_order_each():
+def test_every_training_image_is_used_once_per_epoch_in_a_different_order():
     dataset, seen = tiny_dataset(train=70), []
     dataset.train.images[:] = torch.arange(70).view(-1, 1, 1, 1)  # a shift leaves the centre as it is
 
@@ -154,7 +154,7 @@ def test_every_training_image_is_used_once_an_epoch_in_another_order_each():
     assert first != second
 
 
-def test_records_tell_the_share_of_prunable_weights_at_zero():
+def test_records_contain_the_share_of_prunable_weights_at_zero():
     class ZeroConvolution(Callback):
         def after_step(self, model):
             model[0].weight.data.zero_()
@@ -188,7 +188,7 @@ def test_the_loss_prefix_is_what_fit_sees_in_its_first_steps():
     assert sum(losses) / 8 == pytest.approx(records[0].train_loss, abs=1e-4)  # bf16 or float32 there
 
 
-def test_the_loss_prefix_is_in_float64_also_that_of_a_teacher():
+def test_the_loss_prefix_is_in_float64_even_with_a_teacher():
     model, teacher = seeded_network(), seeded_network(seed=1)
     callback = Distiller(teacher, weight=0.5, temperature=2.0, inner=Callback())
     losses = loss_prefix(model, tiny_dataset(), CONFIG, callback=callback)
@@ -250,7 +250,7 @@ def test_a_state_that_cannot_be_resumed_is_refused_with_the_remedy(tmp_path, dam
     content = state.read_bytes()
     wrong = {"truncated": content[:-500], "foreign": b"GIF89a" * 99, "empty": b""}
     state.write_bytes(wrong.get(damage, content))
-    with pytest.raises(ValueError, match=r"state\.pt is no state of this training .*delete it"):
+    with pytest.raises(ValueError, match=r"state\.pt .*delete it"):
         fit(seeded_network(), tiny_dataset(), CONFIG, resume=state, progress=False)
 
 
@@ -310,7 +310,7 @@ def test_fit_sets_the_scheduled_rate_at_every_step(monkeypatch):
 
 
 class Fixed(nn.Module):
-    """Gives the same logits whatever the images, the rows in order."""
+    """Return the same logits for any images, row by row."""
 
     def __init__(self, logits):
         super().__init__()

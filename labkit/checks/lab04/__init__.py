@@ -1,4 +1,4 @@
-"""Visible checks of lab 04: k-means clustering of weights (04.1 to 04.4) and Huffman codes (04.5 to 04.7)."""
+"""Visible checks of lab 04: k-means clustering (04.1 to 04.4) and Huffman codes (04.5 to 04.7)."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def initial_centroids(expect: Expect, answer: Answer) -> None:
     drawn = [list(start(list(range(10)), 3, "random", seed)) for seed in range(400)]
     _drawn(expect, drawn, list(range(10)), why)
     _shares(expect.given("values 0 to 9, 3 clusters, random"), drawn, {0.0: 0.3, 4.0: 0.3, 9.0: 0.3}, why)
-    why = "kmeans++: draw by squared distance to the nearest centroid so far, which is 0 for a centroid itself"
+    why = "kmeans++: draw by squared distance to the nearest centroid so far: 0 for a centroid itself"
     for seed in range(5):
         got = start(few, 4, "kmeans++", seed, why)
         expect.given("60 zeros, 1, 1.5, −40; 4 clusters, kmeans++").equal(got, [-40, 0, 1, 1.5], hint=why)
@@ -80,7 +80,7 @@ def initial_centroids(expect: Expect, answer: Answer) -> None:
     _drawn(expect, drawn, [0.0, 1.0, 10.0], why)
     shares = {0.0: 0.5216, 1.0: 0.4858, 10.0: 0.9926}
     _shares(expect.given("values 0, 1, 10; 2 clusters, kmeans++"), drawn, shares, why)
-    why = "when every value is already a centroid, all distances are 0: draw any value, and do not divide by 0"
+    why = "if every value is a centroid already, all distances are 0: draw any, and do not divide by 0"
     expect.given("4 equal values, kmeans++").equal(
         start([0.5] * 4, 3, "kmeans++", why=why), [0.5] * 3, hint=why
     )

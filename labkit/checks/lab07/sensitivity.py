@@ -55,7 +55,7 @@ def sensitivity_curve(expect: Expect, answer: Answer) -> None:
             [50],
             "one ranking for the whole weight, whatever its shape",
         ),
-        ([2.0, 1.0], [], "no levels, no scores"),
+        ([2.0, 1.0], [], "without levels there are no scores"),
     ):
         case = expect.given(f"weight = {values}, levels = {levels} %")
         weight = nn.Parameter(torch.tensor(values))
@@ -87,8 +87,8 @@ def by_hand(expect: Expect, overall: Answer, choice: Answer) -> None:
         ),
         ({"a": 10, "b": 10}, {"b": 50.0}, "a layer that is not named keeps all weights, which still count"),
         ({"a": 5}, {}, "no layer is named, so nothing is pruned"),
-        ({}, {}, "no layers: 0"),
-        ({"a": 5}, {"a": 100.0}, "everything"),
+        ({}, {}, "without layers the result is 0"),
+        ({"a": 5}, {"a": 100.0}, "at 100 % everything is pruned"),
     ):
         case = expect.given(f"counts = {counts}, sparsities = {sparsities}")
         got = case.call(overall, dict(counts), dict(sparsities), hint=RATIO)
@@ -128,7 +128,7 @@ def greedy_choice(expect: Expect, answer: Answer) -> None:
             {"a": 50, "b": 50},
             {"a": [0, 0.1, 1, 3, 9], "b": [0, 0.2, 0.4, 0.6, 0.8]},
             60.0,
-            "the price changes",
+            "the price of a layer changes with its level",
         ),
         (
             {"a": 50, "b": 50},

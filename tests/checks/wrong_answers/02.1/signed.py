@@ -1,4 +1,4 @@
-# Ranks by value, so that large negative weights go first.
+# Ranks by value, so large negative weights go first.
 def magnitude_mask(weight: Tensor, q: float) -> Tensor:
     order = weight.detach().flatten().argsort(stable=True)
     mask = torch.ones_like(order, dtype=torch.bool)

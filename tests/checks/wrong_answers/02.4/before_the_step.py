@@ -1,4 +1,4 @@
-# Sets weights to zero before each step, so that the step moves them again.
+# Sets weights to zero before each step, so the step moves them again.
 def keep_zeros(
     optimizer: torch.optim.Optimizer, weights: dict[str, Tensor], masks: dict[str, Tensor]
 ) -> torch.utils.hooks.RemovableHandle:

@@ -1,4 +1,4 @@
-# Returns nothing, so that the hook cannot be removed.
+# Returns nothing, so the hook cannot be removed.
 def keep_zeros(
     optimizer: torch.optim.Optimizer, weights: dict[str, Tensor], masks: dict[str, Tensor]
 ) -> torch.utils.hooks.RemovableHandle:

@@ -1,4 +1,4 @@
-# Ranks by value, so that large negative weights go first.
+# Ranks by value, so large negative weights go first.
 def global_masks(weights: dict[str, Tensor], q: float) -> dict[str, Tensor]:
     magnitudes = torch.cat([weight.detach().flatten() for weight in weights.values()])
     order = magnitudes.argsort(stable=True)

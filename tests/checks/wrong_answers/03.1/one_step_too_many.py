@@ -1,4 +1,4 @@
-# Divides the range into 2**bits steps, so that the maximum overflows to level 0.
+# Divides the range into 2**bits steps, so the maximum overflows to level 0.
 def quantize(x: np.ndarray, bits: int = 8) -> tuple[np.ndarray, float, float]:
     shift = float(x.min())
     scale = (float(x.max()) - shift) / 2**bits or 1.0

@@ -1,4 +1,4 @@
-# Gives every row a scale and a shift of its own.
+# Gives every row its own scale and shift.
 def quantize(x: np.ndarray, bits: int = 8) -> tuple[np.ndarray, float, float]:
     shift = x.min(axis=-1, keepdims=True)
     scale = (x.max(axis=-1, keepdims=True) - shift) / (2**bits - 1)

@@ -1,4 +1,4 @@
-# Counts a whole byte a level, as uint8 stores it.
+# Counts a whole byte per level, as uint8 stores it.
 def count_bytes(arrays: list[np.ndarray], bits: int) -> dict[str, float]:
     sizes = [array.size for array in arrays]
     payload = sum(sizes)

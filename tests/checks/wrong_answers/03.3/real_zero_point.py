@@ -1,4 +1,4 @@
-# The zero point is not rounded, so that 0 lies between two levels.
+# The zero point is not rounded, so 0 lies between two levels.
 class RoundAsymmetric(torch.autograd.Function):
     @staticmethod
     def forward(ctx, weight: Tensor, bits: int) -> Tensor:

@@ -1,4 +1,4 @@
-# Divides the whole range into 2**bits - 1 steps, so that 0 lies between two.
+# Divides the whole range into 2**bits - 1 steps, so 0 lies between two.
 class RoundSymmetric(torch.autograd.Function):
     @staticmethod
     def forward(ctx, weight: Tensor, bits: int) -> Tensor:

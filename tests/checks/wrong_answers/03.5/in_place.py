@@ -1,4 +1,4 @@
-# Swaps in the model that was given.
+# Swaps in the original model.
 def swap_blocks(model: nn.Module, make: Callable[[nn.Conv2d], nn.Module]) -> nn.Module:
     model = model
     for name, module in list(model.named_modules()):

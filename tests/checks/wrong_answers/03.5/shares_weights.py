@@ -1,4 +1,4 @@
-# Makes the swapped module from the convolution of the model that was given.
+# Makes the swapped module from the convolution of the original model.
 def swap_blocks(model: nn.Module, make: Callable[[nn.Conv2d], nn.Module]) -> nn.Module:
     original, model = model, copy.deepcopy(model)
     for name, module in list(original.named_modules()):

@@ -1,4 +1,4 @@
-# A mask of one bit a weight, whatever p is.
+# A mask of one bit per weight, whatever p is.
 def bound_bits(indices: np.ndarray) -> tuple[float, float]:
     def entropy(symbols: np.ndarray) -> float:
         shares = np.unique(symbols, return_counts=True)[1] / max(1, symbols.size)

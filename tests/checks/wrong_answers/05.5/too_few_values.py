@@ -1,4 +1,4 @@
-# Two values a layer, whatever the error.
+# Two values per layer, whatever the error.
 def compress(state: dict[str, Tensor]) -> dict[str, Tensor]:
     compressed = {}
     for name, tensor in state.items():

@@ -1,4 +1,4 @@
-# Spares the large layers, so that too little goes.
+# Spares the large layers, so too little goes.
 def overall_sparsity(counts: dict[str, int], sparsities: dict[str, float]) -> float:
     removed = sum(round(sparsities.get(name, 0.0) / 100 * count) for name, count in counts.items())
     return 100 * removed / max(1, sum(counts.values()))

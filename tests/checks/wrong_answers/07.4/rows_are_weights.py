@@ -1,4 +1,4 @@
-# One row a weight, as argwhere gives them.
+# One row per weight, as argwhere gives them.
 def to_coo(weight: Tensor) -> tuple[Tensor, Tensor]:
     indices = weight.nonzero()
     return indices, weight[tuple(indices.T)]

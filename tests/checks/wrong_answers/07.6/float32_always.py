@@ -1,4 +1,4 @@
-# Takes four bytes a value whatever the type.
+# Takes four bytes per value whatever the type.
 def storage_bytes(weight: Tensor) -> dict[str, int]:
     size, kept = 4, int((weight != 0).sum())
     bitmap = (weight.numel() + 7) // 8 + size * kept

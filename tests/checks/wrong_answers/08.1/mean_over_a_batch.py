@@ -1,4 +1,4 @@
-# Takes the mean over each batch, so that images of small batches count more.
+# Takes the mean over each batch, so images of small batches count more.
 def hessian_gradient_product(model, batches, temperature=200.0):
     weights = models.prunable_weights(model)
 

@@ -1,4 +1,4 @@
-# Removes everything above a threshold, so that ties go together.
+# Removes everything above a threshold, so ties go together.
 def staged_masks(scores, masks, sparsity):
     flat = torch.cat([score.flatten() for score in scores.values()])
     kept = torch.cat([mask.flatten() for mask in masks.values()])

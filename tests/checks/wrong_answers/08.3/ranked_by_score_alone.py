@@ -1,4 +1,4 @@
-# Ranks by score alone, so that removed weights come back.
+# Ranks by score alone, so removed weights come back.
 def staged_masks(scores, masks, sparsity):
     flat = torch.cat([score.flatten() for score in scores.values()])
     kept = torch.cat([mask.flatten() for mask in masks.values()])

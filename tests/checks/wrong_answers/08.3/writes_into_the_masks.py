@@ -1,4 +1,4 @@
-# Changes the masks that were given.
+# Changes the masks passed to it.
 def staged_masks(scores, masks, sparsity):
     flat = torch.cat([score.flatten() for score in scores.values()])
     kept = torch.cat([mask.flatten() for mask in masks.values()])

@@ -1,4 +1,4 @@
-# Uses the best accuracy so far, so that one measurement can start several stages.
+# Uses the best accuracy so far, so one measurement can start several stages.
 def stage_sparsities(accuracies, target):
     shares, best, sparsities = (0.0, 0.5, 0.75, 1.0), 0.0, []
     for accuracy in accuracies:

@@ -1,4 +1,4 @@
-# Ranks β by its sign, so that negative ones go first.
+# Ranks β by its sign, so negative ones go first.
 def choose_channels(Z: Tensor, y: Tensor, count: int) -> Tensor:
     gram, correlation = (Z.T @ Z).double().numpy(), (Z.T @ y).double().numpy()
     _, _, path = lars_path_gram(correlation, gram, n_samples=len(y), method="lasso", max_iter=20 * len(gram))

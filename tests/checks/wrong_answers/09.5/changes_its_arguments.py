@@ -1,4 +1,4 @@
-# Cuts the layers that it was given.
+# Cuts the layers passed to it.
 def cut_channels(before: nn.Conv2d, norm: nn.BatchNorm2d, after: nn.Conv2d, kept: Tensor) -> tuple[nn.Module, ...]:
     before.requires_grad_(False)
     before.out_channels = norm.num_features = after.in_channels = len(kept)

@@ -1,4 +1,4 @@
-# Gives every first index a grid of its own.
+# Gives every first index its own grid.
 class RoundAsymmetric(torch.autograd.Function):
     @staticmethod
     def forward(ctx, weight: Tensor, bits: int) -> Tensor:
