@@ -7,12 +7,14 @@ labkit and the limits. So an interrupted run continues where it stopped.
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import import_module
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 
 from tqdm import tqdm
@@ -192,7 +194,9 @@ def _run(jobs: Sequence[Job], options: Options, store: Callable[[GradedLab], Non
 def _executor(options: Options) -> Iterator[Executor]:
     """Processes of this machine, or the workers of a Dask cluster."""
     if options.scheduler is None:
-        with ProcessPoolExecutor(options.processes, mp_context=get_context("spawn")) as pool:
+        with ProcessPoolExecutor(
+            options.processes, mp_context=get_context("spawn"), initializer=_end_with_parent
+        ) as pool:
             try:
                 yield pool
             except BaseException:
@@ -205,6 +209,18 @@ def _executor(options: Options) -> Iterator[Executor]:
         raise ValueError("--scheduler needs Dask: pip install 'labkit[dask]'.") from error
     with distributed.Client(options.scheduler, timeout=30) as client:
         yield client.get_executor(pure=False, retries=RETRIES)
+
+
+def _end_with_parent() -> None:
+    """Let a worker process end when the grader does, also when the grader is killed."""
+    parent = parent_process()
+    assert parent is not None, "runs in a worker"
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _spread(

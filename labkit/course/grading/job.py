@@ -110,7 +110,11 @@ def find_submissions(folder: Path) -> Submissions:
     names = [
         stem if stems.count(stem) == 1 else path.name for stem, path in zip(stems, entries, strict=True)
     ]
-    return Submissions({_printable(name): path for name, path in zip(names, entries, strict=True)}, ignored)
+    paths: dict[str, Path] = {}
+    for name, path in zip(map(_printable, names), entries, strict=True):
+        copies = sum(re.sub(r" \(\d+\)$", "", taken) == name for taken in paths)
+        paths[f"{name} ({copies + 1})" if name in paths else name] = path
+    return Submissions(paths, ignored)
 
 
 def _without_suffix(name: str) -> str:
@@ -132,7 +136,7 @@ def jobs_for_student(
         names = [LabId(lab.stem) for lab in labs]
         submission = assign_labs(read_submission(path), names)
         problem = "nothing was submitted for this lab"
-    except (ValueError, OSError) as error:
+    except Exception as error:  # a damaged archive can raise almost any error
         submission, problem = Submission(student), f"the submission cannot be read: {error}"
     for lab in labs:
         content = submission.notebooks.get(lab.name)

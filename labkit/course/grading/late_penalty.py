@@ -72,13 +72,21 @@ def submitted_at(path: Path) -> datetime | None:
         None if no file carries a time.
     """
     files = [path]
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         files = []
         for root, folders, names in os.walk(path):
             folders[:] = [name for name in folders if name not in IGNORED_FOLDERS]
             files += [Path(root) / name for name in names if name.endswith(".ipynb")]
-    times = (datetime.fromtimestamp(file.lstat().st_mtime) for file in files)
-    return max((time for time in times if time.year > NO_TIME_YEAR), default=None)
+    return max((time for time in map(_modified, files) if time is not None), default=None)
+
+
+def _modified(file: Path) -> datetime | None:
+    """When a file was changed; None if it carries no time or one that no clock shows."""
+    try:
+        time = datetime.fromtimestamp(file.lstat().st_mtime)
+    except (OSError, OverflowError, ValueError):
+        return None
+    return time if time.year > NO_TIME_YEAR else None
 
 
 def apply_late_rules(

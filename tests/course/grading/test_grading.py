@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 
 import hostile
 import nbformat
+import psutil
 import pytest
 from bs4 import BeautifulSoup
 
@@ -28,7 +29,7 @@ from labkit.course.grading.class_run import Options, run_jobs
 from labkit.course.grading.config import GradingConfig, read_columns, read_config
 from labkit.course.grading.execution import ExerciseRunner, SandboxConfig
 from labkit.course.grading.gradebook import apply_manual_marks, write_tables
-from labkit.course.grading.job import Job, fingerprint, grade_job
+from labkit.course.grading.job import Job, find_submissions, fingerprint, grade_job
 from labkit.course.grading.late_penalty import (
     UNKNOWN_TIME,
     LateRule,
@@ -178,6 +179,85 @@ def test_an_answer_that_passes_the_visible_check_only_earns_nothing_and_hears_no
     assert (mark.earned, mark.status) == (0, "wrong")
     assert "passes the visible check" in mark.reason
     assert not re.search(r"\d", mark.reason)
+
+
+DOUBLE = "def double(x):\n    return 2 * x"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "def double(x):\n    display(x)\n    return 2 * x",
+        f"display('x')\n{DOUBLE}",
+        f"get_ipython()\n{DOUBLE}",
+        f"{DOUBLE}\ndouble?",
+        "def double(x):\n    !true\n    return 2 * x",
+        f"out = !true\n{DOUBLE}",
+        f"%matplotlib inline\nimport os\n%time print(1)\n{DOUBLE}",
+        f"import asyncio\nawait asyncio.sleep(0)\n{DOUBLE}",
+        "def double(x):\n    print(x, end=' ')\n    return 2 * x",
+    ],
+    ids=[
+        "display inside",
+        "display",
+        "get_ipython",
+        "help",
+        "shell inside",
+        "shell",
+        "magic",
+        "await",
+        "end",
+    ],
+)
+def test_what_jupyter_accepts_earns_its_points(answer):
+    with ExerciseRunner(LAB, SandboxConfig(choose_backend("auto"))) as runner:
+        assert runner.outcomes({"99-1-todo": answer}) == {"99.1": ("right", "")}
+
+
+def test_workers_end_with_the_grader_even_if_it_is_killed(course):
+    slow = "import time\ntime.sleep(60)\ndef mean(values):\n    return 2.0"
+    for number in range(4):
+        notebook = hostile.solved(LAB, {**hostile.SOLUTIONS, "99.3": slow})
+        hostile.as_folder(notebook)(course / "submissions" / f"student{number}")
+    command = [
+        sys.executable,
+        "-m",
+        "labkit.cli",
+        "grade",
+        str(course / "submissions"),
+        "--out",
+        str(course / "out"),
+        "-j",
+        "2",
+    ]
+    grader = subprocess.Popen(
+        command, env=os.environ | {"LABKIT_HOME": str(course)}, stderr=subprocess.DEVNULL
+    )
+    end = time.monotonic() + 300
+    workers = []
+    while len(workers) < 2 and time.monotonic() < end:
+        time.sleep(0.2)
+        family = psutil.Process(grader.pid).children()
+        workers = [child for child in family if "spawn_main" in " ".join(child.cmdline())]
+    grader.kill()
+    grader.wait()
+    _, alive = psutil.wait_procs(workers, timeout=120)
+    assert len(workers) >= 2
+    assert alive == []
+
+
+@pytest.mark.parametrize("content", [b"PK\x05\x06" + bytes(18), b"PK\x03\x04", b"", b"Rar!\x1a\x07"])
+def test_a_damaged_archive_costs_only_its_own_student(course, content):
+    (course / "submissions" / "dan.zip").write_bytes(content)
+    assert points(graded(course)) == {"ada": 30, "bob": 20, "=cy": 0, "dan": 0}
+
+
+def test_names_that_look_alike_are_two_students(tmp_path):
+    for name in (b"ann\xff", b"ann\\xff"):
+        (tmp_path / os.fsdecode(name)).mkdir()
+    paths = find_submissions(tmp_path).paths
+    assert sorted(paths) == ["ann\\xff", "ann\\xff (2)"]
+    assert len(set(paths.values())) == 2
 
 
 def test_a_second_run_repeats_nothing_and_a_changed_submission_only_itself(course, monkeypatch):

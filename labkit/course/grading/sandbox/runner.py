@@ -9,13 +9,14 @@ trusted: only the grader outside knows the expected outputs, and it alone decide
 from __future__ import annotations
 
 import ast
+import asyncio
 import builtins
 import contextlib
+import inspect
 import io
 import json
 import linecache
 import os
-import re
 import resource
 import select
 import signal
@@ -29,7 +30,7 @@ __all__ = ["main"]
 
 MAX_MESSAGE = 4000  # characters of an error's text
 MAX_REPLY_BYTES = 4_000_000
-MAGIC = re.compile(r"^[%!].*$", re.MULTILINE)
+TOP_LEVEL_AWAIT = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
 
 class OutputLimit(BaseException):
@@ -64,6 +65,7 @@ def main() -> None:
     module = types.ModuleType("__main__")
     sys.modules["__main__"] = module
     namespace = module.__dict__
+    namespace.update(display=_display, get_ipython=_Shell)
     setup = json.loads(requests.readline())["setup"]
     errors = (reply.get("error") for reply in _run_all(setup, namespace, MAX_REPLY_BYTES))
     error = next(filter(None, errors), None)
@@ -199,17 +201,48 @@ def _own_print(own: _CapturedOutput) -> Any:
 
 def _execute(source: str, namespace: dict[str, Any], name: str) -> Any:
     """Run a cell's source; return the value of its last expression, as a notebook does."""
-    try:
-        tree = ast.parse(source, name)
-    except SyntaxError:
-        source = MAGIC.sub("", source)  # magics and shell commands are not run
-        tree = ast.parse(source, name)
+    source = _as_python(source)
+    tree = ast.parse(source, name)
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
     final = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-    exec(compile(tree, name, "exec"), namespace)
+    _evaluate(compile(tree, name, "exec", TOP_LEVEL_AWAIT), namespace)
     if not isinstance(final, ast.Expr):
         return None
-    return eval(compile(ast.Expression(final.value), name, "eval"), namespace)
+    return _evaluate(compile(ast.Expression(final.value), name, "eval", TOP_LEVEL_AWAIT), namespace)
+
+
+def _as_python(source: str) -> str:
+    """The source with magics, shell commands and ``name?`` as calls of ``get_ipython()``."""
+    try:
+        ast.parse(source)
+    except SyntaxError:
+        from IPython.core.inputtransformer2 import TransformerManager
+
+        return str(TransformerManager().transform_cell(source))
+    return source
+
+
+def _evaluate(code: types.CodeType, namespace: dict[str, Any]) -> Any:
+    """Evaluate a cell's code; one with ``await`` outside a function runs in its own event loop."""
+    value = eval(code, namespace)
+    return asyncio.run(value) if code.co_flags & inspect.CO_COROUTINE else value
+
+
+class _Shell:
+    """What ``get_ipython()`` returns: magics and shell commands do nothing and return nothing."""
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_, **__: None
+
+    def getoutput(self, *_: Any, **__: Any) -> list[str]:
+        """Return no lines, as a shell command that prints nothing does."""
+        return []
+
+
+def _display(*values: Any, **_: Any) -> None:
+    """Print the text that a notebook records for each value."""
+    for value in values:
+        builtins.print(_shown(value))
 
 
 def _shown(value: Any) -> str:
