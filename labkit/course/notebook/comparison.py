@@ -13,9 +13,14 @@ from typing import NamedTuple
 
 __all__ = ["DEFAULT", "EXACT", "Tolerance", "differences", "share_used"]
 
-# A number that stands by itself: not the 1 of conv1, the 2.0 of layer2.0 or a part of version 1.2.3.
-NUMBER = re.compile(r"(?<![\w.])([-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?)(?!\w|\.\d)")
+DIGITS = r"(?:\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d*)?|\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?"
+# A number that stands by itself, perhaps with a unit of letters behind it (12.5ms, 2.5j), or the imaginary
+# part of a complex number. Not a number: the 1 of conv1, the 2.0 of layer2.0, a part of version 1.2.3.
+NUMBER = re.compile(
+    rf"((?:(?<![\w.])[-+]?|(?<=[\d.])[-+](?={DIGITS}j)){DIGITS})(?!\.\d)(?=[a-zA-Zµ]+(?!\w)|(?!\w))"
+)
 INTEGER = re.compile(r"[-+]?\d+")
+COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
 
 
 class Tolerance(NamedTuple):
@@ -32,8 +37,9 @@ EXACT = Tolerance(0.0, 0.0)
 def differences(recorded: str, got: str, tolerance: Tolerance = DEFAULT) -> list[str]:
     """Return the differences of two texts, one sentence per place; an empty list if there are none.
 
-    Two literals with a decimal point or an exponent are compared as numbers. Integers, words and the
-    number of lines must be equal.
+    Two numbers are compared within the tolerance, unless both are integers: then their values must be
+    equal, as must words and the number of lines. Equal numbers may be written differently: ``-0`` and
+    ``0``, ``10`` and ``10.0``, ``1,000`` and ``1000``.
 
     >>> differences("top-1  91.40 %", "top-1 100.00 %", Tolerance(atol=0.5))
     ['line 1: recorded 91.40, got 100.00, apart by 8.6, tolerance 0.500091']
@@ -65,9 +71,9 @@ def share_used(recorded: str, got: str, tolerance: Tolerance = DEFAULT) -> float
         return math.inf
     pairs = zip(NUMBER.findall(recorded), NUMBER.findall(got), strict=True)
     shares = [
-        abs(float(new) - float(old)) / (tolerance.atol + tolerance.rtol * abs(float(old)))
-        for old, new in pairs
-        if float(new) != float(old)
+        abs(new - old) / (tolerance.atol + tolerance.rtol * abs(old))
+        for old, new in ((_value(old), _value(new)) for old, new in pairs)
+        if new != old
     ]
     return round(max(shares, default=0.0), 6)
 
@@ -88,26 +94,37 @@ def _tokens(line: str) -> list[str]:
     ['x', '=', '[', '0.5', '-1.', ']', '#', 'layer1.0']
     """
     # subtle: the pattern has one group, so `split` returns the numbers too, in every second place.
-    return [word for part in NUMBER.split(line) for word in part.split()]
+    spaced = COLOUR.sub(r" \1 ", line)
+    return [word for part in NUMBER.split(spaced) for word in part.split()]
 
 
 def _token_difference(recorded: str, got: str, tolerance: Tolerance) -> str | None:
     """Return the difference of two words or numbers, or None if they agree."""
     if recorded == got:
         return None
-    old, new = _float(recorded), _float(got)
-    if old is None or new is None:
+    if not (NUMBER.fullmatch(recorded) and NUMBER.fullmatch(got)):
         return f"recorded {recorded}, got {got}, compared exactly"
+    if _is_integer(recorded) and _is_integer(got):
+        same = _canonical(recorded) == _canonical(got)
+        return None if same else f"recorded {recorded}, got {got}, compared exactly"
+    old, new = _value(recorded), _value(got)
     allowed = tolerance.atol + tolerance.rtol * abs(old)
     distance = abs(new - old)
     # subtle: 0.3 - 0.2 exceeds 0.1 in binary; a margin of one part in 10⁹ makes decimal limits exact.
-    if math.isfinite(old) and distance <= allowed * (1 + 1e-9):
+    if old == new or (math.isfinite(old) and distance <= allowed * (1 + 1e-9)):
         return None
     return f"recorded {recorded}, got {got}, apart by {distance:.6g}, tolerance {allowed:.6g}"
 
 
-def _float(word: str) -> float | None:
-    """Return the value of a floating-point literal, or None for an integer or a word."""
-    if INTEGER.fullmatch(word) or not NUMBER.fullmatch(word):
-        return None
-    return float(word)
+def _is_integer(number: str) -> bool:
+    return INTEGER.fullmatch(number.replace(",", "")) is not None
+
+
+def _canonical(integer: str) -> str:
+    """Return an integer of any length without separators, leading zeros and a sign of zero."""
+    digits = integer.replace(",", "").lstrip("+-0") or "0"
+    return f"-{digits}" if integer.startswith("-") and digits != "0" else digits
+
+
+def _value(number: str) -> float:
+    return float(number.replace(",", ""))

@@ -242,7 +242,7 @@ class _Shell:
 def _display(*values: Any, **_: Any) -> None:
     """Print the text that a notebook records for each value."""
     for value in values:
-        builtins.print(_shown(value))
+        sys.stdout.write(f"{_shown(value)}\n")
 
 
 def _shown(value: Any) -> str:
