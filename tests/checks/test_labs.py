@@ -40,7 +40,7 @@ class Exercise:
     tolerance: Tolerance
 
     def differences(self, printed: str) -> list[str]:
-        """How the hidden cell's output differs from the recorded one, as the gate sees it."""
+        """How the hidden cell's output differs from the recorded one, as the nbval run sees it."""
         return differences(self.hidden_output, printed, self.tolerance)
 
     @property
