@@ -1,7 +1,6 @@
-"""What a student runs must also run on Windows: these tests take away what Windows does not have.
+"""Everything that a student runs must also run on Windows: these tests remove what Windows lacks.
 
-Packages from elsewhere see to this themselves, so modules and functions are taken away from labkit's
-own code only.
+Other packages support Windows themselves, so modules and functions are hidden from labkit's code only.
 """
 
 import os
@@ -66,7 +65,7 @@ for name in (
     importlib.import_module("labkit.checks" if name == "checks" else f"labkit.{name}")
 """
 
-VERBS = """
+SUBCOMMANDS = """
 from labkit.cli import main
 
 assert main(["lint", "99"]) in (0, 1)
@@ -79,7 +78,7 @@ assert main(["pack", "--force"]) == 0
 
 
 def run(program: str, home: Path) -> subprocess.CompletedProcess[str]:
-    """Run a program without what Windows lacks, in a home of its own."""
+    """Run a program without what Windows lacks, with ``home`` as its workbook."""
     return subprocess.run(
         [sys.executable, "-c", WITHOUT + textwrap.dedent(program)],
         cwd=home,
@@ -106,8 +105,8 @@ def test_everything_a_notebook_imports_can_be_imported(home):
     assert done.returncode == 0, done.stderr
 
 
-def test_a_student_can_check_run_render_and_hand_in(home):
-    done = run(VERBS, home)
+def test_a_student_can_check_run_render_and_submit(home):
+    done = run(SUBCOMMANDS, home)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "99.1" in done.stdout
     assert (home / "submission.zip").is_file()
@@ -117,7 +116,7 @@ def test_a_student_can_check_run_render_and_hand_in(home):
 
 
 def test_the_grader_needs_more_and_is_noticed_here(home):
-    """Shows that the tests above would fail if a student's verb imported the sandbox's program."""
+    """The tests above would fail if a student's subcommand imported the program in the sandbox."""
     done = run("import labkit.course.grading.sandbox.runner", home)
     assert done.returncode != 0
     assert "on Windows" in done.stderr

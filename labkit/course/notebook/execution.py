@@ -47,8 +47,8 @@ __all__ = [
 
 BYTES_PER_NOTEBOOK = 1_500_000_000  # a kernel with torch, a data set and a network in training
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-GRACE_SECONDS = 1.0  # after the four seconds that nbclient gives an interrupted cell
-# nbclient's reply in place of the kernel's; `late` tells it from an error of the cell.
+GRACE_SECONDS = 1.0  # after the four seconds for which nbclient waits for an interrupted cell
+# What nbclient reports for a cell beyond its limit; `late` distinguishes it from the cell's own errors.
 LATE_REPLY = {"late": True, "ename": "TimeoutError", "evalue": "", "traceback": []}
 
 T = TypeVar("T")
@@ -165,7 +165,7 @@ def record(path: Path) -> list[str]:
     """
     notebook, failures = _run_loop(_execute(structure.read_lab(path), path.parent, threads=usable_cores()))
     if failures:
-        raise RuntimeError(f"{path.name} is unchanged: {_first(failures)}")
+        raise RuntimeError(f"{path.name} is unchanged: {_first_failure(failures)}")
     recorded = normalise(notebook)
     write_atomically(path, to_bytes(recorded))
     return lint(recorded)
@@ -201,14 +201,14 @@ def execute_cells(
 ) -> Failures:
     """Execute the sources of ``cells`` in one kernel and return the failures by cell id.
 
-    A cell that fails does not stop the others, and neither does one that takes too long: it is
-    interrupted. If it ignores the interrupt for five seconds, the kernel is killed, and the cells
-    that remain are not run.
+    A cell that fails does not stop the others. A cell that takes too long is interrupted, and the others
+    still run. If it ignores the interrupt for five seconds, the kernel is killed, and the remaining cells
+    are not run.
 
     Args:
         cells: cells with different ids, whatever their type; they are not changed.
         folder: where the kernel runs.
-        limit_s: seconds that each cell may take.
+        limit_s: seconds per cell.
         required: ids of cells at whose failure the run ends.
     """
     may_fail = {"tags": ["raises-exception"]}  # nbclient's own mark
@@ -273,10 +273,10 @@ async def _run(path: Path, threads: int, out: Path) -> RunResult:
     normal = normalise(executed)
     normal.metadata["labkit"] = {"seconds": round(seconds, 1)}
     write_atomically(out / path.name, to_bytes(normal))
-    return RunResult(path, seconds, _first(failures) if failures else None)
+    return RunResult(path, seconds, _first_failure(failures) if failures else None)
 
 
-def _first(failures: Failures) -> str:
+def _first_failure(failures: Failures) -> str:
     """Return a sentence about the first failure."""
     cell_id, failure = next(iter(failures.items()))
     cause = " (out of memory?)" if failure.kind == "kernel died" else ""
@@ -289,7 +289,7 @@ async def _execute(
     """Execute a copy of ``notebook`` in ``folder``; return it with its outputs, and the failures.
 
     Args:
-        notebook: execution ends at the first cell that fails, unless nbclient's tag allows it to.
+        notebook: execution ends at the first cell that fails, unless nbclient's tag allows its failure.
         folder: where the kernel runs.
         threads: of each numeric library; by default each library decides.
         limit_s: seconds per cell; no limit by default.

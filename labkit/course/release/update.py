@@ -1,7 +1,7 @@
-"""Bring a folder a student has worked in to a newer release, losing nothing.
+"""Update the folder that a student works in to a newer release without losing any work.
 
-Everything is worked out before the first file changes; what will change is copied to
-``.labkit/backup-<n>/`` first and put back if anything fails. Leaves out: how a notebook is merged
+All new contents are computed before the first file changes. The files that will change are copied to
+``.labkit/backup-<n>/`` first, and put back if anything fails. Leaves out: how a notebook is merged
 (:mod:`labkit.course.release.merge`).
 """
 
@@ -22,37 +22,39 @@ from labkit.settings import checkpoint_file
 
 __all__ = ["update"]
 
-Files = dict[str, bytes]
+Files = dict[str, bytes]  # by path in the folder
 
 
 def update(folder: Path, release: Mapping[str, bytes]) -> list[str]:
     """Merge the release ``release`` (files by name) into ``folder``.
 
-    Notebooks are merged cell by cell. Any other file takes the new version (a copy that the student
-    changed is in the backup), checkpoints that the student trained stay, files that are not part of
-    a release are not touched, and no lab is removed.
+    Notebooks are merged cell by cell. Checkpoints that the student trained stay. Every other file of the
+    release gets the new version; if the student changed it, that version is in the backup. Files that are
+    not part of a release are not touched, and no lab is removed.
 
     Returns:
-        What was done, a sentence each.
+        One sentence per change.
 
     Raises:
-        ValueError: if ``folder`` is no release, or a notebook in it cannot be read; nothing is
+        ValueError: if ``folder`` is not a release, or a notebook in it cannot be read; nothing is
             changed then.
         OSError: if the disk is full; everything is put back.
     """
-    base = read_manifest(folder)
-    if base is None:
-        raise ValueError(f"{folder} is no released folder: it has no {MANIFEST}; give the folder of labs/.")
-    said: list[str] = []
-    wanted = _wanted(folder, base, release, said)
-    changes = {name: content for name, content in wanted.items() if _current(folder, name) != content}
-    obsolete = [name for name in _obsolete(folder, base, release) if name not in wanted]
-    before = {name: _current(folder, name) for name in (*changes, *obsolete)}
+    hashes = read_manifest(folder)
+    if hashes is None:
+        raise ValueError(
+            f"{folder} is not a released folder, since it has no {MANIFEST}; give the folder that contains labs/."
+        )
+    notes: list[str] = []
+    merged = _merged_files(folder, hashes, release, notes)
+    changes = {name: content for name, content in merged.items() if _content(folder, name) != content}
+    obsolete = [name for name in _obsolete(folder, hashes, release) if name not in merged]
+    before = {name: _content(folder, name) for name in (*changes, *obsolete)}
     if not before:
         return ["nothing to do: the folder already has this release"]
     backup = _back_up(folder, before)
     try:
-        # subtle: the pristine labs after the merged ones, so that a second start after a kill finishes it.
+        # subtle: the pristine labs come after the merged ones, so a second run can finish after a kill.
         for name in sorted(changes, key=lambda name: (name.startswith(".labkit/"), name == MANIFEST)):
             write_atomically(folder / name, changes[name])
         for name in obsolete:
@@ -60,78 +62,90 @@ def update(folder: Path, release: Mapping[str, bytes]) -> list[str]:
     except BaseException:  # Ctrl-C too
         _restore(folder, before)
         raise
-    said.append(f"{len(changes)} files written, {len(obsolete)} removed; the old ones are in {backup}")
-    return said
+    notes.append(f"{len(changes)} files written, {len(obsolete)} removed; the old ones are in {backup}")
+    return notes
 
 
-def _wanted(folder: Path, base: Mapping[str, str], release: Mapping[str, bytes], said: list[str]) -> Files:
-    """The content that every file of the release is to have in ``folder``."""
+def _merged_files(
+    folder: Path, hashes: Mapping[str, str], release: Mapping[str, bytes], notes: list[str]
+) -> Files:
+    """Return the content that each file of the release is to have in ``folder``.
+
+    Args:
+        folder: the student's folder.
+        hashes: of the files of the old release by name.
+        release: the files of the new release by name.
+        notes: gets one sentence per change.
+    """
     manifests = [name for name in release if _is_checkpoint(name) and name.endswith("/manifest.json")]
-    kept = {name for manifest in manifests for name in _own_weights(folder, manifest, base, release)}
-    wanted: Files = {}
+    trained = {
+        name for manifest in manifests for name in _trained_weights(folder, manifest, hashes, release)
+    }
+    merged: Files = {}
     for name, content in release.items():
-        current = _current(folder, name)
+        current = _content(folder, name)
         if name.startswith("labs/") and current is not None:
-            wanted[name] = _merged_lab(folder, name, content, said)
+            merged[name] = _merged_lab(folder, name, content, notes)
         elif name in manifests and current is not None:
-            wanted[name] = _merged_checkpoints(content, current, kept, Path(name).parent.as_posix())
-        elif name in kept and current is not None:
-            said.append(f"{name}: your own, kept")
-            wanted[name] = current
+            merged[name] = _merged_manifest(content, current, trained, Path(name).parent.as_posix())
+        elif name in trained and current is not None:
+            notes.append(f"{name}: trained by you, kept")
+            merged[name] = current
         else:
-            own = current is not None and digest(current) not in (base.get(name), digest(content))
-            if own and not name.startswith(".labkit/"):
-                said.append(f"{name}: new version; yours is in the backup")
-            wanted[name] = content
-    return wanted
+            known = (hashes.get(name), digest(content))
+            edited = current is not None and digest(current) not in known
+            if edited and not name.startswith(".labkit/"):
+                notes.append(f"{name}: new version; yours is in the backup")
+            merged[name] = content
+    return merged
 
 
-def _merged_lab(folder: Path, name: str, content: bytes, said: list[str]) -> bytes:
-    """One notebook, merged."""
+def _merged_lab(folder: Path, name: str, content: bytes, notes: list[str]) -> bytes:
+    """Return one notebook, merged; without its pristine copy, every cell counts as added by the student."""
     pristine = folder / PRISTINE / Path(name).name
-    theirs = structure.read_notebook(folder / name)
-    new = nbformat.reads(content.decode(), as_version=4)
     base = structure.read_notebook(pristine) if pristine.is_file() else nbformat.v4.new_notebook()
-    merged = merge(base, theirs, new)
-    said += [f"{name}, cell {note}" for note in merged.notes]
+    local = structure.read_notebook(folder / name)
+    remote = nbformat.reads(content.decode(), as_version=4)
+    merged = merge(base, local, remote)
+    notes += [f"{name}, cell {note}" for note in merged.notes]
     return to_bytes(merged.notebook)
 
 
-def _own_weights(
-    folder: Path, manifest: str, base: Mapping[str, str], release: Mapping[str, bytes]
+def _trained_weights(
+    folder: Path, manifest: str, hashes: Mapping[str, str], release: Mapping[str, bytes]
 ) -> list[str]:
-    """The weights that the student trained, as far as the release has files of the same names."""
-    names = [name for name in release if name.startswith(f"{Path(manifest).parent.as_posix()}/")]
-    entries = _entries(_current(folder, manifest))
-    found = []
-    for name in names:
-        current = _current(folder, name)
-        entry = entries.get(Path(name).stem, {})
+    """Return the released weight files that the student has replaced by training."""
+    entries = _entries(_content(folder, manifest))
+    prefix = f"{Path(manifest).parent.as_posix()}/"
+    trained = []
+    for name in release:
+        current = _content(folder, name) if name.startswith(prefix) else None
         if (
             current is not None
-            and digest(current) not in (base.get(name), digest(release[name]))
-            and digest(current) == entry.get("sha256")  # a damaged file is replaced
+            and digest(current) not in (hashes.get(name), digest(release[name]))
+            # A damaged file does not match the student's manifest and is replaced.
+            and digest(current) == entries.get(Path(name).stem, {}).get("sha256")
         ):
-            found.append(name)
-    return found
+            trained.append(name)
+    return trained
 
 
-def _merged_checkpoints(content: bytes, current: bytes, kept: set[str], folder: str) -> bytes:
-    """The new manifest, with the student's entries for weights of their own."""
-    new, theirs = _entries(content), _entries(current)
-    own = {
+def _merged_manifest(content: bytes, current: bytes, trained: set[str], folder: str) -> bytes:
+    """Return the new checkpoint manifest with the student's entries for weights that stay."""
+    remote, local = _entries(content), _entries(current)
+    kept = {
         name: entry
-        for name, entry in theirs.items()
-        if name not in new or f"{folder}/{checkpoint_file(name, entry)}" in kept
+        for name, entry in local.items()
+        if name not in remote or f"{folder}/{checkpoint_file(name, entry)}" in trained
     }
-    if not own:
+    if not kept:
         return content
-    merged = dict(sorted({**new, **own}.items()))
+    merged = dict(sorted({**remote, **kept}.items()))
     return f"{json.dumps(merged, indent=1, ensure_ascii=False)}\n".encode()
 
 
 def _entries(content: bytes | None) -> dict[str, dict[str, object]]:
-    """The entries of a checkpoint manifest; none if it is missing or damaged."""
+    """Return the entries of a checkpoint manifest; none if it is missing or damaged."""
     try:
         entries = json.loads(content or b"{}")
     except ValueError:
@@ -139,29 +153,30 @@ def _entries(content: bytes | None) -> dict[str, dict[str, object]]:
     return entries if isinstance(entries, dict) else {}
 
 
-def _obsolete(folder: Path, base: Mapping[str, str], release: Mapping[str, bytes]) -> list[str]:
-    """Files of the old release that the new one lacks and the student did not change."""
-    # subtle: a lab that stays needs its pristine copy: the next update merges with it.
+def _obsolete(folder: Path, hashes: Mapping[str, str], release: Mapping[str, bytes]) -> list[str]:
+    """Return the files of the old release that the new one lacks and the student did not change."""
+    # subtle: a lab that stays needs its pristine copy as the base of the next update.
     kept = ("labs/", f"{PRISTINE}/")
-    candidates = [name for name in base if name not in release and not name.startswith(kept)]
-    current = {name: _current(folder, name) for name in candidates}
+    candidates = [name for name in hashes if name not in release and not name.startswith(kept)]
+    current = {name: _content(folder, name) for name in candidates}
     return [
-        name for name, content in current.items() if content is not None and digest(content) == base[name]
+        name for name, content in current.items() if content is not None and digest(content) == hashes[name]
     ]
 
 
 def _is_checkpoint(name: str) -> bool:
+    """Return whether a file belongs to the checkpoints."""
     return name.startswith("checkpoints/")
 
 
-def _current(folder: Path, name: str) -> bytes | None:
-    """The bytes of a file in the folder; None if there is none."""
+def _content(folder: Path, name: str) -> bytes | None:
+    """Return the bytes of a file in the folder, or None if it does not exist."""
     path = folder / name
     return path.read_bytes() if path.is_file() else None
 
 
 def _back_up(folder: Path, before: Mapping[str, bytes | None]) -> Path:
-    """Copy what will change to a new backup folder; it."""
+    """Copy the files that will change to a new backup folder, and return it."""
     number = 1
     while (backup := folder / ".labkit" / f"backup-{number}").exists():
         number += 1
@@ -177,5 +192,5 @@ def _restore(folder: Path, before: Mapping[str, bytes | None]) -> None:
     for name, content in before.items():
         if content is None:
             (folder / name).unlink(missing_ok=True)
-        elif _current(folder, name) != content:
+        elif _content(folder, name) != content:
             write_atomically(folder / name, content)

@@ -17,9 +17,9 @@ __all__ = [
     "first_line",
     "first_text",
     "notebook_paths",
+    "notebook_title",
     "outputs",
     "read_executed",
-    "title",
 ]
 
 
@@ -51,7 +51,7 @@ def read_executed(path: Path) -> NotebookNode:
     return notebook
 
 
-def title(stem: str, notebook: NotebookNode) -> str:
+def notebook_title(stem: str, notebook: NotebookNode) -> str:
     """Return the first heading of level 1, or the file's name ``stem`` if there is none."""
     headings = re.finditer(r"^#\s+(.+)$", first_text(notebook), re.MULTILINE)
     return next((plain_text(match[1]) for match in headings), stem)

@@ -36,13 +36,13 @@ BADGES = {
     "summary": "summary",
 }
 LABEL_TAGS = frozenset({"code", "em", "strong", "sub", "sup"})
-TAGS = LABEL_TAGS | {
+HEADING_TAGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
+TAGS = LABEL_TAGS | HEADING_TAGS | {
     "a", "abbr", "b", "blockquote", "br", "caption", "col", "colgroup", "dd", "del", "details", "div", "dl", "dt",
-    "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "kbd", "li", "mark", "ol", "p", "pre", "s", "small", "span",
-    "summary", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "u", "ul", "var",
+    "hr", "i", "img", "kbd", "li", "mark", "ol", "p", "pre", "s", "small", "span", "summary", "table", "tbody", "td",
+    "tfoot", "th", "thead", "tr", "u", "ul", "var",
 }  # fmt: skip
 ATTRIBUTES = frozenset({"alt", "class", "colspan", "href", "rowspan", "scope", "start", "style", "title"})
-HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 NARROW = 32  # characters of code that fit beside the margins of a screen of 360 px
 ATTACHMENT = "attachment:"  # how a cell refers to a picture stored in it
 GUARD = "\ue000"  # a private-use character around a formula's number
@@ -112,7 +112,7 @@ class Page:
         return self._clean(MarkdownWithMath(renderer=renderer).render(cell["source"].replace(GUARD, "")))
 
     def latex(self, output: Mapping[str, Any]) -> str:
-        """Return a formula that a cell displayed, as MathML."""
+        """Return a formula that a cell displayed as MathML."""
         return self._with_formulas(self.formula(output["data"]["text/latex"].strip("$ \n"), block=True))
 
     def html(self, output: Mapping[str, Any]) -> str:
@@ -178,7 +178,7 @@ class Page:
             html,
             tags=TAGS,
             clean_content_tags={"script", "style"},
-            attributes={"*": ATTRIBUTES, "img": {"src"}, **{heading: {"id"} for heading in HEADINGS}},
+            attributes={"*": ATTRIBUTES, "img": {"src"}, **{heading: {"id"} for heading in HEADING_TAGS}},
             attribute_filter=_harmless_value,
             filter_style_properties={"text-align"},
             url_schemes={"http", "https", "mailto", "data"},

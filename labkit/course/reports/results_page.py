@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from labkit.course.reports.executed import displayed_data, notebook_paths, read_executed, title
+from labkit.course.reports.executed import (
+    displayed_data,
+    notebook_paths,
+    notebook_title,
+    read_executed,
+)
 from labkit.files import write_atomically
 from labkit.tables import TABLE_MIME, markdown_table
 
@@ -36,7 +41,7 @@ def write_results(labs: Path, target: Path) -> None:
         tables = [data[TABLE_MIME] for data in displayed_data(notebook) if TABLE_MIME in data]
         compared = [markdown_table(table) for table in tables if _has_reference(table)]
         if compared:
-            parts += [f"## {title(path.stem, notebook)}\n", *compared]
+            parts += [f"## {notebook_title(path.stem, notebook)}\n", *compared]
     write_atomically(target, "\n".join(parts).encode())
 
 

@@ -22,9 +22,9 @@ from labkit.course.reports.executed import (
     first_line,
     first_text,
     notebook_paths,
+    notebook_title,
     outputs,
     read_executed,
-    title,
 )
 from labkit.course.reports.page import Page, alt_text, plain_text
 from labkit.files import write_atomically
@@ -134,7 +134,7 @@ def _index_entry(stem: str, notebook: NotebookNode) -> IndexEntry:
     first_png = next((figure for figure in figures if "image/png" in figure.data), None)
     status, reason = _status(notebook)
     return IndexEntry(
-        title=title(stem, notebook),
+        title=notebook_title(stem, notebook),
         page=f"{stem}.html",
         aim=_aim(notebook),
         figures=len(figures),

@@ -30,7 +30,7 @@ def _failing_lab():
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory):
-    """Four notebooks run two at a time: one complete, one failing, one dying, one no notebook."""
+    """Four notebooks run two at a time: one complete, one failing, one dying, one not a notebook."""
     folder = tmp_path_factory.mktemp("run")
     (folder / "beside.txt").write_text("found", encoding="utf-8")
     good = small_lab()
@@ -39,7 +39,7 @@ def ran(tmp_path_factory):
     ).source = "print(open('beside.txt').read(), os.environ['OMP_NUM_THREADS'], sys.executable)"
     cell_of(good, "99-setup").source += "\nimport sys"
     dying = nbformat.v4.new_notebook(cells=[code("97-end", "import os\nos._exit(1)")])
-    (folder / "96_text.ipynb").write_text("no notebook", encoding="utf-8")
+    (folder / "96_text.ipynb").write_text("not a notebook", encoding="utf-8")
     out = folder / "out"
     out.mkdir()
     (out / "96_text.ipynb").write_text("of an older run", encoding="utf-8")

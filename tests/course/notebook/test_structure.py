@@ -39,13 +39,13 @@ def test_a_well_formed_lab_is_read_with_its_exercises(path):
         ('{"cells": [{}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}', "not a valid notebook"),
     ],
 )
-def test_a_file_that_is_no_notebook_is_refused_by_name(path, content, message):
+def test_a_file_that_is_not_a_notebook_is_refused_by_name(path, content, message):
     path.write_text(content, encoding="utf-8")
     with pytest.raises(ValueError, match=rf"99_small\.ipynb: .*{message}"):
         structure.read_notebook(path)
 
 
-def test_bytes_that_are_no_text_are_refused(path):
+def test_bytes_that_are_not_text_are_refused(path):
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ValueError, match="not JSON"):
         structure.read_notebook(path)

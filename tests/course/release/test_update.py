@@ -45,27 +45,27 @@ def _sources(merged):
 
 
 def test_nothing_new_changes_nothing():
-    theirs = _edited({"99-1-todo": ANSWER, "99-table": "mine()"})
-    merged = merge(_base(), theirs, _base())
+    local = _edited({"99-1-todo": ANSWER, "99-table": "mine()"})
+    merged = merge(_base(), local, _base())
     assert [(cell.id, cell.source) for cell in merged.notebook.cells] == [
-        (cell.id, cell.source) for cell in theirs.cells
+        (cell.id, cell.source) for cell in local.cells
     ]
     assert merged.notes == []
 
 
 def test_what_the_student_did_not_edit_takes_the_new_version():
-    new = _edited({"99-task": "Double any number.", "99-table": "print(1)", "99-1-check": "check()"})
-    merged = merge(_base(), _edited({"99-1-todo": ANSWER}), new)
-    assert _sources(merged) == {**_sources(merge(new, new, new)), "99-1-todo": ANSWER}
+    remote = _edited({"99-task": "Double any number.", "99-table": "print(1)", "99-1-check": "check()"})
+    merged = merge(_base(), _edited({"99-1-todo": ANSWER}), remote)
+    assert _sources(merged) == {**_sources(merge(remote, remote, remote)), "99-1-todo": ANSWER}
     assert sorted(merged.notes) == [f"99-{name}: new version" for name in ("1-check", "table", "task")]
 
 
 def test_an_answer_keeps_its_output_and_takes_new_points():
-    theirs = _edited({"99-1-todo": ANSWER})
-    cell_of(theirs, "99-1-todo").outputs = [nbformat.v4.new_output("stream", text="mine\n")]
-    new = _base()
-    cell_of(new, "99-answer").metadata.labkit.points = 25
-    merged = merge(_base(), theirs, new).notebook
+    local = _edited({"99-1-todo": ANSWER})
+    cell_of(local, "99-1-todo").outputs = [nbformat.v4.new_output("stream", text="mine\n")]
+    remote = _base()
+    cell_of(remote, "99-answer").metadata.labkit.points = 25
+    merged = merge(_base(), local, remote).notebook
     assert cell_of(merged, "99-1-todo").outputs[0].text == "mine\n"
     assert cell_of(merged, "99-answer").metadata.labkit.points == 25
 
@@ -97,50 +97,50 @@ def test_an_unanswered_exercise_takes_the_new_signature_without_a_note():
 
 
 def test_of_a_cell_both_changed_both_are_kept():
-    theirs = _edited({"99-table": "mine()", "99-task": "My notes."})
-    merged = merge(_base(), theirs, _edited({"99-table": "new()", "99-task": "New."}))
+    local = _edited({"99-table": "mine()", "99-task": "My notes."})
+    merged = merge(_base(), local, _edited({"99-table": "new()", "99-task": "New."}))
     cells = merged.notebook.cells
     names = [cell.id for cell in cells]
-    for name, new, mine in (("99-table", "new()", "mine()"), ("99-task", "New.", "My notes.")):
+    for name, remote, mine in (("99-table", "new()", "mine()"), ("99-task", "New.", "My notes.")):
         place = names.index(name)
-        assert cells[place].source == new
+        assert cells[place].source == remote
         assert cells[place + 1].source.endswith(f"\n{mine}")
         assert "Your version" in cells[place + 1].source
         assert "points" not in cells[place + 1].metadata.labkit
 
 
 def test_new_cells_stand_in_place_and_the_students_beside_their_neighbours():
-    theirs = _base()
-    theirs.cells.insert(4, code("mine", "double(3)"))
-    theirs.cells.insert(0, markdown("first", "My name"))
-    new = _base()
-    new.cells.insert(3, markdown("hint", "A hint."))
-    names = [cell.id for cell in merge(_base(), theirs, new).notebook.cells]
+    local = _base()
+    local.cells.insert(4, code("mine", "double(3)"))
+    local.cells.insert(0, markdown("first", "My name"))
+    remote = _base()
+    remote.cells.insert(3, markdown("hint", "A hint."))
+    names = [cell.id for cell in merge(_base(), local, remote).notebook.cells]
     assert names[:7] == ["first", "99-title", "99-setup", "99-task", "hint", "99-1-todo", "mine"]
 
 
 def test_a_cell_removed_upstream_goes_unless_the_student_edited_it():
-    new = _base()
-    new.cells = [cell for cell in new.cells if cell.id not in ("99-1-todo", "99-table", "99-between")]
-    merged = merge(_base(), _edited({"99-1-todo": ANSWER}), new)
+    remote = _base()
+    remote.cells = [cell for cell in remote.cells if cell.id not in ("99-1-todo", "99-table", "99-between")]
+    merged = merge(_base(), _edited({"99-1-todo": ANSWER}), remote)
     assert _sources(merged)["99-1-todo"] == ANSWER
     assert {"99-table", "99-between"}.isdisjoint(_sources(merged))
     assert "99-1-todo: no longer in the lab; kept, since you edited it" in merged.notes
 
 
 def test_what_grading_needs_is_put_back_and_other_deletions_stay():
-    theirs = _base()
-    theirs.cells = [cell for cell in theirs.cells if cell.id not in ("99-1-check", "99-between")]
-    merged = merge(_base(), theirs, _base())
+    local = _base()
+    local.cells = [cell for cell in local.cells if cell.id not in ("99-1-check", "99-between")]
+    merged = merge(_base(), local, _base())
     assert "99-1-check" in _sources(merged)
     assert "99-between" not in _sources(merged)
 
 
 def test_an_answer_turned_into_another_type_of_cell_is_kept_beside_the_new_one():
-    theirs = _base()
-    place = [cell.id for cell in theirs.cells].index("99-1-todo")
-    theirs.cells[place] = nbformat.v4.new_raw_cell(ANSWER, id="99-1-todo")
-    merged = merge(_base(), theirs, _base())
+    local = _base()
+    place = [cell.id for cell in local.cells].index("99-1-todo")
+    local.cells[place] = nbformat.v4.new_raw_cell(ANSWER, id="99-1-todo")
+    merged = merge(_base(), local, _base())
     assert _sources(merged)["99-1-todo"] == cell_of(_base(), "99-1-todo").source
     assert any(cell.source.endswith(ANSWER) for cell in merged.notebook.cells)
     nbformat.validate(merged.notebook)
@@ -169,14 +169,14 @@ def _versions(draw, *, added):
 
 @SETTINGS
 @given(_versions(added="mine-"), _versions(added="new-"), st.booleans())
-def test_no_answer_is_ever_lost(theirs, new, again):
+def test_no_answer_is_ever_lost(local, remote, again):
     base = _base()
-    merged = merge(base, theirs, new).notebook
+    merged = merge(base, local, remote).notebook
     if again:  # a later release, and the first of these as the base
-        merged = merge(new, merged, base).notebook
-    handed_out = {(cell.id, cell.source) for cell in (*base.cells, *(new.cells if again else []))}
-    for cell in theirs.cells:
-        if (cell.id, cell.source) not in handed_out:
+        merged = merge(remote, merged, base).notebook
+    released = {(cell.id, cell.source) for cell in (*base.cells, *(remote.cells if again else []))}
+    for cell in local.cells:
+        if (cell.id, cell.source) not in released:
             assert any(
                 kept.source == cell.source or kept.source.endswith(f"\n{cell.source}")
                 for kept in merged.cells
@@ -187,9 +187,9 @@ def test_no_answer_is_ever_lost(theirs, new, again):
 
 @SETTINGS
 @given(_versions(added="mine-"), _versions(added="new-"))
-def test_merging_twice_is_merging_once(theirs, new):
-    once = merge(_base(), theirs, new).notebook
-    twice = merge(_base(), once, new).notebook
+def test_merging_twice_is_merging_once(local, remote):
+    once = merge(_base(), local, remote).notebook
+    twice = merge(_base(), once, remote).notebook
     assert [(cell.id, cell.source) for cell in twice.cells] == [
         (cell.id, cell.source) for cell in once.cells
     ]
@@ -197,10 +197,10 @@ def test_merging_twice_is_merging_once(theirs, new):
 
 @SETTINGS
 @given(_versions(added="mine-"), _versions(added="new-"))
-def test_every_cell_of_the_new_release_is_there_in_its_order(theirs, new):
-    merged = merge(_base(), theirs, new).notebook
-    names = [cell.id for cell in new.cells]
-    deleted = set(NAMES) - {cell.id for cell in theirs.cells}
+def test_every_cell_of_the_new_release_is_there_in_its_order(local, remote):
+    merged = merge(_base(), local, remote).notebook
+    names = [cell.id for cell in remote.cells]
+    deleted = set(NAMES) - {cell.id for cell in local.cells}
     found = [cell.id for cell in merged.cells if cell.id in names]
     assert [name for name in names if name in found] == found
     assert set(names) - set(found) <= deleted
@@ -267,7 +267,7 @@ NEW = {"labkit__a": b"2", "labkit__b": b"1", "labkit__mine": b"2", "labkit__new"
 def test_a_folder_in_use_is_brought_to_the_new_release(folder):
     before = _snapshot(folder)
     new = _release(_edited({"99-task": "New."}), **NEW)
-    said = update.update(folder, new)
+    notes = update.update(folder, new)
     after = _snapshot(folder)
     merged = structure.read_notebook(folder / "labs/99_lab.ipynb")
     assert cell_of(merged, "99-1-todo").source == ANSWER
@@ -280,8 +280,8 @@ def test_a_folder_in_use_is_brought_to_the_new_release(folder):
     backup = folder / ".labkit/backup-1"
     assert {name: before[name] for name in _snapshot(backup)} == _snapshot(backup)
     assert (backup / "labkit/mine").read_text() == "changed"
-    assert "labs/99_lab.ipynb, cell 99-task: new version" in said
-    assert "labkit/mine: new version; yours is in the backup" in said
+    assert "labs/99_lab.ipynb, cell 99-task: new version" in notes
+    assert "labkit/mine: new version; yours is in the backup" in notes
     assert update.update(folder, new) == ["nothing to do: the folder already has this release"]
 
 
@@ -292,14 +292,14 @@ def test_a_lab_that_a_release_leaves_out_stays_and_can_still_be_merged_later(tmp
     update.update(tmp_path, _release(_edited({"99-task": "New."})))
     assert (tmp_path / handout.PRISTINE / "98_lab.ipynb").read_bytes() == to_bytes(_base())
     corrected = to_bytes(_edited({"99-task": "New."}))
-    said = update.update(
+    notes = update.update(
         tmp_path, _release(_edited({"99-task": "New."}), **dict.fromkeys(other, corrected))
     )
     merged = structure.read_notebook(tmp_path / "labs/98_lab.ipynb")
     assert cell_of(merged, "99-1-todo").source == ANSWER
     assert cell_of(merged, "99-task").source == "New."
     assert len(merged.cells) == len(_base().cells)
-    assert "labs/98_lab.ipynb, cell 99-task: new version" in said
+    assert "labs/98_lab.ipynb, cell 99-task: new version" in notes
 
 
 @pytest.mark.parametrize("failing", range(8))
@@ -356,7 +356,7 @@ def test_after_a_kill_midway_a_second_start_finishes(folder, monkeypatch, writte
     [
         ("labs/99_lab.ipynb", "99_lab.ipynb: not JSON"),
         (handout.MANIFEST, "is damaged"),
-        (None, "is no released folder"),
+        (None, "not a released folder"),
     ],
 )
 def test_what_cannot_be_merged_is_refused_and_nothing_changes(folder, damage, message):
