@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 import sys
 from collections.abc import Sequence
 
@@ -26,12 +27,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     _escape_unprintable()
     arguments = _parser().parse_args(argv)
     try:
-        return int(arguments.action(arguments))
+        status = int(arguments.action(arguments))
+        sys.stdout.flush()
+    except BrokenPipeError:  # what reads the output, such as `head`, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (ValueError, RuntimeError, OSError, FloatingPointError) as error:
         print(f"labkit: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
+    return status
 
 
 def _escape_unprintable() -> None:

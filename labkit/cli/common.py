@@ -1,13 +1,11 @@
-"""What the subcommand modules share: declaring a subcommand, finding labs by name, printing findings."""
+"""What the subcommand modules share: declaring a subcommand and printing findings."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
 
-from labkit.course.notebook.paths import find_labs, lab_names
-
-__all__ = ["add_subcommand", "find_labs", "lab_names", "print_findings"]
+__all__ = ["add_subcommand", "print_findings"]
 
 
 def add_subcommand(

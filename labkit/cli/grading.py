@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from labkit import settings
-from labkit.cli.common import add_subcommand, find_labs
+from labkit.cli.common import add_subcommand
+from labkit.course.notebook.paths import find_labs
 
 __all__ = ["add_subcommands"]
 

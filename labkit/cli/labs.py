@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 from labkit import settings
-from labkit.cli.common import add_subcommand, find_labs, lab_names, print_findings
+from labkit.cli.common import add_subcommand, print_findings
+from labkit.course.notebook.paths import find_labs, lab_names
 
 __all__ = ["add_subcommands"]
 

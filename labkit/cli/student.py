@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 
 from labkit import settings
-from labkit.cli.common import add_subcommand, find_labs
+from labkit.cli.common import add_subcommand
+from labkit.course.notebook.paths import find_labs
 
 __all__ = ["add_subcommands"]
 

@@ -6,6 +6,7 @@ from small_labs import small_lab, write
 
 from labkit import cli, recipes
 from labkit.course.notebook import execution
+from labkit.course.notebook.paths import find_labs
 from labkit.course.reports import results_page, site
 
 pytestmark = pytest.mark.heavy
@@ -155,3 +156,14 @@ def test_the_command_line_starts_without_torch_or_matplotlib():
     program = "import sys, labkit.cli; print({'torch', 'matplotlib', 'nbclient'} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"
+
+
+def test_a_reader_that_stops_early_ends_the_program_quietly():
+    command = f"{sys.executable} -m labkit.cli train --list | head -1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.stdout.count("\n") == 1
+    assert done.stderr == ""
+
+
+def test_a_lab_is_found_by_its_number():
+    assert [path.name[:3] for path in find_labs(["1", "02", "02_"])] == ["01_", "02_"]

@@ -13,9 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import nbformat
-from nbconvert import HTMLExporter
 from nbformat import NotebookNode
-from traitlets.config import Config
 
 from labkit.course.grading.gradebook import by_student, max_points
 from labkit.course.grading.results import GradedLab, student_file_name
@@ -24,12 +22,13 @@ from labkit.course.grading.scoring import coding_exercises, written_questions
 from labkit.course.notebook import structure
 from labkit.course.notebook.lab_id import LabId
 from labkit.course.reports.page import Page, plain_text
-from labkit.course.reports.site import TEMPLATES
+from labkit.course.reports.site import html_exporter
 from labkit.course.submission.answers import Answers, insert_answers
 from labkit.files import write_atomically
 
 __all__ = ["FeedbackPages", "write_class_page", "write_feedback"]
 
+PRIORITY = ("text/html", "text/plain")
 BINS = 10
 BAR_REM = 20.0
 STAMP = "<!-- {} -->"  # a hash of everything that a page was made of
@@ -121,7 +120,7 @@ def write_class_page(out: Path, results: Sequence[GradedLab], paths: Mapping[tup
     """
     if not results:
         raise ValueError("there are no results to show; grade at least one student and lab.")
-    template = _exporter("class.html.j2").environment.get_template("class.html.j2")
+    template = html_exporter("class.html.j2").environment.get_template("class.html.j2")
     html = template.render(**_class(results, paths))
     write_atomically(out / "index.html", html.encode("utf-8", "backslashreplace"))
     return out / "index.html"
@@ -158,7 +157,7 @@ def _page(source: NotebookNode, result: GradedLab, answers: Answers) -> str:
         "questions": questions,
         "shown": set(questions.values()),
     }
-    html, _ = _exporter("feedback.html.j2").from_notebook_node(notebook, resources=variables)
+    html, _ = html_exporter("feedback.html.j2", PRIORITY).from_notebook_node(notebook, resources=variables)
     return str(html)
 
 
@@ -166,16 +165,6 @@ def _question_cells(source: NotebookNode) -> dict[str, str]:
     """The question whose mark is shown below a cell, by the cell's id."""
     cells = {exercise.check.id: name for name, exercise in coding_exercises(source).items()}
     return cells | {cell.id: name for name, cell in written_questions(source).items()}
-
-
-def _exporter(template: str) -> HTMLExporter:
-    """nbconvert with a template of the project."""
-    return HTMLExporter(
-        config=Config({"NbConvertBase": {"display_data_priority": ["text/html", "text/plain"]}}),
-        template_name="labkit",
-        template_file=template,
-        extra_template_basedirs=[str(TEMPLATES)],
-    )
 
 
 def _class(results: Sequence[GradedLab], pages: Mapping[tuple[str, str], str]) -> dict[str, Any]:

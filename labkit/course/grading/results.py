@@ -134,7 +134,7 @@ def student_file_name(student: str) -> str:
     """A safe file name for a student; its hash keeps names apart that look alike.
 
     >>> student_file_name("Ann/é")
-    'Ann__-d8bc9d3b'
+    'Ann__-d7cb1e2e'
     """
     safe = re.sub(r"[^A-Za-z0-9_-]", "_", student)[:60]
     return f"{safe}-{hashlib.sha256(student.encode()).hexdigest()[:8]}"

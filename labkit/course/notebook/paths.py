@@ -19,7 +19,7 @@ def find_labs(names: Sequence[str]) -> list[Path]:
     """Return the notebooks that ``names`` refer to, each once; all labs of the workbook if it is empty.
 
     Args:
-        names: paths, file names, or how a lab's file name begins, such as ``"02"``.
+        names: paths, file names, how a lab's file name begins (``"02"``), or its number (``"2"``).
 
     Raises:
         ValueError: if the workbook has no labs, or a name fits none or several; lists the labs.
@@ -42,9 +42,11 @@ def _find(name: str, labs: Sequence[Path]) -> Path:
     path = Path(name)
     if path.suffix == ".ipynb" and path.is_file():
         return path
-    matches = [lab for lab in labs if lab.stem == path.stem] or [
-        lab for lab in labs if lab.name.startswith(name)
-    ]
+    matches = (
+        [lab for lab in labs if lab.stem == path.stem]
+        or [lab for lab in labs if lab.name.startswith(f"{name.zfill(2)}_")]
+        or [lab for lab in labs if lab.name.startswith(name)]
+    )
     if len(matches) != 1:
         problem = "several labs begin" if matches else "there is no lab that begins"
         raise ValueError(f"{problem} with {name!r}; there are {lab_names()}.")

@@ -13,6 +13,7 @@ from nbformat import NotebookNode
 
 from labkit.course.notebook import structure
 from labkit.course.notebook.lab_id import LabId
+from labkit.course.notebook.paths import lab_paths
 from labkit.course.notebook.structure import cell_info
 from labkit.course.release.folder import MANIFEST, PRISTINE
 from labkit.course.release.strip import is_started
@@ -52,7 +53,7 @@ def pack(home: Path, out: Path, *, force: bool = False) -> Report:
     if report.failures and not force:
         advice = "fix this, or submit the rest with --force"
         raise ValueError("\n  ".join([f"this cannot be graded; {advice}:", *report.failures]))
-    files = {f"labs/{path.name}": path.read_bytes() for path in _labs(home)}
+    files = {f"labs/{path.name}": path.read_bytes() for path in lab_paths(home)}
     files |= {
         path.relative_to(home).as_posix(): path.read_bytes()
         for path in sorted((home / "checkpoints").glob("*/manifest.json"))
@@ -61,7 +62,7 @@ def pack(home: Path, out: Path, *, force: bool = False) -> Report:
     files[STAMP] = f"{json.dumps(facts, indent=1, ensure_ascii=False, sort_keys=True)}\n".encode()
     write_atomically(out, zip_bytes(files))
     read = read_submission(out)  # as a grader will
-    missing = [path.name for path in _labs(home) if path.name not in read.notebooks]
+    missing = [path.name for path in lab_paths(home) if path.name not in read.notebooks]
     return report._replace(
         warnings=[*report.warnings, *(f"{name}: a grader will not read it" for name in missing)]
     )
@@ -74,7 +75,7 @@ def examine(home: Path) -> Report:
         ValueError: if there is no notebook.
     """
     report = Report([], [], [])
-    labs = _labs(home)
+    labs = lab_paths(home)
     if not labs:
         raise ValueError(f"there are no labs in {home / 'labs'}; run this in the folder of the release.")
     for path in labs:
@@ -127,10 +128,6 @@ def _list_unanswered(lab: str, notebook: NotebookNode, report: Report) -> None:
         if cell_info(cell).get("role") in ("todo", "answer") and not is_started(cell):
             kind = "" if cell_info(cell)["role"] == "todo" else " (written answer)"
             report.unanswered.append(f"{cell_info(cell).get('id', lab)}{kind}")
-
-
-def _labs(home: Path) -> list[Path]:
-    return sorted(path for path in (home / "labs").glob("[0-9][0-9]_*.ipynb") if path.is_file())
 
 
 def _release(home: Path) -> str | None:
