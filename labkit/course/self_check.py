@@ -19,6 +19,7 @@ from labkit.course.notebook import structure
 from labkit.course.notebook.execution import CellFailure, execute_cells
 from labkit.course.notebook.structure import cell_info, cell_role
 from labkit.course.release.strip import is_started
+from labkit.tables import aligned
 
 __all__ = ["CELL_SECONDS", "NOT_ANSWERED", "Row", "run_checks", "table"]
 
@@ -28,6 +29,7 @@ RUN_ROLES = ("setup", "todo", "check")
 VERDICT_CHARS = 200
 PART_CHARS = 110  # of each part of a verdict that has two
 LINE_CHARS = 100
+HEADINGS = ("exercise", "points", "visible check")
 FAILED_CASE = re.compile(
     r"\n  expected: (?P<expected>.*?)\n  got:      (?P<got>.*?)\n  hint:     (?P<hint>.*)", re.DOTALL
 )
@@ -65,7 +67,9 @@ def run_checks(path: Path, *, limit_s: float = CELL_SECONDS) -> list[Row]:
             raise RuntimeError(f"the setup cell fails, so nothing can be checked: {verdict}")
     verdicts: dict[str, str] = {}  # of exercises that fail; the first cell that fails counts
     for cell in cells:
-        if cell.id in failures:
+        if cell_role(cell) == "todo" and not is_started(cell):
+            verdicts[_exercise(cell)] = NOT_ANSWERED
+        elif cell.id in failures:
             verdicts.setdefault(_exercise(cell), _verdict(failures[cell.id]))
     # In a release the check has the points of both; with solutions the hidden cell is there too.
     points = Counter[str]()
@@ -76,23 +80,20 @@ def run_checks(path: Path, *, limit_s: float = CELL_SECONDS) -> list[Row]:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Return the rows as text, followed by what the visible checks do not tell."""
-    lines = [f"{'exercise':10}{'points':>6}  visible check", *map(_line, rows)]
+    """Return the rows as text, followed by what to do next and what the visible checks do not tell."""
+    texts = [(row.exercise, f"{row.points:g}", row.verdict) for row in rows]
     passed = sum(row.verdict == "ok" for row in rows)
+    todo = [row.exercise for row in rows if row.verdict not in ("ok", "written")]
     return "\n".join(
         [
-            *lines,
-            f"{passed} visible checks are ok. Hidden checks, on other inputs, run at grading: an exercise",
-            "earns its points if both are right, else none. Written answers are read by a person.",
-            "Where a check fails, the cell itself shows input, expected and got.",
+            aligned([HEADINGS, *texts], right=(False, True, False), width=LINE_CHARS),
+            f"{passed} visible checks are ok. "
+            + (f"Next: {todo[0]}." if todo else "Nothing is left to do."),
+            "Hidden checks, on other inputs, run at grading: an exercise earns its points if both are right,",
+            "else none. A person reads the written answers. Where a check fails, the cell itself shows the",
+            "input, what was expected and what your code returned.",
         ]
     )
-
-
-def _line(row: Row) -> str:
-    """Return a row as text; a long verdict continues below itself."""
-    start = f"{row.exercise:10}{row.points:>6g}  "
-    return textwrap.fill(row.verdict, LINE_CHARS, initial_indent=start, subsequent_indent=" " * len(start))
 
 
 def _exercise(cell: NotebookNode) -> str:

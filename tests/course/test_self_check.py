@@ -6,11 +6,12 @@ import nbformat
 import pytest
 from small_labs import code, write
 
-from labkit.course.self_check import Row, run_checks
+from labkit.course.self_check import Row, run_checks, table
 
 pytestmark = pytest.mark.heavy
 
 LIMIT_S = 2
+STUB = 'raise NotImplementedError("Exercise 9.3")'
 
 
 def check(tmp_path, *todos, between=()):
@@ -78,3 +79,12 @@ def test_a_setup_cell_that_fails_or_is_late_ends_the_check(tmp_path):
         path = write(tmp_path / "09_lab.ipynb", nbformat.v4.new_notebook(cells=cells))
         with pytest.raises(RuntimeError, match=f"setup cell fails.*{reason}"):
             run_checks(path, limit_s=1)
+
+
+def test_an_emptied_todo_is_not_answered_although_an_earlier_cell_defines_its_name(tmp_path):
+    rows = check(tmp_path, GOOD, "# later", f"def f():\n    return 1\n    {STUB}")
+    assert [row.verdict for row in rows] == ["ok", "not answered yet", "ok"]
+    text = table(rows)
+    assert "Next: 9.2." in text
+    assert text.splitlines()[2].split() == ["9.2", "1", "not", "answered", "yet"]
+    assert "Nothing is left to do." in table(rows[:1])
