@@ -6,6 +6,7 @@ HTML, and the reports and docs/results.md are built from the data.
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -18,6 +19,7 @@ __all__ = [
     "Cell",
     "aligned",
     "cell_text",
+    "json_number",
     "markdown_table",
     "numeric_columns",
     "show_table",
@@ -27,6 +29,7 @@ __all__ = [
 TABLE_MIME = "application/vnd.labkit.table+json"
 MISSING = "–"
 GAP = "  "
+NOT_FINITE = ("nan", "inf", "-inf")  # as JSON stores them
 
 Cell = str | int | float | bool | np.generic | None
 
@@ -44,13 +47,25 @@ def cell_text(cell: object, digits: int | None = None) -> str:
     return str(cell)
 
 
+def json_number(value: Any) -> Any:
+    """Return a cell as JSON can store it: NaN and infinities become the words ``nan``, ``inf``, ``-inf``.
+
+    >>> json_number(float("inf")), json_number(2.5)
+    ('inf', 2.5)
+    """
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def numeric_columns(rows: Sequence[Sequence[object]], count: int) -> list[bool]:
-    """Tell for each of ``count`` columns whether it holds numbers (or None) only.
+    """Tell for each of ``count`` columns whether it holds numbers (or None, or a stored NaN) only.
 
     >>> numeric_columns([["conv1", 3, None], ["conv2", 2.5, 4]], 3)
     [False, True, True]
     """
-    return [all(not isinstance(row[index], str | bool) for row in rows) for index in range(count)]
+    return [
+        all(not isinstance(row[index], str | bool) or row[index] in NOT_FINITE for row in rows)
+        for index in range(count)
+    ]
 
 
 def aligned(rows: Sequence[Sequence[str]], *, right: Sequence[bool] = (), width: int | None = None) -> str:
@@ -127,7 +142,7 @@ def table_bundle(
     data = {
         "title": title,
         "columns": list(columns),
-        "rows": rows,
+        "rows": [[json_number(cell) for cell in row] for row in rows],
         "digits": digits,
     }
     return {

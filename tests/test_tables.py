@@ -1,11 +1,20 @@
 import json
+import math
 from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labkit.tables import TABLE_MIME, aligned, cell_text, numeric_columns, show_table, table_bundle
+from labkit.tables import (
+    TABLE_MIME,
+    aligned,
+    cell_text,
+    markdown_table,
+    numeric_columns,
+    show_table,
+    table_bundle,
+)
 
 TITLE = "Pruned & retrained <layers>"
 COLUMNS = ["layer", "weights", "zeros (%)", "kept"]
@@ -131,3 +140,16 @@ def test_without_decimals_given_a_float_has_six_significant_digits(cell, text):
 
 def test_a_column_with_a_text_or_a_truth_value_is_not_numeric():
     assert numeric_columns([[1, None, True, 2.5], [2.5, None, 1, "–"]], 4) == [True, True, False, False]
+
+
+def test_nan_and_infinities_are_shown_and_stored_as_valid_json():
+    bundle = table_bundle("Losses", ["model", "loss"], [["a", math.nan], ["b", -math.inf], ["c", 0.5]])
+    assert bundle["text/plain"].splitlines()[1:] == [
+        "model  loss",
+        "a       nan",
+        "b      -inf",
+        "c      0.50",
+    ]
+    stored = json.loads(json.dumps(bundle[TABLE_MIME], allow_nan=False))
+    assert stored["rows"] == [["a", "nan"], ["b", "-inf"], ["c", 0.5]]
+    assert "| --- | ---: |" in markdown_table(stored)

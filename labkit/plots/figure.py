@@ -18,6 +18,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from labkit.tables import json_number
+
 __all__ = [
     "COLOURS",
     "FIGURE_MIME",
@@ -130,4 +132,4 @@ def _as_png(figure: Figure) -> bytes:
 def _rounded(values: Sequence[object]) -> list[object]:
     """Return plain Python values, floats with six significant digits to keep notebooks small."""
     plain = [value.item() if hasattr(value, "item") else value for value in values]
-    return [float(f"{value:.6g}") if isinstance(value, float) else value for value in plain]
+    return [json_number(float(f"{value:.6g}")) if isinstance(value, float) else value for value in plain]

@@ -1,1 +1,1 @@
-"""What students hand in: packing it, reading it, finding the answers in it."""
+"""Submissions: packing them, reading them, recognising labs and finding the answers."""

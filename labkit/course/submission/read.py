@@ -36,7 +36,7 @@ LAB_NAME = re.compile(r"(\d\d_\w+?)(?: ?\(\d+\)|[ _-]+[Cc]opy\d*(?: ?\(\d+\))?)?
 # A notebook's suffix, also as some browsers and mail programs save it.
 NOTEBOOK = re.compile(r".+\.ipynb(\.txt|\.json)?", re.IGNORECASE | re.DOTALL)
 MAX_NAME = 255  # characters; no file system allows more
-# The pristine release, autosaves, and what macOS adds: never what a student hands in.
+# The pristine release, autosaves, and what macOS adds: never a student's work.
 IGNORED_FOLDERS = {".labkit", ".ipynb_checkpoints", "__MACOSX", ".venv", ".git"}
 
 

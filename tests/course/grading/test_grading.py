@@ -490,7 +490,7 @@ def test_an_unknown_time_is_told_once_where_a_rule_would_need_it(course):
 
 
 def test_of_no_points_lateness_takes_none_and_says_nothing(course):
-    (course / "submissions" / "dan").mkdir()  # handed in nothing
+    (course / "submissions" / "dan").mkdir()  # submitted nothing
     times = dict.fromkeys(("ada", "=cy", "dan"), datetime(2026, 12, 3))
     results = apply_late_rules(graded(course), [parse_late_rule("2026-12-01T12:00 10/day")], times)
     assert [result.student for result in results if result.late] == ["ada"]

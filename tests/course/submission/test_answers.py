@@ -1,4 +1,4 @@
-"""Answers are found in whatever was handed in; nothing but answers is taken from it."""
+"""Answers are found in any submitted file, and nothing but answers is taken from it."""
 
 from __future__ import annotations
 
