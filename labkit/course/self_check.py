@@ -55,7 +55,7 @@ def run_checks(path: Path, *, limit_s: float = CELL_SECONDS) -> list[Row]:
         ValueError: if the file is not a notebook, or has no check cell.
         RuntimeError: if the kernel does not start, or the setup cell fails.
     """
-    notebook = structure.read_notebook(path)
+    notebook = structure.read_notebook(path, repair=True)
     cells = [cell for cell in notebook.cells if cell_role(cell) in RUN_ROLES]
     if not any(cell_role(cell) == "check" for cell in cells):
         raise ValueError(f"{path.name} has no check cells; give one of the released labs.")

@@ -61,22 +61,29 @@ def read_lab(path: Path) -> NotebookNode:
     return notebook
 
 
-def read_notebook(path: Path) -> NotebookNode:
+def read_notebook(path: Path, *, repair: bool = False) -> NotebookNode:
     """Return the notebook in the file ``path``, whatever its cells' roles are.
 
     It is valid by nbformat's schema, and every cell has an id of its own.
 
+    Args:
+        path: the file; a byte-order mark in it is ignored.
+        repair: give new ids to cells that have none, as editors of format 4.0 to 4.4 leave them, or
+            that share one. The file itself does not change.
+
     Raises:
-        ValueError: if the file is not JSON, not a notebook of format 4.5, or has cells that share
-            an id or have none; names the file.
+        ValueError: if the file is not JSON, not a notebook of format 4.5 (4.0 with ``repair``), or has
+            cells that share an id or have none; names the file.
         OSError: if the file cannot be read.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise _error(path.name, f"not JSON ({error})", "restore it from its last good version") from error
     if not isinstance(content, dict) or "cells" not in content:
         raise _error(path.name, "not a notebook (it has no cells)", "give the path of a lab's .ipynb file")
+    if repair:
+        _repair_ids(content)
     major, minor = content.get("nbformat"), content.get("nbformat_minor")
     if major != 4 or not isinstance(minor, int) or minor < 5:
         problem = f"notebook format {major}.{minor}, expected 4.5"
@@ -89,9 +96,25 @@ def read_notebook(path: Path) -> NotebookNode:
     repeated = _repeated(cell.id for cell in notebook.cells)
     if repeated:
         raise _error(
-            path.name, f"several cells have the id {', '.join(repeated)}", "give each cell a different id"
+            path.name,
+            f"several cells have the id {', '.join(repeated)}",
+            "open and save it in JupyterLab, which gives each cell its own id",
         )
     return rejoin_lines(notebook)  # stored as lists of lines
+
+
+def _repair_ids(content: dict[str, Any]) -> None:
+    """Give every cell an id of its own, in place; the first cell with an id keeps it."""
+    if content.get("nbformat") != 4 or not isinstance(content.get("cells"), list):
+        return
+    content["nbformat_minor"] = max(5, content.get("nbformat_minor") or 0)
+    taken: set[str] = set()
+    for number, cell in enumerate(content["cells"], 1):
+        if not isinstance(cell, dict):
+            continue
+        if not isinstance(cell.get("id"), str) or cell["id"] in taken:
+            cell["id"] = f"repaired-{number}"
+        taken.add(cell["id"])
 
 
 def require_structure(notebook: NotebookNode, name: str) -> None:

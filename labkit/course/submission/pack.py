@@ -9,14 +9,13 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
-from nbformat import NotebookNode
-
 from labkit.course.notebook import structure
 from labkit.course.notebook.lab_id import LabId
 from labkit.course.notebook.paths import lab_paths
-from labkit.course.notebook.structure import cell_info
+from labkit.course.notebook.structure import cell_info, syntax_tree
 from labkit.course.release.folder import MANIFEST, PRISTINE
 from labkit.course.release.strip import is_started
+from labkit.course.submission.answers import collect_answers
 from labkit.course.submission.read import MAX_NOTEBOOK_BYTES, read_submission
 from labkit.environment import environment_stamp
 from labkit.files import write_atomically, zip_bytes
@@ -83,15 +82,7 @@ def examine(home: Path) -> Report:
             limit = MAX_NOTEBOOK_BYTES // 10**6
             report.failures.append(f"{path.name}: over {limit} MB; clear its outputs and save it")
             continue
-        try:
-            notebook = structure.read_notebook(path)
-        except ValueError as error:  # names the file and what to do
-            report.failures.append(str(error))
-            continue
-        pristine = home / PRISTINE / path.name
-        if pristine.is_file():
-            _compare(path.stem, notebook, structure.read_notebook(pristine), report)
-        _list_unanswered(LabId(path.stem).number, notebook, report)
+        _examine_lab(home, path, report)
     released = {path.name for path in (home / PRISTINE).glob("*.ipynb")}
     absent = sorted(released - {path.name for path in labs})
     report.failures.extend(
@@ -100,34 +91,31 @@ def examine(home: Path) -> Report:
     return report
 
 
-def _compare(name: str, notebook: NotebookNode, pristine: NotebookNode, report: Report) -> None:
-    """List the graded cells that are missing, retyped, moved or edited."""
-    cells = {cell.id: cell for cell in notebook.cells}
-    for cell in pristine.cells:
-        role, current = cell_info(cell).get("role"), cells.get(cell.id)
-        if role in ("todo", "answer") and (current is None or current.cell_type != cell.cell_type):
-            what = "is missing" if current is None else f"was turned into a {current.cell_type} cell"
-            advice = f"undo that, or copy the cell from {PRISTINE}/{name}.ipynb"
+def _examine_lab(home: Path, path: Path, report: Report) -> None:
+    """Add what a grader would find in one notebook; it is read as the grader reads it."""
+    pristine = home / PRISTINE / path.name
+    try:
+        lab = structure.read_notebook(pristine if pristine.is_file() else path, repair=True)
+    except ValueError as error:  # names the file and what to do
+        report.failures.append(str(error))
+        return
+    answers = collect_answers(path.read_bytes(), lab)
+    report.warnings.extend(f"{path.stem}: {warning}" for warning in answers.warnings)
+    for cell in lab.cells:
+        role = cell_info(cell).get("role")
+        if role not in ("todo", "answer"):
+            continue
+        exercise = str(cell_info(cell).get("id", LabId(path.stem).number))
+        source = answers.sources.get(cell.id)
+        if source is None:
+            advice = f"copy it from {PRISTINE}/{path.name}" if pristine.is_file() else "restore it"
             report.failures.append(
-                f"{name}: cell {cell.id} of exercise {cell_info(cell)['id']} {what}; {advice}"
+                f"{path.stem}: cell {cell.id} of exercise {exercise} is missing; {advice}"
             )
-        elif role in ("setup", "check") and (
-            current is None or current.source.strip() != cell.source.strip()
-        ):
-            what = "is missing" if current is None else "was edited"
-            report.warnings.append(f"{name}: cell {cell.id} {what}; the original is used for grading")
-    order = [cell.id for cell in pristine.cells if cell_info(cell).get("role") in ("todo", "answer")]
-    known = [cell.id for cell in notebook.cells if cell.id in order]
-    if known != [cell_id for cell_id in order if cell_id in known]:
-        report.warnings.append(f"{name}: the exercises are in another order than in the release")
-
-
-def _list_unanswered(lab: str, notebook: NotebookNode, report: Report) -> None:
-    """List the exercises that are not started."""
-    for cell in notebook.cells:
-        if cell_info(cell).get("role") in ("todo", "answer") and not is_started(cell):
-            kind = "" if cell_info(cell)["role"] == "todo" else " (written answer)"
-            report.unanswered.append(f"{cell_info(cell).get('id', lab)}{kind}")
+        elif not is_started(cell, source):
+            report.unanswered.append(exercise if role == "todo" else f"{exercise} (written answer)")
+        elif role == "todo" and syntax_tree(source) is None:
+            report.warnings.append(f"{path.stem}: the TODO cell of {exercise} is not valid Python")
 
 
 def _release(home: Path) -> str | None:

@@ -8,6 +8,7 @@ from small_labs import cell_of, code, small_lab, write
 from labkit.course.release import folder as handout
 from labkit.course.release.strip import strip
 from labkit.course.self_check import Row, run_checks, table
+from labkit.course.submission.answers import collect_answers
 from labkit.course.submission.pack import STAMP, pack
 from labkit.course.submission.read import read_submission
 
@@ -59,9 +60,8 @@ def test_what_is_answered_is_not_listed(home):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        ("not json", "99_lab.ipynb: not JSON"),
+        ("not json", "cell 99-1-todo of exercise 99.1 is missing"),
         ("deleted", "cell 99-1-todo of exercise 99.1 is missing"),
-        ("retyped", "cell 99-1-todo of exercise 99.1 was turned into a raw cell"),
         ("absent", "99_lab.ipynb is missing"),
     ],
 )
@@ -74,9 +74,7 @@ def test_what_cannot_be_graded_is_refused_and_named(home, damage, message):
     else:
         lab = strip(small_lab())
         place = [cell.id for cell in lab.cells].index("99-1-todo")
-        lab.cells[place : place + 1] = (
-            [] if damage == "deleted" else [nbformat.v4.new_raw_cell("x", id="99-1-todo")]
-        )
+        del lab.cells[place]
         write(path, lab)
     with pytest.raises(ValueError, match=message):
         pack(home, home / "out.zip")
@@ -84,18 +82,58 @@ def test_what_cannot_be_graded_is_refused_and_named(home, damage, message):
     assert message in pack(home, home / "out.zip", force=True).failures[0]
 
 
-def test_what_is_odd_is_reported(home):
+def test_warnings_are_those_of_the_grader(home):
     def tamper(lab):
         cell_of(lab, "99-1-check").source = "print('99.1 ok (3 cases)')"
         lab.cells.insert(0, lab.cells.pop())
         lab.cells.insert(0, lab.cells.pop())
 
-    _work(home, tamper)
+    path = _work(home, tamper)
     warnings = pack(home, home / "out.zip").warnings
     assert warnings == [
-        "99_lab: cell 99-1-check was edited; the original is used for grading",
-        "99_lab: the exercises are in another order than in the release",
+        f"99_lab: {warning}" for warning in collect_answers(path.read_bytes(), small_lab()).warnings
     ]
+    assert any("99-1-check" in warning for warning in warnings)
+    assert any("another order" in warning for warning in warnings)
+
+
+def test_a_retyped_cell_is_packed_since_the_grader_reads_it(home):
+    def retype(lab):
+        place = [cell.id for cell in lab.cells].index("99-1-todo")
+        lab.cells[place] = nbformat.v4.new_raw_cell(ANSWER, id="99-1-todo")
+
+    _work(home, retype)
+    report = pack(home, home / "out.zip")
+    assert report.failures == []
+    assert report.unanswered == ["99.2 (written answer)"]
+    assert any("is a raw cell" in warning for warning in report.warnings)
+
+
+def test_an_emptied_cell_is_not_answered_and_a_syntax_error_is_a_warning(home):
+    _work(home, lambda lab: cell_of(lab, "99-1-todo").update(source="# nothing"))
+    assert "99.1" in pack(home, home / "out.zip").unanswered
+    _work(home, lambda lab: cell_of(lab, "99-1-todo").update(source="def double(x):\n    return ("))
+    report = pack(home, home / "out.zip")
+    assert report.warnings == ["99_lab: the TODO cell of 99.1 is not valid Python"]
+
+
+@pytest.mark.parametrize("editor", ["colab", "duplicate", "mark"])
+def test_notebooks_of_other_editors_are_packed_and_checked(home, editor):
+    lab = strip(small_lab())
+    cell_of(lab, "99-1-todo").source = ANSWER
+    content = json.loads(nbformat.writes(lab))
+    if editor == "colab":
+        content["nbformat_minor"] = 0
+        for cell in content["cells"]:
+            del cell["id"]
+    elif editor == "duplicate":
+        content["cells"].append({**content["cells"][2]})
+    path = home / "labs/99_lab.ipynb"
+    path.write_text(json.dumps(content), encoding="utf-8-sig" if editor == "mark" else "utf-8")
+    before = path.read_bytes()
+    assert pack(home, home / "out.zip").unanswered == ["99.2 (written answer)"]
+    assert [row.verdict for row in run_checks(path)] == ["ok", "not answered yet"]
+    assert path.read_bytes() == before
 
 
 def test_a_folder_without_labs_is_refused(home):
@@ -131,7 +169,8 @@ def test_checks_run_and_each_failure_is_one_line(tmp_path):
     assert rows[5].verdict == "the kernel died while running it"
     assert rows[6].verdict == "not run: the kernel died in an earlier cell"
     shown = table(rows)
-    assert "1 visible checks are ok. Hidden checks, on other inputs, run at grading" in shown
+    assert "1 visible checks are ok. Next: 9.2." in shown
+    assert "Hidden checks, on other inputs, run at grading" in shown
     assert "all" not in shown.split("\n", 1)[1]
 
 
@@ -169,7 +208,7 @@ def test_the_most_telling_part_of_a_failed_check_comes_first(tmp_path, returned,
     shown = table(rows).splitlines()
     assert max(map(len, shown)) <= 100
     assert shown[2].startswith(" " * 18)
-    assert shown[-1].endswith("the cell itself shows input, expected and got.")
+    assert shown[-1].endswith("what was expected and what your code returned.")
 
 
 @pytest.mark.parametrize(
