@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import traceback
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +12,26 @@ import numpy as np
 
 from labkit.error_names import public_name
 
-__all__ = ["Case", "CheckFailed", "Expect", "check"]
+__all__ = ["Case", "CheckFailed", "Expect", "NotStarted", "check"]
 
+STUB = "Exercise "  # begins the message of a stub's error
 SHOWN_ENTRIES = 24  # a message shows arrays of up to this size in full
 
 
 class CheckFailed(AssertionError):
     """An answer differs from what was expected; the message gives the input, the difference and a hint."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython shows in place of a traceback: the message, without labkit's own code."""
+        return str(self).splitlines()
+
+
+class NotStarted(NotImplementedError):
+    """An exercise, or another one that it needs, still raises the error of its stub."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython shows in place of a traceback."""
+        return [str(self)]
 
 
 def check(exercise: str, *answers: Callable[..., Any]) -> None:
@@ -29,6 +43,7 @@ def check(exercise: str, *answers: Callable[..., Any]) -> None:
 
     Raises:
         CheckFailed: at the first case that fails, with input, expected, got and a hint.
+        NotStarted: if the answer, or another exercise that it calls, still raises its stub's error.
         ValueError: if there is no such exercise.
     """
     lab, _, _ = exercise.partition(".")
@@ -37,7 +52,15 @@ def check(exercise: str, *answers: Callable[..., Any]) -> None:
     except (ImportError, KeyError) as error:
         raise ValueError(f"there is no check for exercise {exercise!r}; see the cell's own id.") from error
     expect = Expect(exercise)
-    cases(expect, *answers)
+    try:
+        cases(expect, *answers)
+    except NotImplementedError as error:
+        if not str(error).startswith(STUB):
+            raise
+        name = str(error).removeprefix(STUB)
+        needed = "" if name == exercise else f" It is needed by exercise {exercise}."
+        advice = "replace the line that raises NotImplementedError."
+        raise NotStarted(f"{STUB}{name} is not started: {advice}{needed}") from error
     print(f"{exercise} ok ({expect.count} cases)")  # noqa: T201
 
 
@@ -87,7 +110,8 @@ class Case:
         except NotImplementedError:
             raise
         except Exception as error:
-            raise self._failure("a value", f"{public_name(error)}: {error}", hint) from error
+            text = f"{public_name(error)}: {error}{_line_of(error, answer)}"
+            raise self._failure("a value", text, hint) from error
 
     def raises(
         self, error: type[BaseException], answer: Callable[..., Any], *inputs: Any, hint: str
@@ -148,6 +172,13 @@ class Case:
             f"{self.expect.exercise} is not right yet.\n"
             f"  input:    {self.text}\n  expected: {expected}\n  got:      {got}\n  hint:     {hint}"
         )
+
+
+def _line_of(error: BaseException, answer: Callable[..., Any]) -> str:
+    """Tell the line of the answer's cell at which an error was raised; an empty text if it is unknown."""
+    file = getattr(getattr(answer, "__code__", None), "co_filename", None)
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    return f" (line {lines[-1]} of your cell)" if lines else ""
 
 
 def _as_array(value: Any) -> np.ndarray | None:

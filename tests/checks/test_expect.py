@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labkit.checks import expect as expect_module
-from labkit.checks.expect import CheckFailed, Expect, check
+from labkit.checks.expect import CheckFailed, Expect, NotStarted, check
 
 HINT = "Which one is smaller?"
 
@@ -265,5 +265,43 @@ def test_large_values_are_shown_by_shape_and_long_ones_are_cut(case):
 
 
 def test_the_public_names_are_what_labs_and_checks_use():
-    assert set(expect_module.__all__) == {"Case", "CheckFailed", "Expect", "check"}
+    assert set(expect_module.__all__) == {"Case", "CheckFailed", "Expect", "NotStarted", "check"}
     assert issubclass(CheckFailed, AssertionError)
+
+
+def _shown_by_ipython(error):
+    """What a notebook shows of an error: its `_render_traceback_`, which IPython calls."""
+    return "\n".join(error._render_traceback_())
+
+
+def test_a_notebook_shows_the_message_alone_with_the_line_of_the_students_cell():
+    namespace = {}
+    exec(compile("def f(x):\n    y = x\n    return z", "<cell 3>", "exec"), namespace)
+    with pytest.raises(CheckFailed) as caught:
+        Expect("01.1").given("x = 1").call(namespace["f"], 1, hint="return a number")
+    shown = _shown_by_ipython(caught.value)
+    assert shown.splitlines()[0] == "01.1 is not right yet."
+    assert "NameError: name 'z' is not defined (line 3 of your cell)" in shown
+    assert "labkit" not in shown
+
+
+def test_an_exercise_that_is_not_started_says_so_in_one_line():
+    def stub(*_):
+        raise NotImplementedError("Exercise 01.2")
+
+    with pytest.raises(NotStarted) as caught:
+        check("01.2", stub)
+    assert _shown_by_ipython(caught.value) == (
+        "Exercise 01.2 is not started: replace the line that raises NotImplementedError."
+    )
+    with pytest.raises(NotStarted, match=r"It is needed by exercise 01\.3"):
+        check("01.3", stub)
+
+
+def test_another_not_implemented_error_of_an_answer_passes_through():
+    def unsupported(*_):
+        raise NotImplementedError("no kernel for this dtype")
+
+    with pytest.raises(NotImplementedError, match="no kernel") as caught:
+        check("01.2", unsupported)
+    assert type(caught.value) is NotImplementedError

@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import ast
+import copy
 import re
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
@@ -25,12 +27,17 @@ SOLUTION = re.compile(
 # The question of an answer cell is its first paragraph, in bold or as a heading.
 QUESTION = re.compile(r"\*\*.+\*\*|#+ .+", re.DOTALL)
 AUTHORS_ROLES = frozenset({"hidden", "claim"})  # cells that students do not get
-LOCKED = {"editable": False, "deletable": False}
-PROTECTION = {
+LOCKED: dict[str, Any] = {"editable": False, "deletable": False}
+GOES_ON: dict[str, Any] = {
+    "tags": ["raises-exception"]
+}  # Jupyter runs the cells below, also if this one fails
+STUDENT_METADATA: dict[str, dict[str, Any]] = {
     "setup": LOCKED,
-    "check": LOCKED,
-    "todo": {"deletable": False},
+    "check": LOCKED | GOES_ON,
+    "todo": {"deletable": False} | GOES_ON,
     "answer": {"deletable": False},
+    "run": GOES_ON,
+    "summary": GOES_ON,
 }
 
 
@@ -38,10 +45,10 @@ def strip(notebook: NotebookNode) -> NotebookNode:
     """Return the student version of a lab: no solutions, no hidden cells, no outputs.
 
     Solutions become stubs that raise ``NotImplementedError``, predictions become None, and written
-    answers keep only their question. Hidden cells and claims are removed. Outputs are removed, except
-    a check's line that says how many cases a correct answer passes. A check carries the points of
-    the check and the hidden cell together, since an exercise earns both or none. Check and setup
-    cells are locked. No cell counts as executed.
+    answers keep only their question. Hidden cells, claims and all outputs are removed. A check carries
+    the points of the check and the hidden cell together, since an exercise earns both or none. Check
+    and setup cells are locked. Cells that use answers may fail without ending "Run all cells". No cell
+    counts as executed.
 
     Args:
         notebook: a lab, as :func:`labkit.course.notebook.structure.read_lab` returns it.
@@ -147,7 +154,7 @@ def _stripped(cell: NotebookNode) -> NotebookNode:
     role = found.get("role", "")
     if cell.cell_type == "code":
         released.execution_count = None
-        released.outputs = _verdict(cell, found["id"]) if role == "check" else []
+        released.outputs = []
     if role == "todo":
         released.source = stub(cell.source, found["id"])
     elif role == "predict":
@@ -155,18 +162,8 @@ def _stripped(cell: NotebookNode) -> NotebookNode:
     elif role == "answer":
         released.source = answer_prompt(cell.source)
         released.pop("attachments", None)
-    released.metadata.update(PROTECTION.get(role, {}))
+    released.metadata.update(copy.deepcopy(STUDENT_METADATA.get(role, {})))
     return released
-
-
-def _verdict(cell: NotebookNode, exercise: str) -> list[NotebookNode]:
-    """The recorded outputs of a check that only say it passed; others could show an answer."""
-    passed = re.compile(rf"{re.escape(exercise)} ok \(\d+ cases\)\n?")
-    return [
-        output
-        for output in cell.outputs
-        if output.output_type == "stream" and output.name == "stdout" and passed.fullmatch(output.text)
-    ]
 
 
 def _without_values(cell: NotebookNode) -> str:
