@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from nbformat import NotebookNode
@@ -18,6 +18,7 @@ from labkit.course.notebook import structure
 from labkit.course.notebook.normal_form import to_bytes
 from labkit.course.release.leaks import find_leaks
 from labkit.course.release.strip import strip
+from labkit.course.release.used_checkpoints import used_checkpoints
 from labkit.files import digest, write_atomically, zip_bytes
 from labkit.settings import checkpoint_file
 
@@ -100,6 +101,7 @@ def build_release(home: Path, labs: Sequence[Path], *, verify: Verification | No
     if reasons:
         raise RuntimeError("\n  ".join(["the labs are not released:", *reasons]))
     files = dict(_shared_files(home))
+    files |= dict(_checkpoints(home, sources.values()))
     for name, notebook in released.items():
         files[f"labs/{name}.ipynb"] = files[f"{PRISTINE}/{name}.ipynb"] = to_bytes(notebook)
     hashes = {name: digest(content) for name, content in sorted(files.items())}
@@ -198,17 +200,27 @@ def _shared_files(home: Path) -> Iterator[tuple[str, bytes]]:
         wanted = path.suffix == ".py" or not {"templates", "student_files"}.isdisjoint(parts)
         if path.is_file() and wanted and not any(part.startswith((".", "__pycache__")) for part in parts):
             yield "/".join(("labkit", *parts)), path.read_bytes()
-    for manifest in sorted((home / "checkpoints").glob("*/manifest.json")):
-        yield from _checkpoints(manifest)
 
 
-def _checkpoints(manifest: Path) -> Iterator[tuple[str, bytes]]:
-    """The manifest and the checkpoints that it lists; other files are left out."""
-    folder = f"checkpoints/{manifest.parent.name}"
-    content = manifest.read_bytes()
-    for name, entry in json.loads(content).items():
-        path = manifest.with_name(checkpoint_file(name, entry))
-        if not path.is_file() or digest(path.read_bytes()) != entry["sha256"]:
-            raise ValueError(f"{path} is missing or not what its manifest says; run `labkit train {name}`.")
-        yield f"{folder}/{path.name}", path.read_bytes()
-    yield f"{folder}/{manifest.name}", content
+def _checkpoints(home: Path, labs: Collection[NotebookNode]) -> Iterator[tuple[str, bytes]]:
+    """The checkpoints that the labs use, and for each data set a manifest of them."""
+    for path in sorted((home / "checkpoints").glob("*/manifest.json")):
+        folder = f"checkpoints/{path.parent.name}"
+        try:
+            entries = json.loads(path.read_bytes())
+            files = {name: checkpoint_file(name, entry) for name, entry in entries.items()}
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(
+                f"{path} is damaged ({error}); restore it with `git checkout {path}`."
+            ) from error
+        used = set[str]().union(*(used_checkpoints(lab, files) for lab in labs))
+        for name in sorted(used):
+            weights = path.with_name(files[name])
+            if not weights.is_file() or digest(weights.read_bytes()) != entries[name]["sha256"]:
+                raise ValueError(
+                    f"{weights} is missing or not what its manifest says; run `labkit train {name}`."
+                )
+            yield f"{folder}/{weights.name}", weights.read_bytes()
+        kept = {name: entry for name, entry in entries.items() if name in used}
+        if kept:
+            yield f"{folder}/{path.name}", f"{json.dumps(kept, indent=1, ensure_ascii=False)}\n".encode()

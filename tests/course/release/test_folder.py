@@ -8,6 +8,7 @@ from small_labs import cell_of, code, markdown, small_lab, write
 from labkit import settings
 from labkit.course.grading.verification import failures
 from labkit.course.notebook import structure
+from labkit.course.notebook.execution import run_all
 from labkit.course.release import folder as handout
 from labkit.course.release.leaks import COMMENT, _is_revealing, find_leaks
 from labkit.course.release.strip import strip
@@ -21,6 +22,7 @@ SECRET = "    return np.linalg.norm(x) + 2"
 def _lab():
     lab = small_lab()
     cell_of(lab, "99-1-todo").source = cell_of(lab, "99-1-todo").source.replace("    return 2 * x", SECRET)
+    cell_of(lab, "99-table").source += "\nnames = ['a', f'b{1}']"
     cell_of(lab, "99-answer").source = "**Why?**\n\nBecause the norm is doubled here."
     return lab
 
@@ -37,10 +39,12 @@ def workbook(tmp_path):
     (home / "docs/decisions.md").write_text("x")
     (home / "checkpoints/d/a.safetensors").write_bytes(b"1")
     (home / "checkpoints/d/unrecorded.safetensors").write_bytes(b"1")
-    (home / "checkpoints/d/b.lkc").write_bytes(b"2")
+    (home / "checkpoints/d/b2.lkc").write_bytes(b"2")
+    (home / "checkpoints/d/unused.safetensors").write_bytes(b"3")
     entries = {
         "a": {"sha256": digest(b"1")},
-        "b": {"sha256": digest(b"2"), "format": "lkc"},
+        "b2": {"sha256": digest(b"2"), "format": "lkc"},
+        "unused": {"sha256": digest(b"3")},
     }
     (home / "checkpoints/d/manifest.json").write_text(json.dumps(entries))
     return home
@@ -56,12 +60,13 @@ def test_a_release_holds_what_a_student_needs_and_nothing_else(workbook):
     out, done = _hand_out(workbook)
     names = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     assert {"README.md", "Makefile", "pyproject.toml", "labkit/settings.py", "labs/99_lab.ipynb"} <= names
-    assert {"checkpoints/d/a.safetensors", "checkpoints/d/b.lkc", "checkpoints/d/manifest.json"} <= names
+    assert {"checkpoints/d/a.safetensors", "checkpoints/d/b2.lkc", "checkpoints/d/manifest.json"} <= names
     assert "labkit/course/release/student_files/README.md" in names
     assert not [
         name for name in names if name.startswith(("tests", "docs/dec", ".git")) or "pycache" in name
     ]
-    assert "checkpoints/d/unrecorded.safetensors" not in names
+    assert not {"checkpoints/d/unrecorded.safetensors", "checkpoints/d/unused.safetensors"} & names
+    assert set(json.loads((out / "checkpoints/d/manifest.json").read_text())) == {"a", "b2"}
     assert (out / "environment.yml").read_text() == "      - -e .\n"
     assert set(handout.read_release(out)) == names
     assert (out / handout.PRISTINE / "99_lab.ipynb").read_bytes() == (
@@ -219,6 +224,30 @@ LABS = sorted((settings.home() / "labs").glob("[0-9][0-9]_*.ipynb"))
 def test_all_labs_together_can_be_released():
     files = handout.build_release(settings.home(), LABS, verify=None)
     assert {f"labs/{path.name}" for path in LABS} <= set(files)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", LABS, ids=lambda path: path.stem[:2])
+def test_a_lab_runs_with_the_checkpoints_of_its_release_alone(path, tmp_path, monkeypatch):
+    files = handout.build_release(settings.home(), [path], verify=None)
+    for name, content in files.items():
+        if name.startswith("checkpoints/"):
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_bytes(content)
+    (tmp_path / "labs").mkdir()
+    (tmp_path / "labs" / path.name).write_bytes(path.read_bytes())
+    monkeypatch.setenv("LABKIT_HOME", str(tmp_path))
+    before = {file for file in tmp_path.rglob("*.*") if "checkpoints" in file.parts}
+    (result,) = run_all([tmp_path / "labs" / path.name], jobs=1, out=tmp_path / "out")
+    assert result.error is None
+    assert {
+        file for file in tmp_path.rglob("*.*") if "checkpoints" in file.parts
+    } == before  # none was trained
+
+
+def test_a_release_of_one_lab_is_small():
+    files = handout.build_release(settings.home(), [LABS[0]], verify=None)
+    assert sum(map(len, files.values())) < 5e6
 
 
 @pytest.mark.slow
