@@ -42,7 +42,7 @@ class Coder(NamedTuple):
 
 
 class Run(NamedTuple):
-    """Millions of symbols a second of processor time, and bits a symbol."""
+    """Millions of symbols per second of processor time, and bits per symbol."""
 
     encode: float
     decode: float

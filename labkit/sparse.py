@@ -1,9 +1,8 @@
-"""Sparse storage: a pruned weight as the coordinates and values of what is kept, and layers that hold it.
+"""Sparse storage: a pruned weight as the coordinates and values it keeps, and layers that hold it so.
 
 A sparse linear layer multiplies in its sparse form; a sparse convolution only *stores* sparsely:
 PyTorch has no sparse convolution, so its forward pass builds the dense weight first and saves no time.
-Leaves out: training sparse layers, copying them (PyTorch cannot deep-copy a sparse parameter), and
-block or channel sparsity.
+Sparse layers are not for training, and PyTorch cannot deep-copy them.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ INDEX_BYTES = 8  # PyTorch's COO indices are int64, whatever the shape
 
 
 class StorageBytes(NamedTuple):
-    """Bytes of weights in four forms: all values; COO; one bit a weight and the kept values; coded.
+    """Bytes of weights in four forms: all values; COO; one bit per weight and the kept values; coded.
 
     Dense, COO and bitmap count no names, shapes or headers; coded is the whole container file of
     :func:`pack_sparse`.
@@ -51,12 +50,12 @@ class StorageBytes(NamedTuple):
 
 
 def to_coo(weight: Tensor, mask: Tensor | None = None) -> Tensor:
-    """A weight as a coalesced sparse COO tensor, coordinates in row-major order.
+    """Convert a weight to a coalesced sparse COO tensor, coordinates in row-major order.
 
     Args:
         weight: dense, any shape.
         mask: bool, its shape, True where kept; without one the nonzeros are kept. A kept weight that
-            is 0 is stored, so that the coordinates are those of the mask.
+            is 0 is stored, so the coordinates are those of the mask.
 
     Returns:
         sparse, indices ``(ndim, kept)`` int64 and values ``(kept,)``.
@@ -81,7 +80,7 @@ def to_coo(weight: Tensor, mask: Tensor | None = None) -> Tensor:
 
 
 def coo_mask(coo: Tensor) -> Tensor:
-    """The bool mask that a COO tensor's coordinates stand for: :func:`to_coo` gives them back.
+    """Return the bool mask of a COO tensor's coordinates, the inverse of :func:`to_coo`.
 
     >>> coo_mask(to_coo(torch.tensor([[0.0, 5.0], [7.0, 0.0]])))
     tensor([[False,  True],
@@ -93,7 +92,7 @@ def coo_mask(coo: Tensor) -> Tensor:
 
 
 class _Sparse(nn.Module):
-    """What both layers hold: ``weight``, a COO parameter without gradient, and a dense ``bias``."""
+    """The common part of both layers: ``weight``, a COO parameter without gradient, and a dense ``bias``."""
 
     bias: Tensor | None
 
@@ -150,20 +149,20 @@ class SparseConv2d(_Sparse):
 
 
 def sparsify(model: nn.Module, masks: Mapping[str, Tensor] | None = None) -> nn.Module:
-    """A copy of ``model`` with every convolution and linear layer stored in COO form.
+    """Return a copy of ``model`` with every convolution and linear layer stored in COO form.
 
     Args:
         model: not changed; what it computes stays the same up to rounding.
         masks: by weight name, as ``labkit.pruning`` makes them; without one a layer keeps its nonzeros.
 
     Raises:
-        ValueError: if a mask names no weight or does not fit one.
+        ValueError: if a mask's name is not that of a weight, or its shape is another.
     """
     masks = masks or {}
     unknown = sorted(set(masks) - set(prunable_weights(model)))
     if unknown:
         raise ValueError(
-            f"masks {unknown} fit no weight; the model has {', '.join(prunable_weights(model))}."
+            f"masks {unknown} are not for weights of the model; it has {', '.join(prunable_weights(model))}."
         )
     if isinstance(model, nn.Conv2d | nn.Linear):
         return _sparse_layer(model, masks.get("weight"))
@@ -175,7 +174,7 @@ def sparsify(model: nn.Module, masks: Mapping[str, Tensor] | None = None) -> nn.
 
 
 def count_storage_bytes(weights: Iterable[Tensor]) -> StorageBytes:
-    """Bytes that dense weights with exact zeros take in each form; biases and norms are not asked for.
+    """Count the bytes that dense weights with exact zeros take in each form, without biases and norms.
 
     COO is larger than dense until the share of zeros exceeds 1 − b / (b + 8·ndim) for values of b
     bytes: 8/9 for the float32 weight of a convolution, 4/5 for that of a linear layer.
@@ -195,7 +194,10 @@ def count_storage_bytes(weights: Iterable[Tensor]) -> StorageBytes:
 
 
 def pack_sparse(weights: Mapping[str, Tensor]) -> bytes:
-    """The masks and kept values of ``weights``, entropy-coded, as one container file's bytes.
+    """Write the masks and kept values of ``weights``, entropy-coded, as the bytes of one container.
+
+    The mask is coded once, and the kept values beside it. ``state_dict.pack_state`` instead codes the
+    zeros in each byte plane of an array, which takes more bytes unless few values are shared.
 
     Args:
         weights: by name; float32 or float16. A −0.0 comes back as 0.0.
@@ -209,7 +211,7 @@ def pack_sparse(weights: Mapping[str, Tensor]) -> bytes:
 
 
 def unpack_sparse(data: bytes) -> dict[str, Tensor]:
-    """The dense weights that :func:`pack_sparse` wrote.
+    """Read the dense weights that :func:`pack_sparse` wrote.
 
     Raises:
         FormatError: if the bytes are damaged, or are a container of something else.
@@ -226,7 +228,7 @@ def unpack_sparse(data: bytes) -> dict[str, Tensor]:
         weights[name] = torch.zeros(kept.shape, dtype=torch.from_numpy(values).dtype)
         weights[name][kept] = torch.from_numpy(values)
     if 2 * len(weights) != len(records):
-        raise FormatError("a container of something else than masks and values.")
+        raise FormatError("the container holds something other than masks and values.")
     return weights
 
 

@@ -185,7 +185,7 @@ def test_the_masks_given_decide_the_coordinates_even_of_weights_that_are_0():
 
 def test_a_mask_that_fits_no_weight_is_refused():
     model = seeded_network()
-    with pytest.raises(ValueError, match=r"masks \['9\.weight'\] fit no weight; the model has 0\.weight"):
+    with pytest.raises(ValueError, match=r"9\.weight.*0\.weight"):
         sparsify(model, {"9.weight": torch.ones(1, dtype=torch.bool)})
     with pytest.raises(ValueError, match="outside the mask"):
         sparsify(model, layer_masks(model, 0.5))
@@ -253,7 +253,7 @@ def test_bytes_of_something_else_are_refused():
         unpack_sparse(encode({"w.mask": mask, "w.values": values}))
     with pytest.raises(FormatError, match="not stored as a mask and values"):
         unpack_sparse(encode({"w.mask": mask}))
-    with pytest.raises(FormatError, match="something else"):
+    with pytest.raises(FormatError, match="something other"):
         unpack_sparse(encode({"w": values}))
     data = bytearray(pack_sparse({"w": torch.eye(3)}))
     data[-7] ^= 1

@@ -1,7 +1,6 @@
 """Bits and bytes: n-bit integers, variable-length integers and a reader that checks bounds.
 
 Everything is little-endian, and the first bit of a sequence is the lowest bit of the first byte.
-Leaves out: codes whose words differ in length (:mod:`labkit.coding.huffman`).
 """
 
 from __future__ import annotations
@@ -34,11 +33,11 @@ Ints = NDArray[np.int64]
 
 
 class FormatError(ValueError):
-    """Bytes that are not what they should be: damaged, cut short, foreign or hostile."""
+    """The error for bytes that break a rule of the format: damaged, cut short, foreign or hostile."""
 
 
 def varint(value: int) -> bytes:
-    """Seven bits a byte, lowest first, the top bit set in all but the last (LEB128).
+    """Write an integer at seven bits per byte, lowest first, the top bit set in all but the last (LEB128).
 
     >>> varint(300).hex()
     'ac02'
@@ -57,18 +56,18 @@ def varint(value: int) -> bytes:
 
 
 def index_dtype(alphabet_size: int) -> type[np.uint8] | type[np.uint16]:
-    """The type that decoded symbols in [0, alphabet_size) have.
+    """Return the type that decoded symbols in [0, alphabet_size) have.
 
     Raises:
         ValueError: if there are more than 65,536 symbols.
     """
     if not 0 <= alphabet_size <= 1 << 16:
-        raise ValueError(f"an alphabet has at most 65,536 symbols, not {alphabet_size}.")
+        raise ValueError(f"an alphabet has 0 to 65,536 symbols, got {alphabet_size}.")
     return np.uint8 if alphabet_size <= 1 << 8 else np.uint16
 
 
 def packed_size_bytes(count: int, width_bits: int) -> int:
-    """Bytes that ``count`` integers of ``width_bits`` bits take.
+    """Return the number of bytes that ``count`` integers of ``width_bits`` bits take.
 
     >>> packed_size_bytes(3, 5)
     2
@@ -89,7 +88,7 @@ def pack(values: ArrayLike, width_bits: int) -> bytes:
         TypeError: if the values are not integers.
     """
     if not 0 <= width_bits <= MAX_WIDTH_BITS:
-        raise ValueError(f"a width must be 0 to {MAX_WIDTH_BITS} bits, not {width_bits}.")
+        raise ValueError(f"a width must be 0 to {MAX_WIDTH_BITS} bits, got {width_bits}.")
     array = np.asarray(values).reshape(-1)
     if array.size and array.dtype.kind not in "biu":
         raise TypeError(f"pack takes integers, got {array.dtype}.")
@@ -113,18 +112,18 @@ class ByteReader:
 
     @property
     def left_bytes(self) -> int:
-        """How many bytes have not been read."""
+        """The number of bytes that have not been read."""
         return len(self.data) - self.position
 
     def take(self, count: int, what: str) -> bytes:
-        """The next ``count`` bytes."""
+        """Read the next ``count`` bytes; ``what`` names them in an error."""
         if count > self.left_bytes:
             raise FormatError(f"{what}: {count} bytes expected, {self.left_bytes} are left.")
         self.position += count
         return bytes(self.data[self.position - count : self.position])
 
     def varint(self, what: str) -> int:
-        """The next integer that :func:`varint` wrote."""
+        """Read the next integer that :func:`varint` wrote."""
         value = 0
         for index in range(MAX_VARINT_BYTES):
             byte = self.take(1, what)[0]
@@ -134,7 +133,7 @@ class ByteReader:
         raise FormatError(f"{what}: an integer of more than {MAX_VARINT_BYTES} bytes.")
 
     def unpack(self, count: int, width_bits: int, what: str) -> NDArray[np.uint32]:
-        """The next integers ``(count,)`` of ``width_bits`` bits that :func:`pack` packed.
+        """Read the next integers ``(count,)`` of ``width_bits`` bits that :func:`pack` packed.
 
         >>> ByteReader(bytes.fromhex("410c")).unpack(3, 5, "levels").tolist()
         [1, 2, 3]
@@ -159,13 +158,13 @@ class ByteReader:
         return values
 
     def finish(self, what: str) -> None:
-        """Check that nothing is left."""
+        """Raise :class:`FormatError` if bytes are left."""
         if self.left_bytes:
             raise FormatError(f"{what}: {self.left_bytes} bytes more than expected.")
 
 
 def count_symbols(symbols: Symbols, alphabet_size: int) -> Ints:
-    """How often each symbol occurs ``(alphabet_size,)``.
+    """Count how often each symbol occurs ``(alphabet_size,)``.
 
     >>> count_symbols(np.array([2, 0, 2]), 4).tolist()
     [1, 0, 2, 0]
@@ -180,13 +179,13 @@ def count_symbols(symbols: Symbols, alphabet_size: int) -> Ints:
 
 
 def write_used(used: NDArray[np.bool_]) -> bytes:
-    """Which symbols occur: how far they reach, and a bit for each up to there."""
+    """Write which symbols occur: one more than the largest, and one bit for each below that."""
     span = int(used.nonzero()[0].max(initial=-1)) + 1
     return varint(span) + pack(used[:span], 1)
 
 
 def read_used(reader: ByteReader, alphabet_size: int) -> Ints:
-    """The symbols that :func:`write_used` said occur, ascending.
+    """Read the symbols that :func:`write_used` wrote, ascending.
 
     Raises:
         FormatError: if one is outside the alphabet or the bitmap ends in a zero.

@@ -54,7 +54,7 @@ class Clustered:
     codebook: NDArray[Any]
 
     def dense(self) -> NDArray[Any]:
-        """The weights, in the codebook's type.
+        """Return the weights, in the codebook's type.
 
         >>> Clustered(np.array([[0, 2], [1, 0]]), np.array([-0.5, 0.25], np.float32)).dense().tolist()
         [[0.0, 0.25], [-0.5, 0.0]]
@@ -67,8 +67,8 @@ class HalfPrecision:
     """A tensor whose own type has 16 bits; a plain float16 array may also be a rounded float32 tensor.
 
     ``stored`` is an array or clustered, of type float16, or uint16 with the bits of each bfloat16
-    number, because NumPy has no such type. The container keeps the two cases apart, so that whoever
-    rounded a tensor can give it back as float32.
+    number, because NumPy has no such type. The container keeps the two cases apart, so
+    a tensor that was rounded can be given back as float32.
     """
 
     dtype: HalfDtype
@@ -80,7 +80,7 @@ StoredTensor = NDArray[Any] | Clustered | HalfPrecision
 
 @dataclass(frozen=True)
 class LedgerRow:
-    """A part of the file, how it is coded, and what it takes."""
+    """A part of the file, how it is coded, and how many bytes it takes."""
 
     part: str
     coder: str
@@ -172,7 +172,7 @@ def _spec_of(name: str, tensor: StoredTensor) -> TensorSpec:
 
 
 def _parse(data: bytes) -> tuple[dict[str, StoredTensor], list[LedgerRow]]:
-    """The tensors and the ledger."""
+    """Read the tensors and the ledger."""
     version = _version(data)
     body, checksum = data[:-CHECKSUM_BYTES], data[-CHECKSUM_BYTES:]
     if zlib.crc32(body) != int.from_bytes(checksum, "little"):

@@ -72,7 +72,7 @@ class TensorSpec:
 
 
 def write_header(specs: Sequence[TensorSpec]) -> bytes:
-    """The tensors in order.
+    """Write the entries of all tensors, in order.
 
     Raises:
         ValueError: if the header is longer than a reader accepts.
@@ -88,7 +88,7 @@ def write_header(specs: Sequence[TensorSpec]) -> bytes:
 
 
 def read_header(data: bytes) -> list[TensorSpec]:
-    """The tensors that :func:`write_header` wrote.
+    """Read the entries that :func:`write_header` wrote.
 
     Raises:
         FormatError: if the header is damaged, too long, or describes what a container cannot hold.

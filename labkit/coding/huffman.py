@@ -1,8 +1,7 @@
 """Canonical Huffman codes of limited length (Huffman 1952; Larmore and Hirschberg 1990).
 
-What a code is: counts → lengths → code words, each a function of its own. How a sequence becomes
-bytes with one, quickly, is :mod:`labkit.coding.huffman_stream`.
-Leaves out: adaptive codes; symbols in context.
+Counts → lengths → code words, with one function for each arrow. Coding a sequence with them, quickly,
+is in :mod:`labkit.coding.huffman_stream`.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ MAX_LENGTH_BITS = 16  # a decoder looks at 3 bytes: 7 bits of offset and up to 1
 
 
 def entropy_bits(counts: ArrayLike) -> float:
-    """Shannon entropy of the relative frequencies, in bits a symbol; 0 for no symbols at all.
+    """Shannon entropy of the relative frequencies, in bits per symbol; 0 for no symbols at all.
 
     >>> entropy_bits([2, 1, 1])
     1.5
@@ -39,7 +38,7 @@ def entropy_bits(counts: ArrayLike) -> float:
 
 
 def average_length_bits(counts: ArrayLike, lengths: ArrayLike) -> float:
-    """Mean length of the code words that a sequence with these counts uses, in bits a symbol.
+    """Mean length of the code words that a sequence with these counts uses, in bits per symbol.
 
     >>> average_length_bits([2, 1, 1], [1, 2, 2])
     1.5
@@ -49,7 +48,7 @@ def average_length_bits(counts: ArrayLike, lengths: ArrayLike) -> float:
     """
     count, length = _as_counts(counts), np.asarray(lengths)
     if count.shape != length.shape:
-        raise ValueError(f"{count.size} counts, but {length.size} lengths; give one a symbol.")
+        raise ValueError(f"{count.size} counts, but {length.size} lengths; give one of each per symbol.")
     return float(count @ length.astype(np.int64)) / max(int(count.sum()), 1)
 
 
@@ -132,12 +131,12 @@ def reversed_codes(lengths: ArrayLike) -> NDArray[np.uint32]:
 
 
 def write_lengths(lengths: NDArray[np.uint8], used: NDArray[np.bool_]) -> bytes:
-    """The code's table: which symbols are used, and four bits for each one's length."""
+    """Write a code's table: which symbols are used, and four bits for the length of each."""
     return write_used(used) + (pack(lengths[used] - 1, 4) if used.sum() > 1 else b"")
 
 
 def read_lengths(reader: ByteReader, alphabet_size: int) -> tuple[NDArray[np.uint8], Ints]:
-    """The lengths ``(alphabet_size,)`` that :func:`write_lengths` wrote, and the used symbols.
+    """Read the lengths ``(alphabet_size,)`` that :func:`write_lengths` wrote, and the used symbols.
 
     Raises:
         FormatError: if the table is cut short or is not a complete prefix code.
@@ -145,9 +144,9 @@ def read_lengths(reader: ByteReader, alphabet_size: int) -> tuple[NDArray[np.uin
     used = read_used(reader, alphabet_size)
     lengths = np.zeros(alphabet_size, np.uint8)
     if used.size > 1:
-        given = reader.unpack(used.size, 4, "code lengths").astype(np.int64) + 1
-        lengths[used] = given
-        if (1 << MAX_LENGTH_BITS - given).sum() != 1 << MAX_LENGTH_BITS:
+        used_lengths = reader.unpack(used.size, 4, "code lengths").astype(np.int64) + 1
+        lengths[used] = used_lengths
+        if (1 << MAX_LENGTH_BITS - used_lengths).sum() != 1 << MAX_LENGTH_BITS:
             raise FormatError("code lengths: not those of a complete prefix code.")
     return lengths, used
 

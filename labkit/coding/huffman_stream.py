@@ -1,12 +1,12 @@
 """Huffman-coded sequences: one ordinary bit stream with entry points, decoded many lanes at a time.
 
 The sequence is cut into lanes of equal length. Their bits follow each other without a gap, and the
-index of lane lengths lets a decoder walk all lanes in lock step, one NumPy call for a step of every
-lane. A step looks up :data:`WINDOW_BITS` or more bits at once and finds up to eight symbols there.
+index of lane lengths lets a decoder walk all lanes in lock step, with one NumPy call per step for all
+lanes. A step looks up :data:`WINDOW_BITS` or more bits at once and finds up to eight symbols there.
 An encoder needs no lanes: it joins code words in pairs and fours, then adds them into 64-bit words.
 
-Layout: code table, symbols a lane / 4, lane index (least length, width, excesses), bits.
-Leaves out: the number of symbols, which the caller keeps.
+Layout: code table, symbols per lane / 4, lane index (least length, width, excesses), bits. The number
+of symbols is not stored: the caller keeps it.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def encode(symbols: ArrayLike, alphabet_size: int, *, lanes: int | None = None) 
 
 
 def decode(data: bytes, count: int, alphabet_size: int) -> Symbols:
-    """The ``count`` symbols that :func:`encode` coded, uint8 up to 256 letters, else uint16.
+    """Decode the ``count`` symbols that :func:`encode` coded, uint8 up to 256 letters, else uint16.
 
     A damaged bit that leaves every lane's length plausible decodes to other symbols: who stores
     the bytes adds a checksum.

@@ -1,15 +1,14 @@
-"""rANS over interleaved lanes: codes close to the entropy, also below one bit a symbol (Duda 2013).
+"""rANS over interleaved lanes: codes close to the entropy, also below one bit per symbol (Duda 2013).
 
 A state ``x`` in [2**16, 2**32) absorbs a symbol of frequency ``f`` out of 2**14 that starts at slot
 ``c`` as ``x → (x // f << 14) + x % f + c``; before it would overflow, its low 16 bits go out. A
 decoder runs the steps backwards. Symbol ``i`` belongs to lane ``i % lanes``; all lanes share one
-stream of 16-bit words, so that a step of all lanes is a dozen NumPy calls. A lane costs 3 bytes: of
+stream of 16-bit words, so a step of all lanes takes a dozen NumPy calls. A lane costs 3 bytes: of
 its final state's 32 bits, 16 were there before the first symbol and about 8 are not filled.
 
 Pruned filters differ much in density. By density, each lane reads a run of the sequence and keeps
 a running share of nonzeros, in 16-bit fixed point; the frequencies depend on its square root.
-Layout: frequencies, lanes, states, words.
-Leaves out: the number of symbols, which the caller keeps.
+Layout: frequencies, lanes, states, words. The number of symbols is not stored: the caller keeps it.
 """
 
 from __future__ import annotations
@@ -67,7 +66,7 @@ def encode(
     if lanes is None:
         lanes = int(entropy_bits(counts) * array.size) // (8 * BYTES_A_LANE)
     lanes = min(max(lanes, 1, -(-array.size // MAX_STEPS)), MAX_LANES, max(array.size, 1))
-    padding = np.full(-array.size % lanes, counts.argmax(), array.dtype)  # so that all steps are whole
+    padding = np.full(-array.size % lanes, counts.argmax(), array.dtype)  # makes every step whole
     padded = np.append(array, padding)
     rows = padded.reshape(lanes, -1).T if by_density else padded.reshape(-1, lanes)  # (steps, lanes)
     entries = density_contexts(rows) * alphabet_size + rows if by_density else rows
@@ -84,7 +83,7 @@ def encode(
 
 
 def decode(data: bytes, count: int, alphabet_size: int, *, by_density: bool = False) -> Symbols:
-    """The ``count`` symbols that :func:`encode` coded, uint8 up to 256 letters, else uint16.
+    """Decode the ``count`` symbols that :func:`encode` coded, uint8 up to 256 letters, else uint16.
 
     Raises:
         FormatError: if the bytes are not an encoding of ``count`` symbols.
@@ -162,11 +161,11 @@ def _read_frequencies(reader: ByteReader, alphabet_size: int) -> Ints:
     frequencies = np.zeros(alphabet_size, np.int64)
     used = read_used(reader, alphabet_size)
     if used.size:
-        given = [reader.varint("frequencies") for _ in used[:-1]]
-        last = (1 << _precision_bits(alphabet_size)) - sum(given)
-        if min(given, default=1) < 1 or last < 1:
+        stored = [reader.varint("frequencies") for _ in used[:-1]]
+        last = (1 << _precision_bits(alphabet_size)) - sum(stored)
+        if min(stored, default=1) < 1 or last < 1:
             raise FormatError("frequencies: they do not sum to a power of two.")
-        frequencies[used] = [*given, last]
+        frequencies[used] = [*stored, last]
     return frequencies
 
 

@@ -1,8 +1,7 @@
 """A stream: one sequence of symbols, coded by whichever coder makes it smallest.
 
-Layout: kind (1 byte), size of the payload, payload. What the reader must know already: how many
-symbols there are, and of which alphabet.
-Leaves out: what the symbols mean (:mod:`labkit.coding.container`).
+Layout: kind (1 byte), size of the payload, payload. A reader must already know how many symbols
+there are, and of which alphabet.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from labkit.coding.bits import ByteReader, FormatError, Symbols, index_dtype, pa
 __all__ = ["CODERS", "Coder", "read_stream", "write_stream"]
 
 FREE_SYMBOLS = 1 << 18
-MAX_SYMBOLS_A_BYTE = 256
+MAX_SYMBOLS_PER_BYTE = 256
 
 
 class Coder(NamedTuple):
@@ -28,7 +27,7 @@ class Coder(NamedTuple):
 
 
 def _width_bits(alphabet_size: int) -> int:
-    """Bits of a raw symbol; at least one, so that a raw stream is never too short for what it holds."""
+    """Bits of a raw symbol: at least one, because a reader bounds the symbols by the payload's size."""
     return max(1, (alphabet_size - 1).bit_length())
 
 
@@ -63,7 +62,7 @@ def write_stream(symbols: Symbols, alphabet_size: int) -> bytes:
 
 
 def read_stream(reader: ByteReader, count: int, alphabet_size: int) -> tuple[Symbols, str]:
-    """The ``count`` symbols that :func:`write_stream` wrote, and the name of their coder.
+    """Read the ``count`` symbols that :func:`write_stream` wrote, and the name of their coder.
 
     Raises:
         FormatError: if the stream is cut short, damaged, of an unknown kind, or too short for its count.
@@ -79,4 +78,4 @@ def read_stream(reader: ByteReader, count: int, alphabet_size: int) -> tuple[Sym
 
 def _most_symbols(payload: bytes) -> int:
     """How many symbols a payload may hold, to bound a reader's memory; raw ones are always below it."""
-    return FREE_SYMBOLS + MAX_SYMBOLS_A_BYTE * len(payload)
+    return FREE_SYMBOLS + MAX_SYMBOLS_PER_BYTE * len(payload)

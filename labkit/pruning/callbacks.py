@@ -1,6 +1,6 @@
-"""When to prune: at which epochs or accuracies, and callbacks that prune and keep zeros at zero.
+"""Callbacks that prune, at given epochs or accuracies, and keep pruned weights at zero.
 
-Leaves out: which weights go (magnitude, saliency, sensitivity).
+Leaves out: which weights are pruned (:mod:`labkit.pruning.magnitude` and its neighbours).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["PruningCallback", "StagedPruning", "linear_ramp"]
 
 
 def linear_ramp(target: float, ramp_epochs: int) -> list[float]:
-    """Sparsities that rise by equal amounts to ``target`` over ``ramp_epochs`` epochs.
+    """Return sparsities that rise by equal amounts to ``target`` over ``ramp_epochs`` epochs.
 
     Raises:
         ValueError: if ``target`` is outside [0, 1] or ``ramp_epochs`` is below 1.
@@ -41,7 +41,7 @@ class PruningCallback(Callback):
 
     Args:
         prune_at: for each epoch at which to prune, the rule that gives the masks. In other epochs
-            the model's own zeros are kept, so that an interrupted run continues with its masks.
+            the model's zeros are kept, so an interrupted run continues with its masks.
     """
 
     def __init__(self, prune_at: Mapping[int, Callable[[nn.Module], Masks]]) -> None:
@@ -62,17 +62,17 @@ class PruningCallback(Callback):
 class StagedPruning(PruningCallback):
     """Prunes as soon as training reaches given accuracies, and keeps pruned weights at zero.
 
-    The accuracy is that of the last ``window`` training batches of the epoch. What was reached is
-    read off the model's own sparsity, so that an interrupted run goes on where it stopped.
+    The accuracy is that of the last ``window`` training batches of the epoch. The stage reached is read
+    off the model's sparsity, so an interrupted run continues where it stopped.
 
     Args:
         rule: gives the masks for a model and a sparsity.
         sparsities: of each stage, rising.
-        accuracies: in per cent, what starts each stage.
+        accuracies: in per cent; reaching one starts its stage.
         window: in batches.
 
     Raises:
-        ValueError: if the stages do not match or do not rise.
+        ValueError: if there is not one accuracy per sparsity, or the sparsities do not rise.
     """
 
     def __init__(
@@ -85,7 +85,10 @@ class StagedPruning(PruningCallback):
     ) -> None:
         super().__init__({})
         if len(sparsities) != len(accuracies) or list(sparsities) != sorted(set(sparsities)):
-            raise ValueError(f"stages must rise and match, got {list(sparsities)}, {list(accuracies)}.")
+            raise ValueError(
+                "sparsities must rise, with one accuracy for each, "
+                f"got {list(sparsities)} and {list(accuracies)}."
+            )
         self.rule, self.stages = rule, list(zip(sparsities, accuracies, strict=True))
         self.recent: deque[float] = deque(maxlen=window)
         self.stage = 0

@@ -2,7 +2,8 @@
 
 x̂ = scale · (level − zero_point). The zero point is an integer, so 0 is on every grid and a pruned
 weight stays exactly 0 (Jacob et al. 2018, section 2.1).
-Leaves out: quantized layers (modules), and grids that are not evenly spaced (clustering).
+Leaves out: quantized layers (:mod:`labkit.quantization.layers`), and levels that are not evenly spaced
+(:mod:`labkit.quantization.kmeans`).
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ SCALE_BYTES = 4
 
 @dataclass(frozen=True)
 class AffineGrid:
-    """Where the levels lie: all that a decoder needs besides the levels.
+    """An evenly spaced grid: all that a decoder needs besides the levels.
 
     ``scale`` (float32, > 0) and ``zero_point`` (int32, 0 for a symmetric grid) have shape ``()``,
     or ``(channels, 1, …)`` where every output channel has its own grid.
@@ -85,7 +86,7 @@ class _StraightThrough(torch.autograd.Function):
 def fit_grid(
     x: Tensor, *, bits: int, scheme: Scheme = "asymmetric", per_channel: bool = False
 ) -> AffineGrid:
-    """The grid that spans the values of ``x`` and 0.
+    """Fit the grid that spans the values of ``x`` and 0.
 
     Asymmetric: from min(x, 0) to max(x, 0) in ``2**bits − 1`` steps. Symmetric: from −max|x| to
     max|x| in ``2**bits − 2`` steps; 2 bits are ternary. Where all values are 0 the scale is 1.
@@ -114,7 +115,7 @@ def fit_grid(
         high = torch.maximum(-low, high)
         low = -high
     scale = _round_towards_zero((high - low) / steps)
-    # a range below float32's normal numbers is no range: one level, 0, is within scale / 2.
+    # A range below float32's normal numbers counts as empty: the level 0 alone is within scale / 2.
     scale = torch.where(scale < torch.finfo(torch.float32).tiny, 1.0, scale)
     zero_point = torch.zeros_like(low) if scheme == "symmetric" else _round_half_away(-low / scale)
     shape = (channels, *[1] * (x.ndim - 1)) if per_channel else ()
@@ -122,7 +123,7 @@ def fit_grid(
 
 
 def quantize(x: Tensor, grid: AffineGrid) -> Tensor:
-    """The nearest level of ``grid`` for each value, halves away from zero.
+    """Round each value to the nearest level of ``grid``, halves away from zero.
 
     Args:
         x: the shape the grid was fitted to; values beyond the grid become its first or last level.
@@ -148,7 +149,7 @@ def quantize(x: Tensor, grid: AffineGrid) -> Tensor:
 
 
 def dequantize(levels: Tensor, grid: AffineGrid) -> Tensor:
-    """The values that ``levels`` stand for: float32, one subtraction and one product each.
+    """Return the values that ``levels`` stand for: float32, one subtraction and one product each.
 
     For every x in the grid's range |x − dequantize(quantize(x))| ≤ scale / 2, up to float32's rounding.
 
@@ -162,9 +163,9 @@ def dequantize(levels: Tensor, grid: AffineGrid) -> Tensor:
 def fake_quantize(
     x: Tensor, *, bits: int, scheme: Scheme = "asymmetric", per_channel: bool = False
 ) -> Tensor:
-    """``x`` rounded to the grid that fits it, in its own dtype; zeros stay exactly 0.
+    """Round ``x`` to the grid that fits it, in its own dtype; zeros stay exactly 0.
 
-    Doing it twice changes no level. Arguments and errors are those of :func:`fit_grid`.
+    The operation is idempotent. Arguments and errors are those of :func:`fit_grid`.
 
     >>> fake_quantize(torch.tensor([-1.0, -0.2, 0.0, 0.7]), bits=2, scheme="symmetric")
     tensor([-1.,  0.,  0.,  1.])
@@ -189,7 +190,7 @@ def straight_through(
 
 
 def count_quantized_bytes(element_count: int, grid: AffineGrid) -> QuantizedBytes:
-    """Bytes that ``element_count`` levels of ``grid`` take when they are packed without gaps.
+    """Count the bytes that ``element_count`` levels of ``grid`` take when they are packed without gaps.
 
     A scale takes 4 bytes, an asymmetric grid's zero point as many as a level needs.
 

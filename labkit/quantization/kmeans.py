@@ -1,8 +1,9 @@
 """One-dimensional k-means in O(n log n): sort once, then every Lloyd step works on prefix sums.
 
 On sorted values a cluster is an interval, its sum the difference of two prefix sums, and its ends
-are found by bisection, so that a step costs O(clusters · log n) however many values there are.
-Leaves out: initializations (clustering_start), and what the clusters are used for (codebook).
+are found by bisection, so a step costs O(clusters · log n) however many values there are.
+Leaves out: initializations (:mod:`labkit.quantization.kmeans_init`), and the use of clusters as shared
+weights (:mod:`labkit.quantization.weight_sharing`).
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _BLOCK = 1 << 15  # values that stay in the processor's cache while each thresho
 
 @dataclass(frozen=True)
 class Clustering:
-    """Centroids ``(k,)`` float64, ascending, each nearest to some value; what a value belongs to.
+    """Centroids ``(k,)`` float64, ascending, each nearest to some value, and the cluster of each value.
 
     ``indices`` has the shape of the values. ``squared_error`` is the sum of squared distances;
     ``iterations`` counts Lloyd steps, the last of which changed nothing if ``converged``.
@@ -57,7 +58,7 @@ def kmeans(
     seed: int = 0,
     max_iterations: int = 1000,
 ) -> Clustering:
-    """Lloyd's algorithm in one dimension, until no value changes its cluster.
+    """Run Lloyd's algorithm in one dimension until no value changes its cluster.
 
     A cluster that loses all its values stays where it is and may win some later; those empty at the
     end are dropped, so there can be fewer than ``clusters``. Where there are no more distinct values
@@ -134,7 +135,7 @@ def _nearest(values: NDArray[Any], centroids: Floats) -> NDArray[Any]:
     flat, indices = values.ravel(), np.zeros(values.size, dtype)
     for row in range(0, len(flat), _BLOCK):
         block, counted = flat[row : row + _BLOCK], indices[row : row + _BLOCK]
-        for threshold in thresholds:  # one vector instruction a step beats a bisection for each value
+        for threshold in thresholds:  # one vector instruction per threshold beats one bisection per value
             counted += block >= threshold
     return indices.reshape(values.shape)
 

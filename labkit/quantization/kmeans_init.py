@@ -1,7 +1,8 @@
-"""Where one-dimensional k-means starts: four initializations, from sorted values and prefix sums.
+"""The start of one-dimensional k-means: four initializations, from sorted values and prefix sums.
 
 On sorted values a cluster is an interval: its sum is the difference of two prefix sums, and its ends
-are found by bisection. Leaves out: Lloyd's algorithm and assignment (clustering).
+are found by bisection. Leaves out: Lloyd's algorithm and assignment
+(:mod:`labkit.quantization.kmeans`).
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ class SortedValues:
 def initial_centroids(
     values: NDArray[Any], clusters: int, initialization: Initialization, *, seed: int = 0
 ) -> Floats:
-    """Where k-means starts: ``(clusters,)`` float64, ascending.
+    """Return the centroids with which k-means starts: ``(clusters,)`` float64, ascending.
 
     ``linear``: evenly spaced from the smallest to the largest value (Han et al. 2016, section 3.2).
     ``random``: values drawn without replacement. ``kmeans++``: values drawn one by one, each with
@@ -107,7 +108,7 @@ def _by_density(data: SortedValues, clusters: int) -> Floats:
 
 
 def _by_squared_distance(data: SortedValues, draws: Floats) -> Floats:
-    """k-means++ with one uniform number in [0, 1) a centroid, in O(clusters² · log n).
+    """k-means++ with one uniform number in [0, 1) per centroid, in O(clusters² · log n).
 
     A cluster's values are an interval, so its squared distances add up by prefix sums, and the
     value that a draw falls on is found by bisection.
@@ -146,18 +147,18 @@ def _interval_errors(data: SortedValues, low: Any, high: Any, centroid: Any) -> 
 
 
 def midpoints(centroids: Floats) -> Floats:
-    """Where one centroid's values end and the next one's begin."""
+    """Return the points between neighbouring centroids, where the values of one end."""
     return (centroids[1:] + centroids[:-1]) / 2
 
 
 def sort(values: NDArray[Any]) -> NDArray[Any]:
-    """All values ascending, in their own type or float32."""
+    """Return all values ascending, in their own type; float16 as float32."""
     # subtle: NumPy 2.4 sorts float16 wrongly on some processors where many values are equal.
     return np.sort(values.astype(np.float32) if values.dtype == np.float16 else values, axis=None)
 
 
 def sorted_values(ordered: NDArray[Any]) -> SortedValues:
-    """Ascending values of any type as float64 less their mean."""
+    """Convert ascending values of any type to float64 less their mean."""
     values = ordered.astype(np.float64)
     offset = float(values.mean())
     values -= offset

@@ -2,7 +2,7 @@
 
 A quantized layer keeps its float weight as parameter, under the same state-dict key, and rounds it
 in every forward pass; gradients pass straight through. A weight that a mask holds at 0 stays 0.
-Leaves out: quantized activations and integer arithmetic.
+Activations stay in floating point, and so does the arithmetic.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ RESIDUAL_STAGES = ("layer1", "layer2", "layer3")
 
 
 class _QuantizedLayer(nn.Module):
-    """What quantized layers share: how the float ``weight`` is rounded."""
+    """The common part of quantized layers, which rounds the float ``weight``."""
 
     weight: Tensor
     bits: int
@@ -127,7 +127,7 @@ def quantize_layers(
         bits, scheme, per_channel: as in :func:`labkit.quantization.affine.fit_grid`.
 
     Raises:
-        ValueError: if a name is no convolution or linear layer, or the grid cannot be fitted.
+        ValueError: if a name is not that of a convolution or linear layer, or the grid cannot be fitted.
 
     >>> quantize_layers(nn.Sequential(nn.Linear(4, 3), nn.ReLU()), bits=8)
     Sequential(
@@ -141,7 +141,9 @@ def quantize_layers(
     }
     for name in layers if names is None else names:
         if name not in layers:
-            raise ValueError(f"{name!r} is no convolution or linear layer; there are {', '.join(layers)}.")
+            raise ValueError(
+                f"{name!r} is not a convolution or linear layer; there are {', '.join(layers)}."
+            )
         quantized = _quantized_layer(layers[name], bits, scheme, per_channel)
         if not name:
             return quantized

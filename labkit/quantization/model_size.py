@@ -1,6 +1,6 @@
-"""What quantizing a model costs and gives: its bytes, and the zeros that rounding makes.
+"""The size of a quantized model in bytes, and the zeros that rounding makes.
 
-Leaves out: entropy coding and files (coding), which make use of the zeros.
+Leaves out: entropy coding (:mod:`labkit.coding`), which makes use of the zeros.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class SparsityChange(NamedTuple):
 
 
 def sparsity_change(model: nn.Module) -> SparsityChange:
-    """Share of exact zeros in all weights of ``model``, as trained and as it computes with them.
+    """Measure the share of exact zeros in all weights of ``model``, as trained and as it computes with them.
 
     Rounding makes new zeros of the weights within half a step of 0.
 
@@ -58,7 +58,7 @@ def sparsity_change(model: nn.Module) -> SparsityChange:
 
 
 def count_model_bytes(model: nn.Module) -> ModelBytes:
-    """Bytes of the state of ``model`` with its quantized weights as packed levels.
+    """Count the bytes of the state of ``model`` with its quantized weights as packed levels.
 
     >>> from labkit.quantization.layers import quantize_layers
     >>> count_model_bytes(quantize_layers(nn.Linear(100, 10), bits=4))

@@ -1,9 +1,9 @@
-"""Weight sharing that is trained: latent weights move, the network computes with the nearest entry.
+"""Trained weight sharing: latent weights move, and the network computes with the nearest entry.
 
-As in quantization-aware training gradients pass straight through, but the levels are a codebook,
-which moves to the means of its latent weights before every epoch. Entry 0 is the value 0: a latent weight that
-comes near it is pruned, and one that a mask removed before never returns.
-Leaves out: codebooks whose entries are the parameters (codebook).
+As in quantization-aware training, gradients pass straight through. The levels are a codebook, whose
+entries move to the means of their latent weights before every epoch. One entry is the value 0: a latent
+weight that comes near it is pruned, and a weight that a mask removed before never returns.
+Leaves out: codebooks whose entries are the parameters (:mod:`labkit.quantization.weight_sharing`).
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class _NearestLevel(nn.Module):
 
 
 def cluster_layers(model: nn.Module, clusters: int) -> nn.Module:
-    """A copy of ``model`` that computes with at most ``clusters`` nonzero values a layer.
+    """A copy of ``model`` that computes with at most ``clusters`` nonzero values per layer.
 
     :func:`labkit.quantization.weight_sharing.unshare_layers` turns it back into ordinary layers.
 

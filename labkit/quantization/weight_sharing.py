@@ -1,7 +1,8 @@
 """Weight sharing: a layer's weights become indices into a short codebook, and the codebook is trained.
 
 Index 0 stands for pruned zeros: they are never clustered, and no training moves them.
-Leaves out: how clusters are found (clustering), and how many bits an index takes (coding).
+Leaves out: how clusters are found (:mod:`labkit.quantization.kmeans`), and how many bits an index takes
+(:mod:`labkit.coding`).
 """
 
 from __future__ import annotations
@@ -106,10 +107,10 @@ def unshare_weights(shared: SharedWeights) -> Tensor:
 def share_layers(
     model: nn.Module, clusters: int, *, initialization: Initialization = "density", seed: int = 0
 ) -> nn.Module:
-    """A copy of ``model`` whose convolutions and linear layers have a codebook as parameter each.
+    """Return a copy of ``model`` in which each convolution and linear layer has a codebook as parameter.
 
-    ``layer.weight`` is computed from it, so that any training loop fine-tunes the codebooks. As an
-    entry's gradient is a sum over many weights, it wants a far smaller learning rate than weights.
+    ``layer.weight`` is computed from it, so any training loop fine-tunes the codebooks. An entry's
+    gradient is a sum over many weights, so it needs a far smaller learning rate than weights do.
 
     Args:
         model: left as it is; its pruned weights stay 0.
