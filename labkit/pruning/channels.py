@@ -64,8 +64,9 @@ def slice_channels(model: VGG16, kept: Sequence[Tensor]) -> VGG16:
             state.update({f"{name}.{part}": state[f"{name}.{part}"][rows] for part in parts})
         state[f"{consumer}.weight"] = state[f"{consumer}.weight"][:, rows]
     small = VGG16(len(state["classifier.6.weight"]), channels=[len(rows) for rows in kept])
-    small.load_state_dict(state)
-    return small.to(state["classifier.6.weight"].device).train(model.training)
+    last = state["classifier.6.weight"]
+    small.to(last.device, last.dtype).load_state_dict(state)
+    return small.train(model.training)
 
 
 def prune_channels(
@@ -80,7 +81,8 @@ def prune_channels(
     """Return a smaller network with selected channels, fitted weights and re-estimated batch norm.
 
     Layers are pruned from the input on. The inputs of a layer come from the network pruned so far, its
-    targets (before batch norm, without bias) from the original (section 3.2 of He et al.).
+    targets (before batch norm, without bias) from the original (section 3.2 of He et al.). All is computed
+    in the model's type; in float64 the result does not depend on the processor.
 
     Args:
         model: left as it is.
@@ -132,7 +134,7 @@ def layer_moments(
 def reconstruct(layer: ChannelConsumer, moments: Moments, channels: Tensor) -> None:
     """Fit the weight of ``layer`` to ``moments`` in place; weights of other channels become 0."""
     shape = len(layer.weight), moments.channel_count, moments.kernel_size
-    fitted = torch.zeros(shape, device=layer.weight.device)
+    fitted = torch.zeros(shape, device=layer.weight.device, dtype=layer.weight.dtype)
     solution = least_squares(moments, channels.to(moments.xx.device)).to(fitted)
     fitted[:, channels] = solution.view(shape[0], len(channels), shape[2])
     with torch.no_grad():
@@ -155,13 +157,13 @@ def reestimate_batch_norm(
     """
     norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
-    device = next(model.parameters()).device
+    parameter = next(model.parameters())
     with evaluation_mode(model), torch.no_grad():
         for norm in norms:
             norm.reset_running_stats()
             norm.momentum = None  # the plain average of all batches
             norm.train()
-        for batch in training_images(dataset, image_count, seed).to(device).split(BATCH):
+        for batch in training_images(dataset, image_count, seed).to(parameter).split(BATCH):
             model(batch)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
@@ -178,7 +180,7 @@ def _walk(original: VGG16, pruned: VGG16, images: Tensor) -> Iterator[Callable[[
 
     Both networks are in evaluation mode; the layer of ``pruned`` may be changed before the next step.
     """
-    source = inputs = images.to(next(original.parameters()).device)
+    source = inputs = images.to(next(original.parameters()))
     for layer, old, new in zip(_consumers(original), _blocks(original), _blocks(pruned), strict=True):
         yield partial(_moments, layer, source, inputs)
         if isinstance(layer, nn.Conv2d):

@@ -73,7 +73,11 @@ class SetDropout(Step):
 
 @dataclass(frozen=True)
 class CutChannels(Step):
-    """Cut VGG16's convolutions to ``keep`` output channels before training, and reconstruct each."""
+    """Cut VGG16's convolutions to ``keep`` output channels before training, and reconstruct each.
+
+    Selection and reconstruction are computed in float64, so they do not depend on the processor; the
+    network that is trained is in float32.
+    """
 
     keep: tuple[int, ...]
     selection: Literal["lasso"]
@@ -82,7 +86,7 @@ class CutChannels(Step):
         """Return the smaller network."""
         if not isinstance(model, VGG16):
             raise ValueError(f"{recipe.name}: only a VGG16 can be cut, got {type(model).__name__}.")
-        return prune_channels(model, dataset, keep=self.keep, selection=self.selection)
+        return prune_channels(model.double(), dataset, keep=self.keep, selection=self.selection).float()
 
 
 @dataclass(frozen=True)

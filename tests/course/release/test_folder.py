@@ -9,7 +9,7 @@ from labkit import settings
 from labkit.course.grading.verification import failures
 from labkit.course.notebook import structure
 from labkit.course.notebook.execution import run_all
-from labkit.course.release import folder as handout
+from labkit.course.release import folder
 from labkit.course.release.leaks import COMMENT, _is_revealing, find_leaks
 from labkit.course.release.strip import strip
 from labkit.files import digest
@@ -31,8 +31,8 @@ def _lab():
 def workbook(tmp_path):
     """A workbook of one lab and one checkpoint."""
     home = tmp_path / "workbook"
-    for folder in ("labs", "checkpoints/d", "tests/checks/wrong_answers", "docs"):
-        (home / folder).mkdir(parents=True)
+    for name in ("labs", "checkpoints/d", "tests/checks/wrong_answers", "docs"):
+        (home / name).mkdir(parents=True)
     write(home / "labs/99_lab.ipynb", _lab())
     (home / "pyproject.toml").write_text("x")
     (home / "environment.yml").write_text("      - -e .[dev]\n")
@@ -50,14 +50,14 @@ def workbook(tmp_path):
     return home
 
 
-def _hand_out(workbook, **options):
+def _write(workbook, **options):
     out = workbook.parent / "out" / "student"
     labs = [workbook / "labs/99_lab.ipynb"]
-    return out, handout.write_release(workbook, out, labs, verify=None, **options)
+    return out, folder.write_release(workbook, out, labs, verify=None, **options)
 
 
 def test_a_release_holds_what_a_student_needs_and_nothing_else(workbook):
-    out, done = _hand_out(workbook)
+    out, done = _write(workbook)
     names = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     assert {"README.md", "Makefile", "pyproject.toml", "labkit/settings.py", "labs/99_lab.ipynb"} <= names
     assert {"checkpoints/d/a.safetensors", "checkpoints/d/b2.lkc", "checkpoints/d/manifest.json"} <= names
@@ -68,32 +68,30 @@ def test_a_release_holds_what_a_student_needs_and_nothing_else(workbook):
     assert not {"checkpoints/d/unrecorded.safetensors", "checkpoints/d/unused.safetensors"} & names
     assert set(json.loads((out / "checkpoints/d/manifest.json").read_text())) == {"a", "b2"}
     assert (out / "environment.yml").read_text() == "      - -e .\n"
-    assert set(handout.read_release(out)) == names
-    assert (out / handout.PRISTINE / "99_lab.ipynb").read_bytes() == (
-        out / "labs/99_lab.ipynb"
-    ).read_bytes()
+    assert set(folder.read_release(out)) == names
+    assert (out / folder.PRISTINE / "99_lab.ipynb").read_bytes() == (out / "labs/99_lab.ipynb").read_bytes()
     assert "1 labs" in done[0]
 
 
 def test_the_same_workbook_gives_the_same_zip(workbook):
-    out, first = _hand_out(workbook, zipped=True)
+    out, first = _write(workbook, zipped=True)
     content = (out.parent / "student.zip").read_bytes()
-    _, second = _hand_out(workbook, zipped=True, force=True)
+    _, second = _write(workbook, zipped=True, force=True)
     assert first == second
     assert (out.parent / "student.zip").read_bytes() == content
 
 
 def test_an_existing_folder_is_replaced_only_if_nothing_is_lost(workbook):
-    out, _ = _hand_out(workbook)
+    out, _ = _write(workbook)
     with pytest.raises(ValueError, match="exists; remove it"):
-        _hand_out(workbook)
-    _hand_out(workbook, force=True)
+        _write(workbook)
+    _write(workbook, force=True)
     (out / "labs/99_lab.ipynb").write_text("answers")
     with pytest.raises(ValueError, match=r"has been worked in \(labs/99_lab.ipynb\)"):
-        _hand_out(workbook, force=True)
-    (out / handout.MANIFEST).unlink()
+        _write(workbook, force=True)
+    (out / folder.MANIFEST).unlink()
     with pytest.raises(ValueError, match="is not a release and is not replaced"):
-        _hand_out(workbook, force=True)
+        _write(workbook, force=True)
     assert (out / "labs/99_lab.ipynb").read_text() == "answers"
 
 
@@ -107,9 +105,9 @@ def test_nothing_is_left_behind_when_it_fails(workbook, damage, monkeypatch):
         lab.cells.append(code("99-told", f"def f(x):\n{SECRET}"))
         write(workbook / "labs/99_lab.ipynb", lab)
     else:
-        monkeypatch.setattr(handout, "write_atomically", _full_disk)
+        monkeypatch.setattr(folder, "write_atomically", _full_disk)
     with pytest.raises((ValueError, OSError), match=r"labkit train a|cell 99-told shows|No space"):
-        _hand_out(workbook)
+        _write(workbook)
     parent = workbook.parent / "out"
     assert not parent.exists() or list(parent.iterdir()) == []
 
@@ -222,14 +220,14 @@ LABS = sorted((settings.home() / "labs").glob("[0-9][0-9]_*.ipynb"))
 
 
 def test_all_labs_together_can_be_released():
-    files = handout.build_release(settings.home(), LABS, verify=None)
+    files = folder.build_release(settings.home(), LABS, verify=None)
     assert {f"labs/{path.name}" for path in LABS} <= set(files)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", LABS, ids=lambda path: path.stem[:2])
 def test_a_lab_runs_with_the_checkpoints_of_its_release_alone(path, tmp_path, monkeypatch):
-    files = handout.build_release(settings.home(), [path], verify=None)
+    files = folder.build_release(settings.home(), [path], verify=None)
     for name, content in files.items():
         if name.startswith("checkpoints/"):
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -246,7 +244,7 @@ def test_a_lab_runs_with_the_checkpoints_of_its_release_alone(path, tmp_path, mo
 
 
 def test_a_release_of_one_lab_is_small():
-    files = handout.build_release(settings.home(), [LABS[0]], verify=None)
+    files = folder.build_release(settings.home(), [LABS[0]], verify=None)
     assert sum(map(len, files.values())) < 5e6
 
 

@@ -14,8 +14,8 @@ from strategies import SETTINGS
 
 from labkit.course.notebook import structure
 from labkit.course.notebook.normal_form import to_bytes
-from labkit.course.release import folder as handout
 from labkit.course.release import update
+from labkit.course.release.folder import MANIFEST, PRISTINE, STUDENT_FILES
 from labkit.course.release.merge import merge
 from labkit.course.release.strip import strip
 from labkit.files import digest
@@ -210,12 +210,12 @@ def _release(notebook, **others):
     """A release of one lab as files by name."""
     files = {
         "labs/99_lab.ipynb": to_bytes(notebook),
-        handout.PRISTINE + "/99_lab.ipynb": to_bytes(notebook),
+        PRISTINE + "/99_lab.ipynb": to_bytes(notebook),
     }
     files |= {name.replace("__", "/"): content for name, content in others.items()}
     hashes = {name: digest(content) for name, content in files.items()}
     manifest = {"format": 1, "release": "x", "files": hashes}
-    return {**files, handout.MANIFEST: json.dumps(manifest).encode()}
+    return {**files, MANIFEST: json.dumps(manifest).encode()}
 
 
 def _unpack(folder, files):
@@ -249,7 +249,7 @@ def test_the_command_that_students_are_told_updates_from_the_newer_folder(folder
     command.parent.mkdir(parents=True)
     command.write_text(f'#!/bin/sh\nexec {sys.executable} -P -m labkit.cli "$@"\n')
     command.chmod(0o755)
-    text = (handout.STUDENT_FILES / "README.md").read_text(encoding="utf-8")
+    text = (STUDENT_FILES / "README.md").read_text(encoding="utf-8")
     (line,) = re.findall(r"^.*labkit release --update.*$", text, re.MULTILINE)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LABKIT_")}
     done = subprocess.run(
@@ -286,11 +286,11 @@ def test_a_folder_in_use_is_brought_to_the_new_release(folder):
 
 
 def test_a_lab_that_a_release_leaves_out_stays_and_can_still_be_merged_later(tmp_path):
-    other = dict.fromkeys(("labs/98_lab.ipynb", f"{handout.PRISTINE}/98_lab.ipynb"), to_bytes(_base()))
+    other = dict.fromkeys(("labs/98_lab.ipynb", f"{PRISTINE}/98_lab.ipynb"), to_bytes(_base()))
     _unpack(tmp_path, _release(_base(), **other))
     write(tmp_path / "labs/98_lab.ipynb", _edited({"99-1-todo": ANSWER}))
     update.update(tmp_path, _release(_edited({"99-task": "New."})))
-    assert (tmp_path / handout.PRISTINE / "98_lab.ipynb").read_bytes() == to_bytes(_base())
+    assert (tmp_path / PRISTINE / "98_lab.ipynb").read_bytes() == to_bytes(_base())
     corrected = to_bytes(_edited({"99-task": "New."}))
     notes = update.update(
         tmp_path, _release(_edited({"99-task": "New."}), **dict.fromkeys(other, corrected))
@@ -355,13 +355,13 @@ def test_after_a_kill_midway_a_second_start_finishes(folder, monkeypatch, writte
     ("damage", "message"),
     [
         ("labs/99_lab.ipynb", "99_lab.ipynb: not JSON"),
-        (handout.MANIFEST, "is damaged"),
+        (MANIFEST, "is damaged"),
         (None, "not a released folder"),
     ],
 )
 def test_what_cannot_be_merged_is_refused_and_nothing_changes(folder, damage, message):
     if damage is None:
-        (folder / handout.MANIFEST).unlink()
+        (folder / MANIFEST).unlink()
     else:
         (folder / damage).write_text("{")
     before = _snapshot(folder)

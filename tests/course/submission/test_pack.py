@@ -5,7 +5,7 @@ import nbformat
 import pytest
 from small_labs import cell_of, code, small_lab, write
 
-from labkit.course.release import folder as handout
+from labkit.course.release import folder
 from labkit.course.release.strip import strip
 from labkit.course.self_check import Row, run_checks, table
 from labkit.course.submission.answers import collect_answers
@@ -20,10 +20,10 @@ ANSWER = "def double(x):\n    return x + x"
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     """A released folder, nothing answered."""
-    for folder in ("labs", handout.PRISTINE, "checkpoints/d"):
-        (tmp_path / folder).mkdir(parents=True)
-    for folder in ("labs", handout.PRISTINE):
-        write(tmp_path / folder / "99_lab.ipynb", strip(small_lab()))
+    for name in ("labs", folder.PRISTINE, "checkpoints/d"):
+        (tmp_path / name).mkdir(parents=True)
+    for name in ("labs", folder.PRISTINE):
+        write(tmp_path / name / "99_lab.ipynb", strip(small_lab()))
     (tmp_path / "checkpoints/d/manifest.json").write_text("{}")
     (tmp_path / "checkpoints/d/a.safetensors").write_text("weights")
     monkeypatch.setattr("labkit.course.submission.pack.environment_stamp", lambda: {"python": "3"})
