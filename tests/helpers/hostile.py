@@ -165,7 +165,7 @@ def _files(good) -> dict[str, Case]:
         "json-list": Case(as_folder(b"[1, 2, 3]"), NOTHING, "not a notebook"),
         "deep-json": Case(as_folder(b"[" * 100_000), NOTHING, "not JSON"),
         "huge-number": Case(as_folder(b'{"cells": ' + b"9" * 10_000 + b"}"), NOTHING, "JSON"),
-        "null-cells": Case(as_folder(b'{"cells": [null, 3, {"source": 5}]}'), NOTHING, "no cells"),
+        "null-cells": Case(as_folder(b'{"cells": [null, 3, {"source": 5}]}'), NOTHING, "are not cells"),
         "wrong-lab": Case(as_folder(other), NOTHING, "looks like lab 01"),
         "latin-1": Case(
             as_folder(text.replace("Lab 99", "Pr\\u00fcfung").encode().replace(b"\\u00fc", b"\xfc")),
@@ -176,7 +176,7 @@ def _files(good) -> dict[str, Case]:
         "a-pdf": Case(
             lambda place: place.with_suffix(".pdf").write_bytes(b"%PDF-1.4"), NOTHING, "cannot be read"
         ),
-        "untouched": Case(as_folder(solved_nothing(good)), NOTHING, "as it was released"),
+        "untouched": Case(as_folder(solved_nothing(good)), NOTHING, "is still raised"),
     }
 
 

@@ -89,7 +89,9 @@ class ExerciseRunner:
         submitted = {
             name: exercise for name, exercise in self.exercises.items() if exercise.todo.id in answers
         }
-        not_started = ExerciseOutcome("not started", "nothing was written, or not all of it")
+        not_started = ExerciseOutcome(
+            "not started", "the TODO cell is empty, or its NotImplementedError is still raised"
+        )
         problems = {
             name: not_started
             for name, exercise in submitted.items()

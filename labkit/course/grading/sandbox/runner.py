@@ -30,6 +30,7 @@ __all__ = ["main"]
 
 MAX_MESSAGE = 4000  # characters of an error's text
 MAX_REPLY_BYTES = 4_000_000
+PYTHON_MAGICS = ("time", "timeit", "capture", "prun")
 TOP_LEVEL_AWAIT = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
 
@@ -65,7 +66,7 @@ def main() -> None:
     module = types.ModuleType("__main__")
     sys.modules["__main__"] = module
     namespace = module.__dict__
-    namespace.update(display=_display, get_ipython=_Shell)
+    namespace.update(display=_display, get_ipython=lambda: _Shell(namespace))
     setup = json.loads(requests.readline())["setup"]
     errors = (reply.get("error") for reply in _run_all(setup, namespace, MAX_REPLY_BYTES))
     error = next(filter(None, errors), None)
@@ -229,10 +230,22 @@ def _evaluate(code: types.CodeType, namespace: dict[str, Any]) -> Any:
 
 
 class _Shell:
-    """What ``get_ipython()`` returns: magics and shell commands do nothing and return nothing."""
+    """What ``get_ipython()`` returns: magics that time Python run it; all others, and shell commands, do nothing."""
+
+    def __init__(self, namespace: dict[str, Any]) -> None:
+        self.namespace = namespace
 
     def __getattr__(self, name: str) -> Any:
         return lambda *_, **__: None
+
+    def run_line_magic(self, name: str, line: str, **_: Any) -> None:
+        """Run the rest of the line of ``%time`` and its like."""
+        self.run_cell_magic(name, "", line)
+
+    def run_cell_magic(self, name: str, line: str, cell: str) -> None:  # noqa: ARG002
+        """Run the cell of ``%%time`` and its like."""
+        if name in PYTHON_MAGICS:
+            _execute(cell, self.namespace, "<magic>")
 
     def getoutput(self, *_: Any, **__: Any) -> list[str]:
         """Return no lines, as a shell command that prints nothing does."""
