@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import traceback
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from labkit.checks.own_work import borrowed, public_path
 from labkit.error_names import public_name
 
 __all__ = ["Case", "CheckFailed", "Expect", "NotStarted", "check"]
@@ -34,15 +36,17 @@ class NotStarted(NotImplementedError):
         return [str(self)]
 
 
-def check(exercise: str, *answers: Callable[..., Any]) -> None:
+def check(exercise: str, *answers: Callable[..., Any], uses: Collection[object] = ()) -> None:
     """Run the visible cases of ``exercise`` against ``answers`` and print the verdict.
 
     Args:
         exercise: an id such as ``"02.1"``.
         answers: the function or functions the exercise asks for.
+        uses: the functions, classes and modules of labkit that the answers may call.
 
     Raises:
-        CheckFailed: at the first case that fails, with input, expected, got and a hint.
+        CheckFailed: if an answer uses anything else of labkit, and at the first case that fails, with
+            input, expected, got and a hint.
         NotStarted: if the answer, or another exercise that it calls, still raises its stub's error.
         ValueError: if there is no such exercise.
     """
@@ -51,6 +55,10 @@ def check(exercise: str, *answers: Callable[..., Any]) -> None:
         cases = importlib.import_module(f"labkit.checks.lab{lab}").CASES[exercise]
     except (ImportError, KeyError) as error:
         raise ValueError(f"there is no check for exercise {exercise!r}; see the cell's own id.") from error
+    frame = inspect.currentframe()
+    assert frame is not None  # in CPython
+    assert frame.f_back is not None
+    _require_own_work(exercise, answers, frame.f_back.f_globals, uses)
     expect = Expect(exercise)
     try:
         cases(expect, *answers)
@@ -62,6 +70,22 @@ def check(exercise: str, *answers: Callable[..., Any]) -> None:
         advice = "replace the line that raises NotImplementedError."
         raise NotStarted(f"{STUB}{name} is not started: {advice}{needed}") from error
     print(f"{exercise} ok ({expect.count} cases)")  # noqa: T201
+
+
+def _require_own_work(
+    exercise: str,
+    answers: Collection[Callable[..., Any]],
+    namespace: Mapping[str, Any],
+    uses: Collection[object],
+) -> None:
+    """Raise CheckFailed if an answer leaves to labkit what the exercise asks the student to write."""
+    names = sorted({name for answer in answers for name in borrowed(answer, namespace, uses)})
+    if names:
+        permitted = ", ".join(map(public_path, uses)) or "nothing"
+        raise CheckFailed(
+            f"{exercise} uses {', '.join(names)}, and asks you to write it yourself.\n"
+            f"  You may read labkit's code. Your answer may call of labkit: {permitted}."
+        )
 
 
 class Expect:

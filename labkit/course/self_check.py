@@ -122,7 +122,7 @@ def _verdict(failure: CellFailure) -> str:
     if case:
         return _case_verdict(**case.groupdict())
     first_line = failure.text.strip().partition("\n")[0].strip()
-    return _short(f"{failure.name}: {first_line}")
+    return _short(first_line if failure.name == "CheckFailed" else f"{failure.name}: {first_line}")
 
 
 def _case_verdict(expected: str, got: str, hint: str) -> str:

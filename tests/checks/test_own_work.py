@@ -1,0 +1,194 @@
+"""Answers that leave an exercise to labkit are refused; answers of the student's own are not."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+
+import pytest
+
+from labkit import linear, models, settings
+from labkit.checks import CheckFailed
+from labkit.checks.own_work import borrowed, public_path
+from labkit.course.notebook import structure
+
+# Each answers its exercise rightly, or nearly so, by what labkit holds.
+SHORTCUTS = {
+    "01.1 by name": ("01.1", "loss_gradient = linear.squared_loss_gradient\ngradient_step = None"),
+    "01.1 in the second of two answers": (
+        "01.1",
+        "def loss_gradient(w, X, y):\n    return 2 * X.T @ (X @ w - y)\n"
+        "def gradient_step(w, X, y, step):\n    return w - step * linear.squared_loss_gradient(w, X, y)",
+    ),
+    "01.2 wrapped": ("01.2", "def project_k_sparse(w, k):\n    return linear.project_sparse(w, k)"),
+    "01.3 as a lambda": ("01.3", "l1_subgradient = lambda w: linear.l1_subgradient(w)"),
+    "01.4 imported inside": (
+        "01.4",
+        "def soft_threshold(w, threshold):\n"
+        "    from labkit.linear import soft_threshold as shrink\n    return shrink(w, threshold)",
+    ),
+    "01.5 by a helper": (
+        "01.5",
+        "def helper(*inputs):\n    return linear.trimmed_soft_threshold(*inputs)\n"
+        "def trimmed_soft_threshold(w, threshold, smallest):\n    return helper(w, threshold, smallest)",
+    ),
+    "02.1 by another name of the module": (
+        "02.1",
+        "import labkit.pruning.magnitude as tools\n"
+        "def magnitude_mask(weight, q):\n    return tools.magnitude_mask(weight, q / 100)",
+    ),
+    "02.2 as a partial": (
+        "02.2",
+        "import functools\ndeviation_mask = functools.partial(library.deviation_mask)",
+    ),
+    "02.3 by getattr": (
+        "02.3",
+        "def sparsity(model):\n    return getattr(library, 'sparsity_by_layer')(model), 0.0",
+    ),
+    "02.5 as a default value": (
+        "02.5",
+        "from labkit.pruning.callbacks import linear_ramp\n"
+        "def sparsity_schedule(target, epochs, ramp, make=linear_ramp):\n"
+        "    return make(target, ramp) + [target] * (epochs - ramp)",
+    ),
+    "02.6 in a comprehension": (
+        "02.6",
+        "def global_masks(weights, q):\n"
+        "    return {name: library.magnitude_mask(w, q / 100) for name, w in weights.items()}",
+    ),
+    "03.3 in a method": (
+        "03.3",
+        "from labkit.quantization import affine\n"
+        "class RoundAsymmetric(torch.autograd.Function):\n"
+        "    @staticmethod\n    def forward(ctx, weight, bits):\n"
+        "        return affine.straight_through(weight, bits=bits)\n"
+        "    @staticmethod\n    def backward(ctx, gradient):\n        return gradient, None",
+    ),
+    "03.4 in a base class": (
+        "03.4",
+        "from labkit.quantization import affine\n"
+        "class Base(torch.autograd.Function):\n"
+        "    @staticmethod\n    def forward(ctx, weight, bits):\n"
+        "        return affine.straight_through(weight, bits=bits, scheme='symmetric')\n"
+        "class RoundSymmetric(Base):\n"
+        "    @staticmethod\n    def backward(ctx, gradient):\n        return gradient, None",
+    ),
+    "03.5 in a list": (
+        "03.5",
+        "tools = [layers.quantize_residual_blocks]\n"
+        "def swap_blocks(model, make):\n    return tools[0](model, bits=4)",
+    ),
+    "04.2 in a dict": (
+        "04.2",
+        "from labkit.quantization import kmeans_init\n"
+        "tools = {'start': kmeans_init.initial_centroids}\n"
+        "def initial_centroids(values, clusters, kind, generator):\n"
+        "    return tools['start'](values, clusters, kind)",
+    ),
+    "04.5 in a closure": (
+        "04.5",
+        "from labkit.coding import huffman\n"
+        "def made(tool):\n    def code_lengths(counts):\n"
+        "        return dict(enumerate(tool(counts)))\n    return code_lengths\n"
+        "code_lengths = made(huffman.code_lengths)\naverage_and_entropy = None",
+    ),
+    "04.6 by a decorator": (
+        "04.6",
+        "import functools\nfrom labkit.coding.huffman import code_strings\n"
+        "@functools.wraps(code_strings)\ndef canonical_codes(lengths):\n    return {}",
+    ),
+    "05.2 as an object that is called": (
+        "05.2",
+        "class Bound:\n    def __call__(self, indices):\n"
+        "        return huffman.entropy_bits(indices), 0.0\nbound_bits = Bound()",
+    ),
+    "08.2 by an import of the package": (
+        "08.2",
+        "import labkit\n"
+        "def grasp_scores(*inputs):\n    return labkit.pruning.saliency.grasp_scores(*inputs)",
+    ),
+    "08.5 by a cached function": (
+        "08.5",
+        "import functools\nfrom labkit.pruning import saliency\n"
+        "@functools.cache\ndef snip_scores(*inputs):\n    return saliency.snip_scores(*inputs)",
+    ),
+}
+
+
+@functools.cache
+def _lab(number: str):
+    return structure.read_lab(next((settings.home() / "labs").glob(f"{number}_*.ipynb")))
+
+
+def _verdict(exercise: str, answer: str) -> str:
+    """Return what the check of an exercise says of an answer, in a namespace like a kernel's."""
+    lab = _lab(exercise[:2])
+    setup = next(cell.source for cell in lab.cells if structure.cell_role(cell) == "setup")
+    namespace: dict[str, object] = {"__name__": "__main__"}
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        for source in (setup, answer, structure.exercises(lab)[exercise]["check"].source):
+            try:
+                exec(source, namespace)
+            except CheckFailed as failure:
+                return str(failure)
+    return printed.getvalue()
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize(("exercise", "answer"), SHORTCUTS.values(), ids=SHORTCUTS)
+def test_an_answer_that_calls_labkit_is_refused_by_its_check(exercise, answer):
+    verdict = _verdict(exercise, answer)
+    assert verdict.startswith(f"{exercise} uses labkit.")
+    assert "asks you to write it yourself" in verdict
+
+
+@pytest.mark.heavy
+def test_what_an_exercise_may_call_is_listed_in_the_message():
+    answer = "def hessian_gradient_product(*inputs):\n    return labkit.pruning.saliency\nimport labkit"
+    assert "labkit.models.prunable_weights" in _verdict("08.1", answer)
+
+
+def _defined(source: str, name: str) -> tuple[object, dict[str, object]]:
+    namespace: dict[str, object] = {"__name__": "__main__", "linear": linear, "models": models}
+    exec(source, namespace)
+    return namespace[name], namespace
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import numpy as np\ndef f(w):\n    return np.sign(w)",
+        "def soft_threshold(w):\n    return w\ndef f(w):\n    return soft_threshold(w)",
+        "network = models.ResNet20()\ndef f():\n    return network",
+        "def f(linear):\n    return linear.soft_threshold",
+        "def f():\n    linear = 2\n    return linear",
+        "'''linear.soft_threshold'''\ndef f():\n    'labkit.linear.soft_threshold does this.'",
+        "f = 3",
+        "f = None",
+        "f = {'a': True}",
+    ],
+)
+def test_the_students_own_work_borrows_nothing(source):
+    answer, namespace = _defined(source, "f")
+    assert borrowed(answer, namespace) == []
+
+
+def test_a_function_that_is_allowed_does_not_allow_others():
+    source = "def f(m):\n    return models.prunable_weights(m), linear.soft_threshold"
+    answer, namespace = _defined(source, "f")
+    allowed = [models.prunable_weights]
+    assert borrowed(answer, namespace, allowed) == ["labkit.linear.soft_threshold"]
+    assert borrowed(answer, namespace, [*allowed, linear]) == []
+
+
+def test_functions_that_call_each_other_are_followed_once():
+    source = "def g(n):\n    return f(n - 1)\ndef f(n):\n    return n and g(n) or linear.fista"
+    answer, namespace = _defined(source, "f")
+    assert borrowed(answer, namespace) == ["labkit.linear.fista"]
+
+
+def test_a_path_is_the_one_that_a_notebook_writes():
+    assert public_path(models.prunable_weights) == "labkit.models.prunable_weights"
+    assert public_path(linear) == "labkit.linear"
