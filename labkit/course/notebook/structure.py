@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -26,10 +27,12 @@ __all__ = [
     "GRADED_ROLES",
     "LABELS",
     "ROLES",
+    "WRITTEN_ROLES",
     "cell_info",
     "cell_role",
     "code_cells",
     "exercises",
+    "question",
     "read_lab",
     "read_notebook",
     "require_cell_info",
@@ -41,11 +44,14 @@ BEGIN_SOLUTION = "### BEGIN SOLUTION"
 END_SOLUTION = "### END SOLUTION"
 # In the order of an exercise's cells; a written answer may also be a question of its own.
 EXERCISE_ROLES = ("todo", "check", "hidden", "answer")
-MARKDOWN_ROLES = frozenset({"text", "answer"})
+WRITTEN_ROLES = frozenset({"answer", "reading"})  # a question, and what the student writes
+MARKDOWN_ROLES = WRITTEN_ROLES | {"text"}
 ROLES = MARKDOWN_ROLES | {"setup", "todo", "check", "hidden", "run", "claim", "predict", "summary"}
 GRADED_ROLES = frozenset({"check", "hidden", "answer"})
 NUMBERS = ("points", "rtol", "atol", "timeout")
-LABELS = ("role", "id", *NUMBERS, "compare")
+LABELS = ("role", "id", *NUMBERS, "compare", "given")
+# The question of a written cell is its first paragraph, in bold or as a heading.
+QUESTION = re.compile(r"\*\*.+\*\*|#+ .+", re.DOTALL)
 UNCOMPARED_ROLES = ("run", "summary")  # only these may have output that another machine does not repeat
 
 
@@ -148,7 +154,7 @@ def require_cell_info(notebook: NotebookNode, name: str) -> None:
 
 
 def cell_info(cell: NotebookNode) -> dict[str, Any]:
-    """Return the labels in ``cell.metadata.labkit``: role, id, points, rtol, atol, timeout, compare."""
+    """Return the labels in ``cell.metadata.labkit``, such as role, id and points."""
     labels = cell.metadata.get("labkit", {})
     return dict(labels) if isinstance(labels, Mapping) else {}
 
@@ -170,6 +176,16 @@ def exercises(notebook: NotebookNode) -> dict[str, dict[str, NotebookNode]]:
         if cell_role(cell) in EXERCISE_ROLES:
             cells.setdefault(cell_info(cell)["id"], {})[cell_role(cell)] = cell
     return cells
+
+
+def question(source: str) -> str:
+    """Return the question of a written cell: its first paragraph, if it is in bold or a heading; else "".
+
+    >>> question("**Why?**\n\nBecause.")
+    '**Why?**'
+    """
+    first = source.partition("\n\n")[0].strip()
+    return first if QUESTION.fullmatch(first) else ""
 
 
 def syntax_tree(source: str) -> ast.Module | None:
@@ -199,8 +215,13 @@ def _label_problem(cell: NotebookNode) -> tuple[str, str] | None:
         value = labels.get(key, 0)
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
             return f"has {key} = {value!r}", "use a number that is not negative"
+    given = labels.get("given", [])
+    if not isinstance(given, list) or not all(type(value) in (int, float) for value in given):
+        return f"has given = {given!r}", "use a list of the numbers that its text tells on purpose"
     if role in EXERCISE_ROLES and not (isinstance(labels.get("id"), str) and labels["id"]):
         return f"has the role {role} but no exercise id", 'set metadata.labkit.id, such as "02.3"'
+    if role in WRITTEN_ROLES and not question(cell.source):
+        return f"has the role {role} but no question", "begin it with a paragraph in bold: **Why …?**"
     if role in ("check", "hidden", "claim") and not cell.source.strip():
         return f"has the role {role} but no code", "restore it: a blank cell is never run or compared"
     return _comparison_problem(labels)

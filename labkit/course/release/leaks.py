@@ -15,7 +15,13 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from labkit.course.notebook.structure import BEGIN_SOLUTION, END_SOLUTION, cell_info, syntax_tree
+from labkit.course.notebook.structure import (
+    BEGIN_SOLUTION,
+    END_SOLUTION,
+    WRITTEN_ROLES,
+    cell_info,
+    syntax_tree,
+)
 from labkit.course.release.strip import AUTHORS_ROLES, SOLUTION, answer_prompt
 
 __all__ = ["find_leaks"]
@@ -65,7 +71,7 @@ def _secret_lines(cell: NotebookNode) -> list[str]:
     if role == "todo":
         blocks = [match[0] for match in SOLUTION.finditer(cell.source)]
         lines = [line for block in blocks for line in block.splitlines()[1:-1]]
-    elif role == "answer":
+    elif role in WRITTEN_ROLES:
         kept = answer_prompt(cell.source).splitlines()
         lines = [line for line in cell.source.splitlines() if line.strip() not in kept]
     elif role == "hidden":

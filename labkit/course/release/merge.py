@@ -18,7 +18,7 @@ from labkit.course.notebook.structure import cell_info, cell_role, syntax_tree
 
 __all__ = ["Merged", "merge"]
 
-ANSWERS = frozenset({"todo", "predict", "answer"})  # cells that students write in
+ANSWERS = frozenset({"todo", "predict", "answer", "reading"})  # cells that students write in
 REQUIRED = ANSWERS | {"setup", "check"}  # restored if a student deleted them
 KEPT = "Your version, kept when the lab was updated:"
 Cells = dict[str, NotebookNode]  # by id

@@ -16,7 +16,14 @@ import nbformat
 from nbformat import NotebookNode
 
 from labkit.course.notebook.normal_form import normalise
-from labkit.course.notebook.structure import BEGIN_SOLUTION, END_SOLUTION, cell_info, syntax_tree
+from labkit.course.notebook.structure import (
+    BEGIN_SOLUTION,
+    END_SOLUTION,
+    WRITTEN_ROLES,
+    cell_info,
+    question,
+    syntax_tree,
+)
 
 __all__ = ["AUTHORS_ROLES", "answer_prompt", "is_started", "strip", "stub"]
 
@@ -24,9 +31,8 @@ SOLUTION = re.compile(
     rf"^([ \t]*){re.escape(BEGIN_SOLUTION)}[ \t]*\n.*?^[ \t]*{re.escape(END_SOLUTION)}[ \t]*$",
     re.MULTILINE | re.DOTALL,
 )
-# The question of an answer cell is its first paragraph, in bold or as a heading.
-QUESTION = re.compile(r"\*\*.+\*\*|#+ .+", re.DOTALL)
 AUTHORS_ROLES = frozenset({"hidden", "claim"})  # cells that students do not get
+PLACE_TO_WRITE = "*Write your answer here.*"
 LOCKED: dict[str, Any] = {"editable": False, "deletable": False}
 GOES_ON: dict[str, Any] = {
     "tags": ["raises-exception"]
@@ -36,6 +42,7 @@ STUDENT_METADATA: dict[str, dict[str, Any]] = {
     "check": LOCKED | GOES_ON,
     "todo": {"deletable": False} | GOES_ON,
     "answer": {"deletable": False},
+    "reading": {"deletable": False},
     "run": GOES_ON,
     "summary": GOES_ON,
 }
@@ -45,7 +52,7 @@ def strip(notebook: NotebookNode) -> NotebookNode:
     """Return the student version of a lab: no solutions, no hidden cells, no outputs.
 
     Solutions become stubs that raise ``NotImplementedError``, predictions become None, and written
-    answers keep only their question. Hidden cells, claims and all outputs are removed. A check carries
+    answers and readings keep only their question. Hidden cells, claims and all outputs are removed. A check carries
     the points of the check and the hidden cell together, since an exercise earns both or none. Check
     and setup cells are locked. Cells that use answers may fail without ending "Run all cells". No cell
     counts as executed.
@@ -94,9 +101,8 @@ def answer_prompt(source: str) -> str:
     <BLANKLINE>
     *Write your answer here.*
     """
-    first, _, _ = source.partition("\n\n")
-    asks = QUESTION.fullmatch(first.strip())
-    return f"{first.strip()}\n\n*Write your answer here.*" if asks else "*Write your answer here.*"
+    asked = question(source)
+    return f"{asked}\n\n{PLACE_TO_WRITE}" if asked else PLACE_TO_WRITE
 
 
 def is_started(cell: NotebookNode, source: str | None = None) -> bool:
@@ -159,7 +165,7 @@ def _stripped(cell: NotebookNode) -> NotebookNode:
         released.source = stub(cell.source, found["id"])
     elif role == "predict":
         released.source = _without_values(cell)
-    elif role == "answer":
+    elif role in WRITTEN_ROLES:
         released.source = answer_prompt(cell.source)
         released.pop("attachments", None)
     released.metadata.update(copy.deepcopy(STUDENT_METADATA.get(role, {})))

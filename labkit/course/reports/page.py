@@ -33,6 +33,7 @@ BADGES = {
     "claim": "claims",
     "predict": "prediction",
     "answer": "written answer {id}",
+    "reading": "reading",
     "summary": "summary",
 }
 LABEL_TAGS = frozenset({"code", "em", "strong", "sub", "sup"})

@@ -22,7 +22,7 @@ from labkit.course.submission.cells import SubmittedCell, read_cells
 
 __all__ = ["ANSWER_ROLES", "Answers", "collect_answers", "insert_answers"]
 
-ANSWER_ROLES = ("todo", "answer", "predict")
+ANSWER_ROLES = ("todo", "answer", "reading", "predict")
 SIMILAR = 0.6  # share of lines in common that makes a cell an answer without any other sign
 # How strongly a sign says that a student's cell answers a cell of the lab.
 DEFINES, CHANGED, SAME_ID, SAME_LABEL, SAME_START = 4, 4, 2, 1, 1
