@@ -143,7 +143,7 @@ def plot_runs(
         if magnify:
             axis.set_yscale("symlog", linthresh=NEAR)
             axis.set_yticks([-1, -NEAR, 0, NEAR, 1], ["−1", "−0.1", "0", "0.1", "1"])
-            axis.axhspan(-NEAR, NEAR, color="#777777", alpha=0.12, linewidth=0)
+            axis.axhspan(-NEAR, NEAR, color="#e6e6e6", linewidth=0, zorder=0)
     label = "weight (shaded: enlarged)" if magnify else "weight"
     _align(axes, [run.weights[:stop] for run in runs.values()], columns, label)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
@@ -185,7 +185,8 @@ def plot_maps(title: str, inputs: Array, outputs: Mapping[str, Array]) -> None:
         jumps = np.abs(np.diff(values)) > 20 * np.diff(inputs)
         broken = np.insert(values, np.flatnonzero(jumps) + 1, np.nan)  # a jump is a gap, not a steep line
         places = np.insert(inputs, np.flatnonzero(jumps) + 1, np.nan)
-        axis.plot(places, broken, LINES[index % 4], color=COLOURS[index], label=name)
+        width = 4.5 - 1.5 * index  # all stay visible where they coincide
+        axis.plot(places, broken, LINES[index % 4], color=COLOURS[index], linewidth=width, label=name)
         share = float(np.mean(values == 0))
         spoken.append(
             f"{name}: {inputs[0]:g} becomes {values[0]:.2g}, {inputs[-1]:g} becomes {values[-1]:.2g}, "
