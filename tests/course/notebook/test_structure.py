@@ -104,7 +104,7 @@ def _check_first(notebook):
         (_check_first, "exercise 99.1 has its cells in the order check, todo, hidden"),
         (_append(code("extra", "1", role="check", id="99.1")), "exercise 99.1 has more than one check"),
         (
-            _append(markdown("extra", "", role="answer", id="99.2")),
+            _append(markdown("extra", "**Why?**", role="answer", id="99.2")),
             "exercise 99.2 has more than one answer",
         ),
         (_with_labels("99-table", role="experiment"), "cell 99-table has the role 'experiment'"),
