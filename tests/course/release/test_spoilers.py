@@ -104,5 +104,5 @@ def test_a_written_cell_without_a_question_is_refused(role):
     lab = small_lab()
     labels = {"role": role} | ({"id": "99.9"} if role == "answer" else {})
     lab.cells.append(nbformat.v4.new_markdown_cell("1. False: …", id="99-odd", metadata={"labkit": labels}))
-    with pytest.raises(ValueError, match="cell 99-odd has the role .* but no question"):
+    with pytest.raises(ValueError, match=r"cell 99-odd has the role .* but no question"):
         structure.require_structure(lab, "99_small.ipynb")
