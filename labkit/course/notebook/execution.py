@@ -13,6 +13,7 @@ import os
 import subprocess
 import time
 from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -233,7 +234,17 @@ def usable_cores() -> int:
 
 
 def _run_loop(work: Coroutine[object, object, T]) -> T:
-    """Run a coroutine to its end in an event loop that supports the kernels' sockets."""
+    """Run a coroutine to its end, also in a notebook, whose own event loop is running."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return _run_new_loop(work)
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(_run_new_loop, work).result()
+
+
+def _run_new_loop(work: Coroutine[object, object, T]) -> T:
+    """Run a coroutine in an event loop that supports the kernels' sockets."""
     # subtle: the default loop of Windows cannot wait for sockets of ZeroMQ.
     with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
         return runner.run(work)
