@@ -14,7 +14,7 @@ from strategies import SETTINGS, sequences, stored_tensors
 from labkit.coding import (
     Clustered,
     FormatError,
-    HalfPrecision,
+    NamedTensor,
     StoredTensor,
     decode,
     encode,
@@ -22,7 +22,7 @@ from labkit.coding import (
     symbol_stream,
 )
 from labkit.coding.bits import ByteReader, varint
-from labkit.coding.header import DTYPES, TensorSpec, read_header, write_header
+from labkit.coding.header import DTYPES, Header, TensorSpec, read_header, write_header
 from labkit.coding.huffman import entropy_bits
 from labkit.coding.symbol_stream import CODERS, read_stream, write_stream
 
@@ -49,7 +49,7 @@ def is_same(written: Mapping[str, StoredTensor], read: Mapping[str, StoredTensor
     def same(left: StoredTensor, right: StoredTensor) -> bool:
         if type(left) is not type(right):
             return False
-        if isinstance(left, HalfPrecision):
+        if isinstance(left, NamedTensor):
             return left.dtype == right.dtype and same(left.stored, right.stored)
         if isinstance(left, Clustered):
             equal = left.indices.shape == right.indices.shape and (left.indices == right.indices).all()
@@ -204,8 +204,8 @@ def test_golden_bytes() -> None:
 
 def test_golden_bytes_of_version_2() -> None:
     tensors = {
-        "w": HalfPrecision("bfloat16", Clustered(np.array([[0, 1], [2, 0]]), BFLOAT16_BITS)),
-        "h": HalfPrecision("float16", np.array([1.5], np.float16)),
+        "w": NamedTensor("bfloat16", Clustered(np.array([[0, 1], [2, 0]]), BFLOAT16_BITS)),
+        "h": NamedTensor("float16", np.array([1.5], np.float16)),
     }
     data = encode(tensors)
     size = data[5]
@@ -217,7 +217,7 @@ def test_golden_bytes_of_version_2() -> None:
 
 
 def test_half_precision_types_need_version_2() -> None:
-    data = encode({"a": HalfPrecision("float16", np.ones(3, np.float16))})
+    data = encode({"a": NamedTensor("float16", np.ones(3, np.float16))})
     with pytest.raises(FormatError, match="version 2"):
         decode(seal(data[:4] + b"\x01" + data[5:-4]))
 
@@ -225,9 +225,9 @@ def test_half_precision_types_need_version_2() -> None:
 @pytest.mark.parametrize(
     ("tensors", "error", "message"),
     [
-        ({"a": HalfPrecision("bfloat16", np.zeros(2, np.float16))}, TypeError, "bfloat16"),
-        ({"a": HalfPrecision("float16", np.zeros(2, np.uint16))}, TypeError, "float16"),
-        ({"a": HalfPrecision("float8", np.zeros(2, np.uint8))}, TypeError, "float8"),
+        ({"a": NamedTensor("bfloat16", np.zeros(2, np.float16))}, TypeError, "bfloat16"),
+        ({"a": NamedTensor("float16", np.zeros(2, np.uint16))}, TypeError, "float16"),
+        ({"a": NamedTensor("float8", np.zeros(2, np.uint8))}, TypeError, "float8"),
         ({"a": Clustered(np.array([0]), np.zeros(2, np.uint16))}, ValueError, "codebook"),
         ({"a": np.zeros(2, np.complex64)}, TypeError, "'a' is complex64"),
         ({"a": np.array(["x"])}, TypeError, "'a'"),
@@ -258,7 +258,7 @@ def test_foreign_files_and_other_versions_are_refused() -> None:
         with pytest.raises(FormatError, match="not a labkit container"):
             decode(foreign)
     data = encode(SMALL)
-    for version in (b"\x00", b"\x03", b"\xff"):
+    for version in (b"\x00", b"\x04", b"\xff"):
         with pytest.raises(FormatError, match=f"version {version.hex()}"):
             decode(data[:4] + version + data[5:])
 
@@ -419,13 +419,13 @@ def test_duplicate_names_and_headers_of_anything_else_are_refused() -> None:
             decode(hostile(header))
     for damaged in (b"", b"abc", zlib.compress(b"[]")[:-1], zlib.compress(b"[]") + b"\x00"):
         with pytest.raises(FormatError):
-            read_header(damaged)
+            read_header(damaged, 1)
 
 
 def test_names_that_repeat_take_few_bytes() -> None:
     specs = [
         TensorSpec(f"layer{i}.{j}.conv1.weight", "<f4", (64, 64, 3, 3)) for i in range(3) for j in range(9)
     ]
-    header = write_header(specs)
-    assert read_header(header) == specs
+    header = write_header(Header(tuple(specs)))
+    assert read_header(header, 1).specs == tuple(specs)
     assert len(header) < 8 * len(specs) + 30
