@@ -179,11 +179,11 @@ def read_header(data: bytes, version: int) -> Header:
     try:
         text = inflater.decompress(data, MAX_HEADER_BYTES)
         if not inflater.eof or inflater.unused_data:
-            raise FormatError(f"header: not one zlib stream of at most {MAX_HEADER_BYTES} bytes.")
+            raise ValueError(f"not one zlib stream of at most {MAX_HEADER_BYTES} bytes.")
         content, metadata = json.loads(text), None
         if version >= METADATA_VERSION:
             if not isinstance(content, dict) or sorted(content) != ["metadata", "tensors"]:
-                raise FormatError("header: not an object with metadata and tensors.")
+                raise ValueError("not an object with metadata and tensors.")
             content, metadata = content["tensors"], content["metadata"]
         specs = [TensorSpec(name, dtype, tuple(shape), size) for name, dtype, shape, size in content]
         header = Header(tuple(specs), metadata)
