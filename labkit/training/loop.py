@@ -24,7 +24,7 @@ from labkit.data import Dataset
 from labkit.data.augment import normalize, random_crop, random_flip
 from labkit.environment import has_fast_bf16
 from labkit.files import write_atomically
-from labkit.models import total_sparsity
+from labkit.models import device_and_dtype, total_sparsity
 from labkit.training.evaluate import evaluate
 
 __all__ = [
@@ -131,7 +131,7 @@ def fit(
 
     Raises:
         FloatingPointError: if the loss becomes NaN or infinite.
-        ValueError: if ``resume`` is damaged or holds another model's state.
+        ValueError: if ``model`` has nothing to train, or ``resume`` is damaged or holds another model's state.
     """
     callback = callback or Callback()
     optimizer, records = _prepare(model, config), list[EpochRecord]()
@@ -186,6 +186,10 @@ def loss_prefix(
 
 def _prepare(model: nn.Module, config: TrainConfig) -> torch.optim.SGD:
     """Move the model to its device and layout; return its optimizer."""
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise ValueError(
+            f"the {type(model).__name__} has no parameter that requires a gradient, so nothing can be trained."
+        )
     model.to(settings.choose_device()).to(memory_format=torch.channels_last)
     return torch.optim.SGD(
         model.parameters(),
@@ -207,8 +211,7 @@ def _run_epoch(  # noqa: PLR0913
     images: int | None = None,
 ) -> Iterator[float]:
     """Take the optimizer steps of one epoch and yield their losses; ``images`` shortens each batch."""
-    parameter = next(model.parameters())
-    device = parameter.device
+    device, dtype = device_and_dtype(model)
     steps = math.ceil(dataset.train.size / config.batch_size)
     # subtle: seeds depend on the epoch, so a resumed run draws what an uninterrupted one would; the
     # second is for dropout, which draws from the global generator.
@@ -217,7 +220,7 @@ def _run_epoch(  # noqa: PLR0913
     model.train()
     for step, (batch, labels) in enumerate(_batches(dataset, config.batch_size, generator)):
         optimizer.param_groups[0]["lr"] = learning_rate(epoch * steps + step, config.epochs * steps, config)
-        inputs = normalize(batch[:images].to(device), dataset.mean, dataset.std).to(parameter.dtype)
+        inputs = normalize(batch[:images].to(device), dataset.mean, dataset.std).to(dtype)
         with mixed_precision(inputs):
             logits = model(inputs)
         loss = callback.loss(inputs, logits.to(inputs.dtype), labels[:images].to(device))
