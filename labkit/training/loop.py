@@ -35,6 +35,7 @@ __all__ = [
     "learning_rate",
     "loss_prefix",
     "mixed_precision",
+    "to_training_layout",
 ]
 
 
@@ -91,6 +92,14 @@ def mixed_precision(inputs: Tensor) -> torch.autocast:
     """Return the autocast context: bf16 for float32 inputs if the hardware has it, else disabled."""
     enabled = inputs.dtype == torch.float32 and has_fast_bf16(inputs.device)
     return torch.autocast(inputs.device.type, torch.bfloat16, enabled=enabled)
+
+
+def to_training_layout(model: nn.Module) -> nn.Module:
+    """Move ``model`` in place to the chosen device, with channels last unless it convolves volumes."""
+    model.to(settings.choose_device())
+    if all(parameter.ndim < 5 for parameter in model.parameters()):  # torch has another layout for those
+        model.to(memory_format=torch.channels_last)
+    return model
 
 
 def learning_rate(step: int, total_steps: int, config: TrainConfig) -> float:
@@ -190,7 +199,7 @@ def _prepare(model: nn.Module, config: TrainConfig) -> torch.optim.SGD:
         raise ValueError(
             f"the {type(model).__name__} has no parameter that requires a gradient, so nothing can be trained."
         )
-    model.to(settings.choose_device()).to(memory_format=torch.channels_last)
+    to_training_layout(model)
     return torch.optim.SGD(
         model.parameters(),
         lr=config.peak_lr,

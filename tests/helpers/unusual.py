@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.utils import parametrizations, prune
 
+from labkit.models import prunable_weights
 from labkit.quantization.trained_codebook import cluster_layers
 from labkit.quantization.weight_sharing import share_layers
 
@@ -128,7 +129,10 @@ def shared_values() -> nn.Module:
 
 
 def clustered() -> nn.Module:
-    return cluster_layers(plain(), 4)
+    model = plain()
+    for weight in prunable_weights(model).values():  # far from the level 0
+        weight.data += weight.sign()
+    return cluster_layers(model, 4)
 
 
 def hooked() -> nn.Module:
