@@ -7,7 +7,6 @@ answer has.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -99,7 +98,10 @@ def by_hand(expect: Expect, overall: Answer, choice: Answer) -> None:
     hint = "one sparsity in per cent for each of the sixteen layers"
     got = case.call(choice, hint=hint)
     case.keys(got, list(LAYERS), hint=hint)
-    fits = all(isinstance(s, Real) and not isinstance(s, bool) and 0 <= s <= 99 for s in got.values())
+    fits = all(
+        isinstance(s, int | float | np.integer | np.floating) and not isinstance(s, bool) and 0 <= s <= 99
+        for s in got.values()
+    )
     why = "no layer may lose more than 99 %: nothing would pass"
     case.true(fits, expected="numbers from 0 to 99", got=got, hint=why)
     zeros = sum(round(s / 100 * LAYERS[name]) for name, s in got.items())
