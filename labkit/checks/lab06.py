@@ -7,6 +7,7 @@ ranks counted class by class, and a simulated energy counter.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from numbers import Integral
 from statistics import median
 from typing import Any
 
@@ -58,7 +59,7 @@ def macs(expect: Expect, convolution: Answer, linear: Answer) -> None:
         hint = f"{why}; {OUTPUT}; {PRODUCTS}"
         got = case.call(convolution, shape, height, width, stride, padding, hint=hint)
         case.equal(got, expected, hint=hint)
-        whole = isinstance(got, int)
+        whole = isinstance(got, Integral)  # NumPy's integers too
         case.true(whole, expected="an int", got=got, hint="whole numbers only: use //")
     for pair, expected in (((512, 512), 262144), ((10, 512), 5120), ((1, 1), 1), ((7, 3), 21)):
         got = expect.given(f"weight {pair}").call(linear, pair, hint=LINEAR)

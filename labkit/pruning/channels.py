@@ -15,10 +15,18 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from labkit.data import Dataset
 from labkit.data.augment import normalize
-from labkit.models import VGG16, evaluation_mode
+from labkit.models import VGG16, device_and_dtype, evaluation_mode
+from labkit.models.weights import (
+    layer_label,
+    named_layers,
+    require_no_hooks,
+    require_own_weight,
+    require_type,
+)
 from labkit.pruning.channel_reconstruction import Moments, least_squares, streamed_moments
 from labkit.pruning.channel_selection import Selection, select_channels
 
@@ -50,8 +58,9 @@ def slice_channels(model: VGG16, kept: Sequence[Tensor]) -> VGG16:
         kept: thirteen int64 tensors of channel indices.
 
     Raises:
-        ValueError: if ``kept`` has not thirteen entries.
+        ValueError: if ``kept`` has not thirteen entries, or the model is not a plain VGG16.
     """
+    _require_plain(model)
     convolutions = len(_widths(model))
     if len(kept) != convolutions:
         raise ValueError(
@@ -66,7 +75,13 @@ def slice_channels(model: VGG16, kept: Sequence[Tensor]) -> VGG16:
     small = VGG16(len(state["classifier.6.weight"]), channels=[len(rows) for rows in kept])
     last = state["classifier.6.weight"]
     small.to(last.device, last.dtype).load_state_dict(state)
-    return small.train(model.training)
+    for new, old in zip(small.modules(), model.modules(), strict=True):
+        new.training = old.training
+        if isinstance(new, nn.Dropout) and isinstance(old, nn.Dropout):
+            new.p = old.p
+    for parameter, original in zip(small.parameters(), model.parameters(), strict=True):
+        parameter.requires_grad_(original.requires_grad)
+    return small
 
 
 def prune_channels(
@@ -93,8 +108,11 @@ def prune_channels(
         seed: decides which images, and with the random rule which channels.
 
     Raises:
-        ValueError: if a number of channels is out of range.
+        ValueError: if a number of channels is out of range, or the model is not a plain VGG16 in float32 or
+            float64.
     """
+    _require_plain(model)
+    _require_wide(model)
     counts = _counts(model, keep)
     kept = [torch.arange(width) for width in _widths(model)]
     original, pruned = copy.deepcopy(model).eval(), copy.deepcopy(model).eval()
@@ -120,8 +138,10 @@ def layer_moments(
     Inputs and targets both come from ``model``; the other arguments are those of :func:`prune_channels`.
 
     Raises:
-        ValueError: if there is no such layer.
+        ValueError: if there is no such layer, or the model is not a plain VGG16 in float32 or float64.
     """
+    _require_plain(model)
+    _require_wide(model)
     original = copy.deepcopy(model).eval()
     for position, moments in enumerate(
         _walk(original, original, training_images(dataset, image_count, seed))
@@ -155,15 +175,15 @@ def reestimate_batch_norm(
         image_count: the largest number of training images to use.
         seed: decides which images.
     """
-    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+    norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
     momenta = [norm.momentum for norm in norms]
-    parameter = next(model.parameters())
+    device, dtype = device_and_dtype(model)
     with evaluation_mode(model), torch.no_grad():
         for norm in norms:
             norm.reset_running_stats()
             norm.momentum = None  # the plain average of all batches
             norm.train()
-        for batch in training_images(dataset, image_count, seed).to(parameter).split(BATCH):
+        for batch in training_images(dataset, image_count, seed).to(device, dtype).split(BATCH):
             model(batch)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
@@ -207,6 +227,30 @@ def _moments(layer: ChannelConsumer, source: Tensor, inputs: Tensor) -> Moments:
 def _advance(block: nn.Sequential, maps: Tensor) -> Tensor:
     """Compute the feature maps after a block, in batches."""
     return torch.cat([block(batch) for batch in maps.split(BATCH)])
+
+
+def _require_plain(model: nn.Module) -> None:
+    """Refuse networks of which a new VGG16 would lose something."""
+    if type(model) is not VGG16:
+        raise ValueError(
+            f"only the channels of a VGG16 can be cut, got {type(model).__name__}; of a DataParallel pass "
+            "its module."
+        )
+    for name, layer in named_layers(model).items():
+        require_own_weight(name, layer)
+        require_type(name, layer, {nn.Conv2d: None, nn.Linear: None})
+    for name, module in model.named_modules():
+        require_no_hooks(name, module)
+
+
+def _require_wide(model: VGG16) -> None:
+    """Refuse half precision, in which sums of products overflow."""
+    for name, layer in named_layers(model).items():
+        if layer.weight.dtype not in (torch.float32, torch.float64):
+            raise ValueError(
+                f"{layer_label(name, layer)} is {layer.weight.dtype}, in which its outputs cannot be fitted; "
+                "call model.float() first."
+            )
 
 
 def _blocks(model: VGG16) -> list[nn.Sequential]:

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from labkit import settings
-from labkit.training.loop import Callback, mixed_precision
+from labkit.training.loop import Callback, mixed_precision, to_training_layout
 
 __all__ = ["Distiller", "distillation_loss"]
 
@@ -57,7 +56,7 @@ class Distiller(Callback):
             raise ValueError(
                 f"weight must be in [0, 1] and temperature positive, got {weight}, {temperature}."
             )
-        self.teacher = teacher.to(settings.choose_device()).to(memory_format=torch.channels_last).eval()
+        self.teacher = to_training_layout(teacher).eval()
         self.weight, self.temperature, self.inner = weight, temperature, inner
 
     def before_epoch(self, model: nn.Module, epoch: int) -> None:

@@ -24,7 +24,7 @@ from labkit.data import Dataset
 from labkit.data.augment import normalize, random_crop, random_flip
 from labkit.environment import has_fast_bf16
 from labkit.files import write_atomically
-from labkit.models import total_sparsity
+from labkit.models import device_and_dtype, total_sparsity
 from labkit.training.evaluate import evaluate
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "learning_rate",
     "loss_prefix",
     "mixed_precision",
+    "to_training_layout",
 ]
 
 
@@ -93,6 +94,14 @@ def mixed_precision(inputs: Tensor) -> torch.autocast:
     return torch.autocast(inputs.device.type, torch.bfloat16, enabled=enabled)
 
 
+def to_training_layout(model: nn.Module) -> nn.Module:
+    """Move ``model`` in place to the chosen device, with channels last unless it convolves volumes."""
+    model.to(settings.choose_device())
+    if all(parameter.ndim < 5 for parameter in model.parameters()):  # torch has another layout for those
+        model.to(memory_format=torch.channels_last)
+    return model
+
+
 def learning_rate(step: int, total_steps: int, config: TrainConfig) -> float:
     """Return the rate at ``step`` (from 0): linear warm-up to the peak, then a cosine towards 0.
 
@@ -131,7 +140,7 @@ def fit(
 
     Raises:
         FloatingPointError: if the loss becomes NaN or infinite.
-        ValueError: if ``resume`` is damaged or holds another model's state.
+        ValueError: if ``model`` has nothing to train, or ``resume`` is damaged or holds another model's state.
     """
     callback = callback or Callback()
     optimizer, records = _prepare(model, config), list[EpochRecord]()
@@ -186,7 +195,11 @@ def loss_prefix(
 
 def _prepare(model: nn.Module, config: TrainConfig) -> torch.optim.SGD:
     """Move the model to its device and layout; return its optimizer."""
-    model.to(settings.choose_device()).to(memory_format=torch.channels_last)
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise ValueError(
+            f"the {type(model).__name__} has no parameter that requires a gradient, so nothing can be trained."
+        )
+    to_training_layout(model)
     return torch.optim.SGD(
         model.parameters(),
         lr=config.peak_lr,
@@ -207,8 +220,7 @@ def _run_epoch(  # noqa: PLR0913
     images: int | None = None,
 ) -> Iterator[float]:
     """Take the optimizer steps of one epoch and yield their losses; ``images`` shortens each batch."""
-    parameter = next(model.parameters())
-    device = parameter.device
+    device, dtype = device_and_dtype(model)
     steps = math.ceil(dataset.train.size / config.batch_size)
     # subtle: seeds depend on the epoch, so a resumed run draws what an uninterrupted one would; the
     # second is for dropout, which draws from the global generator.
@@ -217,7 +229,7 @@ def _run_epoch(  # noqa: PLR0913
     model.train()
     for step, (batch, labels) in enumerate(_batches(dataset, config.batch_size, generator)):
         optimizer.param_groups[0]["lr"] = learning_rate(epoch * steps + step, config.epochs * steps, config)
-        inputs = normalize(batch[:images].to(device), dataset.mean, dataset.std).to(parameter.dtype)
+        inputs = normalize(batch[:images].to(device), dataset.mean, dataset.std).to(dtype)
         with mixed_precision(inputs):
             logits = model(inputs)
         loss = callback.loss(inputs, logits.to(inputs.dtype), labels[:images].to(device))

@@ -99,7 +99,8 @@ def by_hand(expect: Expect, overall: Answer, choice: Answer) -> None:
     got = case.call(choice, hint=hint)
     case.keys(got, list(LAYERS), hint=hint)
     fits = all(
-        isinstance(s, int | float) and not isinstance(s, bool) and 0 <= s <= 99 for s in got.values()
+        isinstance(s, int | float | np.integer | np.floating) and not isinstance(s, bool) and 0 <= s <= 99
+        for s in got.values()
     )
     why = "no layer may lose more than 99 %: nothing would pass"
     case.true(fits, expected="numbers from 0 to 99", got=got, hint=why)
