@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from labkit.environment import keep_random_state
 from labkit.error_names import public_name
 
 __all__ = ["Case", "CheckFailed", "Expect", "NotStarted", "check"]
@@ -53,7 +54,8 @@ def check(exercise: str, *answers: Callable[..., Any]) -> None:
         raise ValueError(f"there is no check for exercise {exercise!r}; see the cell's own id.") from error
     expect = Expect(exercise)
     try:
-        cases(expect, *answers)
+        with keep_random_state():
+            cases(expect, *answers)
     except NotImplementedError as error:
         if not str(error).startswith(STUB):
             raise

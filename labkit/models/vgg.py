@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from labkit.environment import keep_random_state
+
 __all__ = ["VGG16", "VGG16_CHANNELS", "vgg16_from_state"]
 
 VGG16_CHANNELS = (64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512)
@@ -62,6 +64,7 @@ class VGG16(nn.Module):
         return self.classifier(self.features(x).flatten(1))
 
 
+@keep_random_state()  # the random weights are replaced
 def vgg16_from_state(state: Mapping[str, Tensor]) -> VGG16:
     """Build the VGG16 that a state dict describes; classes and channels follow from the shapes.
 

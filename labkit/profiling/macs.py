@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 import warnings
 from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import torch
@@ -64,23 +66,19 @@ def closed_form_macs(model: nn.Module, x: Tensor) -> dict[str, int]:
     """
     macs: Counter[str] = Counter()
 
-    def counter(name: str, products: int) -> object:
+    def counter(name: str, products: int) -> Callable[[nn.Module, object, Tensor], None]:
         def count(module: nn.Module, inputs: object, output: Tensor) -> None:
             del module, inputs
             macs[name] += output.numel() * products
 
         return count
 
-    hooks = [
-        module.register_forward_hook(counter(name, module.weight[0].numel()))  # type: ignore[arg-type]
-        for name, module in model.named_modules()
-        if isinstance(module, nn.Conv2d | nn.Linear)
-    ]
-    try:
+    with ExitStack() as hooks:
+        for name, module in model.named_modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                hook = module.register_forward_hook(counter(name, module.weight[0].numel()))
+                hooks.callback(hook.remove)
         _forward(model, x[:1])
-    finally:
-        for hook in hooks:
-            hook.remove()
     return dict(macs)
 
 

@@ -18,6 +18,8 @@ from torch.nn import functional
 
 from labkit.data import Dataset
 from labkit.data.augment import normalize
+from labkit.data.batches import batch_sizes
+from labkit.environment import keep_random_state
 from labkit.models import VGG16, evaluation_mode
 from labkit.pruning.channel_reconstruction import Moments, least_squares, streamed_moments
 from labkit.pruning.channel_selection import Selection, select_channels
@@ -39,6 +41,7 @@ BATCH = 128
 NORM_PARTS = ("weight", "bias", "running_mean", "running_var")
 
 
+@keep_random_state()  # the random weights are replaced
 def slice_channels(model: VGG16, kept: Sequence[Tensor]) -> VGG16:
     """Return a smaller network with only the ``kept`` output channels of each convolution.
 
@@ -66,7 +69,7 @@ def slice_channels(model: VGG16, kept: Sequence[Tensor]) -> VGG16:
     small = VGG16(len(state["classifier.6.weight"]), channels=[len(rows) for rows in kept])
     last = state["classifier.6.weight"]
     small.to(last.device, last.dtype).load_state_dict(state)
-    return small.train(model.training)
+    return _take_over_flags(small, model)
 
 
 def prune_channels(
@@ -107,7 +110,7 @@ def prune_channels(
             layer_inputs, layer.weight, counts[index - 1], selection=selection, seed=seed
         )
         reconstruct(layer, layer_inputs, kept[index - 1])
-    small = slice_channels(pruned, kept).train(model.training)
+    small = _take_over_flags(slice_channels(pruned, kept), model)
     reestimate_batch_norm(small, dataset, image_count=image_count, seed=seed)
     return small
 
@@ -146,8 +149,8 @@ def reestimate_batch_norm(
 ) -> None:
     """Replace the running mean and variance of batch norm by averages over training images, in place.
 
-    All layers are estimated at once, on batches of 128 as in training, without dropout. The mode is
-    restored.
+    All layers are estimated at once, on batches of 128 as in training, without dropout. Modes and
+    momenta are restored; if an exception ends the estimation, so are the running statistics.
 
     Args:
         model: any network of images.
@@ -157,22 +160,39 @@ def reestimate_batch_norm(
     """
     norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
+    statistics = [{name: value.clone() for name, value in norm.named_buffers()} for norm in norms]
     parameter = next(model.parameters())
-    with evaluation_mode(model), torch.no_grad():
-        for norm in norms:
-            norm.reset_running_stats()
-            norm.momentum = None  # the plain average of all batches
-            norm.train()
-        for batch in training_images(dataset, image_count, seed).to(parameter).split(BATCH):
-            model(batch)
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
+    images = training_images(dataset, image_count, seed).to(parameter)
+    try:
+        with evaluation_mode(model), torch.no_grad():
+            for norm in norms:
+                norm.reset_running_stats()
+                norm.momentum = None  # the plain average of all batches
+                norm.train()
+            for batch in images.split(batch_sizes(len(images), BATCH)):
+                model(batch)
+    except BaseException:
+        for norm, values in zip(norms, statistics, strict=True):
+            norm.load_state_dict({**norm.state_dict(), **values})
+        raise
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
 
 
 def training_images(dataset: Dataset, count: int, seed: int) -> Tensor:
     """Draw at most ``count`` training images without replacement, normalized."""
     rows = torch.randperm(dataset.train.size, generator=torch.Generator().manual_seed(seed))[:count]
     return normalize(dataset.train.images[rows], dataset.mean, dataset.std)
+
+
+def _take_over_flags(small: VGG16, model: VGG16) -> VGG16:
+    """Give the modules of ``small`` the modes, and its parameters the ``requires_grad``, of ``model``."""
+    for name, module in model.named_modules():
+        small.get_submodule(name).training = module.training
+    for name, parameter in model.named_parameters():
+        small.get_parameter(name).requires_grad_(parameter.requires_grad)
+    return small
 
 
 def _walk(original: VGG16, pruned: VGG16, images: Tensor) -> Iterator[Callable[[], Moments]]:

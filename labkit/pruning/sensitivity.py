@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from labkit.data import Dataset, Split
 from labkit.data.augment import normalize
+from labkit.data.batches import batch_sizes
 from labkit.models import VGG16, evaluation_mode, prunable_weights
 from labkit.pruning.allocation import SensitivityScan, greedy_sparsities
 from labkit.pruning.magnitude import Masks, magnitude_mask, removal_order
@@ -56,12 +57,12 @@ def sensitivity_scan(
     _require_levels(sparsities)
     stages = _stages(model)
     device = next(model.parameters()).device
-    labels = split.labels.to(device).split(batch_size)
+    sizes = batch_sizes(split.size, batch_size)
+    labels = split.labels.to(device).split(sizes)
     names, scores = [], []
     with evaluation_mode(model), torch.inference_mode():
         batches = [
-            normalize(images.to(device), dataset.mean, dataset.std)
-            for images in split.images.split(batch_size)
+            normalize(images.to(device), dataset.mean, dataset.std) for images in split.images.split(sizes)
         ]
         measured = {0.0: _score(stages, batches, labels)} if 0 in sparsities else {}
         for index, (prefix, stage) in enumerate(stages):

@@ -137,7 +137,8 @@ def unshare_layers(model: nn.Module) -> nn.Module:
         layer = owner(model, name)
         if not parametrize.is_parametrized(layer, "weight"):
             continue
-        weight = nn.Parameter(layer.weight.detach().clone())  # type: ignore[operator]
+        trained = layer.parametrizations["weight"].original.requires_grad  # type: ignore[index, union-attr]
+        weight = nn.Parameter(layer.weight.detach().clone(), requires_grad=trained)  # type: ignore[operator]
         # subtle: a copy has the class of its original, and remove_parametrizations works on the class.
         layer.__class__ = type(layer).__bases__[0]
         del layer.parametrizations
