@@ -16,6 +16,7 @@ from labkit import profiling, sparse
 from labkit.checks import CheckFailed, check
 from labkit.data import Split
 from labkit.data.dataset import hold_out
+from labkit.environment import keep_random_state
 from labkit.models import VGG16, ResNet20
 from labkit.models.resnet import from_akamaster
 from labkit.models.vgg import vgg16_from_state
@@ -38,6 +39,13 @@ X = torch.zeros(2, 3, 32, 32)
 @pytest.fixture(autouse=True)
 def _on_the_cpu(monkeypatch):
     monkeypatch.setenv("LABKIT_DEVICE", "cpu")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _torch_is_loaded():
+    """The first training step imports parts of torch, which add filters of warnings."""
+    with keep_random_state():
+        fit(chain(), DATA, CONFIG, progress=False)
 
 
 class Interrupted(Exception):
