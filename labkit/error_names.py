@@ -1,4 +1,4 @@
-"""Names of errors that do not depend on the version of Python.
+"""Names of errors that do not depend on the version of Python, and what is said where input() is called.
 
 Python 3.13 and newer raise a private subclass of SyntaxError, ``_IncompleteInputError``, for a notebook
 cell that ends too early. labkit prints the public class instead: students find it in books, and results
@@ -7,8 +7,9 @@ are the same with every version.
 
 from __future__ import annotations
 
-__all__ = ["public_name", "with_public_names"]
+__all__ = ["NO_INPUT", "public_name", "with_public_names"]
 
+NO_INPUT = "input() cannot be used: nobody can type while the answer runs; write the value into the code"
 PUBLIC = {"_IncompleteInputError": "SyntaxError"}
 
 

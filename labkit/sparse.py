@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import parametrize
 
-from labkit.coding import FormatError, HalfPrecision, StoredTensor, decode, encode
+from labkit.coding import FormatError, NamedTensor, StoredTensor, decode, encode
 from labkit.models import prunable_weights
 from labkit.models.weights import (
     Layer,
@@ -248,7 +248,7 @@ def pack_sparse(weights: Mapping[str, Tensor]) -> bytes:
         values = weight.detach().cpu()[kept]
         records[name + MASK] = kept.numpy()
         if values.dtype == torch.bfloat16:  # NumPy has no such type
-            records[name + VALUES] = HalfPrecision(
+            records[name + VALUES] = NamedTensor(
                 "bfloat16", values.view(torch.int16).numpy().view(np.uint16)
             )
         else:
@@ -266,8 +266,8 @@ def unpack_sparse(data: bytes) -> dict[str, Tensor]:
     weights: dict[str, Tensor] = {}
     for name in (key.removesuffix(MASK) for key in records if key.endswith(MASK)):
         mask, values = records[name + MASK], records.get(name + VALUES)
-        bfloat16 = isinstance(values, HalfPrecision) and values.dtype == "bfloat16"
-        values = values.stored if isinstance(values, HalfPrecision) else values
+        bfloat16 = isinstance(values, NamedTensor) and values.dtype == "bfloat16"
+        values = values.stored if isinstance(values, NamedTensor) else values
         if not isinstance(mask, np.ndarray) or not isinstance(values, np.ndarray):
             raise FormatError(f"{name!r} is not stored as a mask and values.")
         if mask.dtype != bool or values.shape != (int(mask.sum()),):

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from labkit.checks.own_work import borrowed, public_path
+from labkit.environment import keep_random_state
 from labkit.error_names import public_name
 
 __all__ = ["Case", "CheckFailed", "Expect", "NotStarted", "check"]
@@ -61,7 +62,8 @@ def check(exercise: str, *answers: Callable[..., Any], uses: Collection[object] 
     _require_own_work(exercise, answers, frame.f_back.f_globals, uses)
     expect = Expect(exercise)
     try:
-        cases(expect, *answers)
+        with keep_random_state():
+            cases(expect, *answers)
     except NotImplementedError as error:
         if not str(error).startswith(STUB):
             raise

@@ -17,8 +17,10 @@ from nbformat import NotebookNode
 
 from labkit.course.notebook import structure
 from labkit.course.notebook.execution import CellFailure, execute_cells
+from labkit.course.notebook.names import CellNames, cell_names
 from labkit.course.notebook.structure import cell_info, cell_role
 from labkit.course.release.strip import is_started
+from labkit.error_names import NO_INPUT
 from labkit.tables import aligned
 
 __all__ = ["CELL_SECONDS", "NOT_ANSWERED", "Row", "run_checks", "table"]
@@ -71,6 +73,7 @@ def run_checks(path: Path, *, limit_s: float = CELL_SECONDS) -> list[Row]:
             verdicts[_exercise(cell)] = NOT_ANSWERED
         elif cell.id in failures:
             verdicts.setdefault(_exercise(cell), _verdict(failures[cell.id]))
+    verdicts = _explained(cells, verdicts)
     # In a release the check has the points of both; with solutions the hidden cell is there too.
     points = Counter[str]()
     for cell in notebook.cells:
@@ -101,6 +104,20 @@ def _exercise(cell: NotebookNode) -> str:
     return str(cell_info(cell).get("id", cell.id))
 
 
+def _explained(cells: Sequence[NotebookNode], verdicts: Mapping[str, str]) -> dict[str, str]:
+    """Name, before the verdict of an exercise that fails, the failing exercises whose names it reads."""
+    todos = {_exercise(cell): cell.source for cell in cells if cell_role(cell) == "todo"}
+    names = {exercise: cell_names(todos.get(exercise, "")) or CellNames() for exercise in verdicts}
+    explained = {}
+    for exercise, verdict in verdicts.items():
+        used = [
+            other for other in names if other != exercise and names[exercise].needs & names[other].defines
+        ]
+        note = f"it uses {', '.join(used)}, not ok yet; " if used and verdict != NOT_ANSWERED else ""
+        explained[exercise] = f"{note}{verdict}"
+    return explained
+
+
 def _rows(cell: NotebookNode, verdicts: Mapping[str, str], points: Mapping[str, float]) -> list[Row]:
     """Return the row of a check or answer cell; none for another cell."""
     exercise = _exercise(cell)
@@ -116,6 +133,8 @@ def _verdict(failure: CellFailure) -> str:
     """Return the most telling part of a failure as one line."""
     if failure.kind != "error":
         return str(failure)
+    if "StdinNotImplementedError" in failure.name + failure.text:
+        return NO_INPUT
     if failure.name in ("NotImplementedError", "NotStarted") and failure.text.startswith("Exercise "):
         return NOT_ANSWERED
     case = FAILED_CASE.search(failure.text) if failure.name == "CheckFailed" else None

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from labkit.environment import keep_random_state
 from labkit.models.foreign_state import plain_state
 
 __all__ = ["ResNet20", "Shortcut", "from_akamaster", "from_chenyaofo"]
@@ -119,6 +120,7 @@ def _stage(channels_in: int, channels_out: int, *, stride: int, shortcut: Shortc
     )
 
 
+@keep_random_state()  # the random weights are replaced
 def _load(state: dict[str, Tensor], *, shortcut: Shortcut) -> ResNet20:
     """Build the network that ``state`` describes and load all of its keys."""
     if "linear.weight" not in state:

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from labkit.environment import keep_random_state
 from labkit.models.foreign_state import plain_state
 
 __all__ = ["VGG16", "VGG16_CHANNELS", "vgg16_from_state"]
@@ -65,6 +66,7 @@ class VGG16(nn.Module):
         return self.classifier(self.features(x).flatten(1))
 
 
+@keep_random_state()  # the random weights are replaced
 def vgg16_from_state(state: Mapping[str, Any]) -> VGG16:
     """Build the VGG16 that a state dict describes; classes and channels follow from the shapes.
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 import warnings
 from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import torch
@@ -68,22 +70,18 @@ def closed_form_macs(model: nn.Module, x: Tensor) -> dict[str, int]:
     """
     macs: Counter[str] = Counter()
 
-    def counter(name: str, products: int) -> Any:
+    def counter(name: str, products: int) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
         def count(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
             values = inputs[0] if isinstance(module, TRANSPOSED) else output
             macs[name] += values.numel() * products
 
         return count
 
-    hooks = [
-        layer.register_forward_hook(counter(name, layer.weight[0].numel()))
-        for name, layer in named_layers(model).items()
-    ]
-    try:
+    with ExitStack() as hooks:
+        for name, layer in named_layers(model).items():
+            hook = layer.register_forward_hook(counter(name, layer.weight[0].numel()))
+            hooks.callback(hook.remove)
         _forward(model, x[:1])
-    finally:
-        for hook in hooks:
-            hook.remove()
     return dict(macs)
 
 

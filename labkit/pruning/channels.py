@@ -19,6 +19,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from labkit.data import Dataset
 from labkit.data.augment import normalize
+from labkit.data.batches import batch_sizes
+from labkit.environment import keep_random_state
 from labkit.models import VGG16, device_and_dtype, evaluation_mode
 from labkit.models.weights import (
     layer_label,
@@ -47,6 +49,7 @@ BATCH = 128
 NORM_PARTS = ("weight", "bias", "running_mean", "running_var")
 
 
+@keep_random_state()  # the random weights are replaced
 def slice_channels(model: VGG16, kept: Sequence[Tensor]) -> VGG16:
     """Return a smaller network with only the ``kept`` output channels of each convolution.
 
@@ -75,13 +78,7 @@ def slice_channels(model: VGG16, kept: Sequence[Tensor]) -> VGG16:
     small = VGG16(len(state["classifier.6.weight"]), channels=[len(rows) for rows in kept])
     last = state["classifier.6.weight"]
     small.to(last.device, last.dtype).load_state_dict(state)
-    for new, old in zip(small.modules(), model.modules(), strict=True):
-        new.training = old.training
-        if isinstance(new, nn.Dropout) and isinstance(old, nn.Dropout):
-            new.p = old.p
-    for parameter, original in zip(small.parameters(), model.parameters(), strict=True):
-        parameter.requires_grad_(original.requires_grad)
-    return small
+    return _take_over_flags(small, model)
 
 
 def prune_channels(
@@ -125,7 +122,7 @@ def prune_channels(
             layer_inputs, layer.weight, counts[index - 1], selection=selection, seed=seed
         )
         reconstruct(layer, layer_inputs, kept[index - 1])
-    small = slice_channels(pruned, kept).train(model.training)
+    small = _take_over_flags(slice_channels(pruned, kept), model)
     reestimate_batch_norm(small, dataset, image_count=image_count, seed=seed)
     return small
 
@@ -166,8 +163,8 @@ def reestimate_batch_norm(
 ) -> None:
     """Replace the running mean and variance of batch norm by averages over training images, in place.
 
-    All layers are estimated at once, on batches of 128 as in training, without dropout. The mode is
-    restored.
+    All layers are estimated at once, on batches of 128 as in training, without dropout. Modes and
+    momenta are restored; if an exception ends the estimation, so are the running statistics.
 
     Args:
         model: any network of images.
@@ -177,22 +174,42 @@ def reestimate_batch_norm(
     """
     norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
     momenta = [norm.momentum for norm in norms]
+    statistics = [{name: value.clone() for name, value in norm.named_buffers()} for norm in norms]
     device, dtype = device_and_dtype(model)
-    with evaluation_mode(model), torch.no_grad():
-        for norm in norms:
-            norm.reset_running_stats()
-            norm.momentum = None  # the plain average of all batches
-            norm.train()
-        for batch in training_images(dataset, image_count, seed).to(device, dtype).split(BATCH):
-            model(batch)
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
+    images = training_images(dataset, image_count, seed).to(device, dtype)
+    try:
+        with evaluation_mode(model), torch.no_grad():
+            for norm in norms:
+                norm.reset_running_stats()
+                norm.momentum = None  # the plain average of all batches
+                norm.train()
+            for batch in images.split(batch_sizes(len(images), BATCH)):
+                model(batch)
+    except BaseException:
+        for norm, values in zip(norms, statistics, strict=True):
+            norm.load_state_dict({**norm.state_dict(), **values})
+        raise
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
 
 
 def training_images(dataset: Dataset, count: int, seed: int) -> Tensor:
     """Draw at most ``count`` training images without replacement, normalized."""
     rows = torch.randperm(dataset.train.size, generator=torch.Generator().manual_seed(seed))[:count]
     return normalize(dataset.train.images[rows], dataset.mean, dataset.std)
+
+
+def _take_over_flags(small: VGG16, model: VGG16) -> VGG16:
+    """Give the modules of ``small`` the modes and dropout rates, and its parameters the ``requires_grad``, of ``model``."""
+    for name, module in model.named_modules():
+        copied = small.get_submodule(name)
+        copied.training = module.training
+        if isinstance(copied, nn.Dropout) and isinstance(module, nn.Dropout):
+            copied.p = module.p
+    for name, parameter in model.named_parameters():
+        small.get_parameter(name).requires_grad_(parameter.requires_grad)
+    return small
 
 
 def _walk(original: VGG16, pruned: VGG16, images: Tensor) -> Iterator[Callable[[], Moments]]:

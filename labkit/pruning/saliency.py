@@ -21,6 +21,7 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from labkit.data import Dataset
 from labkit.data.augment import normalize
+from labkit.data.batches import batch_sizes
 from labkit.models import as_input, prunable_weights
 from labkit.models.weights import require_own_weights
 from labkit.pruning.magnitude import Masks, nonzero_masks, require_sparsity
@@ -49,7 +50,7 @@ def calibration_batches(
     Args:
         dataset: only its training split is used.
         images_per_class: drawn without replacement.
-        batch_size: images per batch; the last may be smaller.
+        batch_size: images per batch; the last may be smaller, or have one more.
         seed: decides which images and their order.
 
     Raises:
@@ -69,10 +70,11 @@ def calibration_batches(
     drawn = drawn[torch.randperm(len(drawn), generator=generator)]
     return [
         (normalize(dataset.train.images[part], dataset.mean, dataset.std), labels[part])
-        for part in drawn.split(batch_size)
+        for part in drawn.split(batch_sizes(len(drawn), batch_size))
     ]
 
 
+@torch.enable_grad()
 def hessian_gradient_product(
     model: nn.Module, batches: Batches, *, temperature: float = 200.0
 ) -> dict[str, Tensor]:
@@ -121,6 +123,7 @@ def grasp_scores(model: nn.Module, batches: Batches, *, temperature: float = 200
     return {name: -weights[name].detach() * part for name, part in product.items()}
 
 
+@torch.enable_grad()
 def snip_scores(model: nn.Module, batches: Batches) -> dict[str, Tensor]:
     """Return |θ ⊙ ∇L| divided by its sum over the network: remove the weights with the LOWEST scores.
 

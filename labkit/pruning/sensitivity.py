@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from labkit.data import Dataset, Split
 from labkit.data.augment import normalize
+from labkit.data.batches import batch_sizes
 from labkit.models import VGG16, device_and_dtype, evaluation_mode, prunable_weights
 from labkit.models.weights import has_hooks, require_no_hooks, require_own_weights
 from labkit.pruning.allocation import SensitivityScan, greedy_sparsities
@@ -58,12 +59,13 @@ def sensitivity_scan(
     _require_levels(sparsities)
     stages = _stages(model)
     device, dtype = device_and_dtype(model)
-    labels = split.labels.to(device).split(batch_size)
+    sizes = batch_sizes(split.size, batch_size)
+    labels = split.labels.to(device).split(sizes)
     names, scores = [], []
     with evaluation_mode(model), torch.inference_mode():
         batches = [
             normalize(images.to(device), dataset.mean, dataset.std).to(dtype)
-            for images in split.images.split(batch_size)
+            for images in split.images.split(sizes)
         ]
         measured = {0.0: _score(stages, batches, labels)} if 0 in sparsities else {}
         for index, (prefix, stage) in enumerate(stages):

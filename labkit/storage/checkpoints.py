@@ -20,7 +20,7 @@ from torch import Tensor
 from labkit import settings
 from labkit.files import digest, write_atomically
 from labkit.storage.state_dict import pack_state, unpack_state
-from labkit.training.loop import EpochRecord
+from labkit.training.config import EpochRecord
 
 __all__ = [
     "CheckpointError",

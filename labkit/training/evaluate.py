@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from labkit.data import Dataset, Split
 from labkit.data.augment import normalize
+from labkit.data.batches import batch_sizes
 from labkit.models import device_and_dtype, evaluation_mode
 
 __all__ = ["Evaluation", "evaluate", "summed_loss", "top_k_hits"]
@@ -38,9 +39,8 @@ def evaluate(model: nn.Module, dataset: Dataset, split: Split, *, batch_size: in
     device, dtype = device_and_dtype(model)
     loss, top1, top5 = 0.0, 0, 0
     with evaluation_mode(model), torch.inference_mode():
-        for images, labels in zip(
-            split.images.split(batch_size), split.labels.split(batch_size), strict=True
-        ):
+        sizes = batch_sizes(split.size, batch_size)
+        for images, labels in zip(split.images.split(sizes), split.labels.split(sizes), strict=True):
             logits = model(normalize(images.to(device), dataset.mean, dataset.std).to(dtype))
             labels = labels.to(device)
             loss += summed_loss(logits, labels)

@@ -26,6 +26,9 @@ import types
 from collections.abc import Iterator
 from typing import Any, NoReturn, TextIO
 
+from labkit.course.grading.sandbox.settings import Settings, current_settings
+from labkit.error_names import NO_INPUT
+
 __all__ = ["main"]
 
 MAX_MESSAGE = 4000  # characters of an error's text
@@ -63,6 +66,7 @@ def main() -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nowhere, descriptor)
+    builtins.input = _no_input
     module = types.ModuleType("__main__")
     sys.modules["__main__"] = module
     namespace = module.__dict__
@@ -169,30 +173,37 @@ def _run_all(
         Before each cell ``{"begin": id}``, and after it ``{"cell": id, "error": …, "text": …, "own": …}``:
         everything that was printed, for the final cell only, and what the cell itself printed. The
         cell ``last`` runs in a copy of the namespace, so its own prints can be told apart from those
-        of the functions that it calls.
+        of the functions that it calls. Settings are as they were before the first cell; only the answer
+        itself, the cell before the last, may choose how torch computes.
     """
-    for name, source in cells:
+    settings = current_settings()
+    for index, (name, source) in enumerate(cells):
         yield {"begin": name}
         printed, own = _CapturedOutput(limit), _CapturedOutput(limit)
         sys.stdout, sys.stderr = printed, _CapturedOutput(limit)
         error = None
         try:
             if name == last:
-                namespace = {**namespace, "print": _own_print(own)}
+                settings.restore_reporting()
+                namespace = {**namespace, "print": _own_print(own, settings)}
             value = _execute(source, namespace, f"<cell {name}>")
             if value is not None:
+                settings.restore_printing()
                 namespace.get("print", print)(_shown(value))
         except BaseException as problem:
             error = _described(problem)
+        if last and index < len(cells) - 2:
+            settings.restore()
         shown = printed.text() if name == cells[-1][0] else ""
         yield {"cell": name, "error": error, "text": shown, "own": own.text()}
 
 
-def _own_print(own: _CapturedOutput) -> Any:
-    """A ``print`` that also keeps what it prints in ``own``."""
+def _own_print(own: _CapturedOutput, settings: Settings) -> Any:
+    """A ``print`` that also keeps what it prints in ``own``, with the print options of ``settings``."""
     original = builtins.print
 
     def tee(*values: Any, **options: Any) -> None:
+        settings.restore_printing()
         original(*values, **options)
         if options.get("file") is None:
             original(*values, **{**options, "file": own})
@@ -256,6 +267,11 @@ def _display(*values: Any, **_: Any) -> None:
     """Print the text that a notebook records for each value."""
     for value in values:
         sys.stdout.write(f"{_shown(value)}\n")
+
+
+def _no_input(*_: Any) -> NoReturn:
+    """Stand in for ``input``."""
+    raise RuntimeError(NO_INPUT)
 
 
 def _shown(value: Any) -> str:
