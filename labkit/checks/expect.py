@@ -118,17 +118,20 @@ class Case:
         return self.expect.given(text)
 
     def call(self, answer: Callable[..., Any], *inputs: Any, hint: str) -> Any:
-        """Return ``answer(*inputs)``; explain an exception instead of passing it on.
+        """Return ``answer(*inputs)``; explain None, and an exception instead of passing it on.
 
         The error of a stub passes through: the exercise has not been started.
         """
         try:
-            return answer(*inputs)
+            value = answer(*inputs)
         except Exception as error:
             if _is_stub(error):
                 raise
             text = f"your code raised {public_name(error)}: {error}{_place_of(error)}"
             raise self._failure("a value", text, hint) from error
+        if value is None:
+            raise self._failure("a value", "None, as from a function without return", hint)
+        return value
 
     def raises(
         self, error: type[BaseException], answer: Callable[..., Any], *inputs: Any, hint: str

@@ -66,13 +66,9 @@ def affine(expect: Expect, quantize: Answer, dequantize: Answer) -> None:
         back = case.call(dequantize, levels, scale, shift, hint=hint)
         case.close(back, low + step * levels.astype(float), hint=why, atol=1e-5)
         case.true(np.array_equal(x, kept), expected="x unchanged", got=x, hint="compute with a copy")
-    why = "where bits is not given it is 8"
-    levels, scale, _ = case.given("x = [0, 0.4, 1], bits not given").call(
-        quantize, np.array([0.0, 0.4, 1.0]), hint=why
-    )
-    expect.given("x = [0, 0.4, 1], bits not given").close(
-        [*levels, scale], [0, 102, 255, 1 / 255], hint=why
-    )
+    case, why = expect.given("x = [0, 0.4, 1], bits not given"), "where bits is not given it is 8"
+    levels, scale, _ = case.call(quantize, np.array([0.0, 0.4, 1.0]), hint=why)
+    case.close([*levels, scale], [0, 102, 255, 1 / 255], hint=why)
     case = expect.given("dequantize([0, 7, 255], scale = 0.5, shift = −3)")
     why = "scale · level + shift; beware of computing in uint8, where 255 + 1 is 0"
     back = case.call(dequantize, np.array([0, 7, 255], np.uint8), 0.5, -3.0, hint=why)
@@ -170,10 +166,8 @@ def swap_blocks(expect: Expect, answer: Answer) -> None:
     case.true(unchanged, expected="separate weights in the result", got="shared weights", hint=why)
     small = _nested_model(channels=2)
     case = expect.given("a model of other widths; make returns a convolution of twice the weights")
-    layer1, x = (
-        case.call(answer, small, _twice, hint=hint).layer1,
-        torch.linspace(-1, 1, 32).view(1, 2, 4, 4),
-    )
+    layer1 = case.call(answer, small, _twice, hint=hint).layer1
+    x = torch.linspace(-1, 1, 32).view(1, 2, 4, 4)
     why = "call make with the convolution of the copy, weights included, and use the module that it returns"
     expected = 2 * small.layer1[2][0](2 * small.layer1[0](x).relu())
     case.close(case.call(layer1, x, hint=why), expected, hint=why, atol=1e-5)
@@ -246,9 +240,9 @@ def _straight_through(expect: Expect, answer: Answer) -> None:
         "weight of shape (2, 2, 2) with zeros, bits = 3, loss = Σ (1, 2, …, 8) · rounded weight"
     )
 
-    def gradient() -> Tensor | None:
+    def gradient() -> Tensor | str:
         (factors * answer(weight, 3)).sum().backward()
-        return weight.grad
+        return "no gradient" if weight.grad is None else weight.grad
 
     got = case.call(gradient, hint=PASSES)
     case.close(got, factors, hint=PASSES)

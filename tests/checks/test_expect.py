@@ -88,6 +88,11 @@ def test_an_exception_in_an_answer_is_explained_and_kept_as_the_cause(case):
     assert "hint:     Which one is smaller?" in str(caught.value)
 
 
+def test_none_is_told_apart_from_other_values(case):
+    message = message_of(lambda: case.call({}.get, 1, hint=HINT))
+    assert "expected: a value\n  got:      None, as from a function without return" in message
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
 def test_an_interruption_passes_through(case, error):
     def interrupted():

@@ -77,6 +77,16 @@ def test_a_wrong_answer_is_rejected_by_the_check_or_the_hidden_cell(path):
     assert exercise.differences(printed), "accepted by both the check and the hidden cell"
 
 
+@pytest.mark.parametrize("name", ["kth_value_threshold", "quantile_threshold"])
+def test_a_threshold_in_the_place_of_a_ranking_is_told_about_equal_magnitudes(name):
+    exercise = EXERCISES["02.1"]
+    source = (Path(__file__).parent / "wrong_answers" / "02.1" / f"{name}.py").read_text(encoding="utf-8")
+    message = str(_check_failure(exercise, exercise.namespace(source)))
+    assert "weights share the magnitude" in message
+    assert "stable" not in message
+    assert 'hint("02.1")' in message
+
+
 @pytest.mark.parametrize("paths", [WRONG, RIGHT], ids=["wrong", "right"])
 def test_every_exercise_has_at_least_three_wrong_and_three_unusual_right_answers(paths):
     names = [name for name in EXERCISES if paths is WRONG or not EXERCISES[name].is_true_or_false]
