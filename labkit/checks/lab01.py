@@ -18,7 +18,7 @@ __all__ = ["CASES"]
 
 Answer = Callable[..., Any]
 X = np.array([[-2.0, 2, 1, -1, -1], [-2, 1, -2, 0, 1], [1, 0, -2, 2, -1]])
-Y = np.array([5.0, 1, 1])
+Y, OTHER_Y = np.array([5.0, 1, 1]), np.array([2.0, 0, -3])
 STATEMENTS = (
     "least_norm",
     "subgradient_exact_zeros",
@@ -43,23 +43,34 @@ def gradient_and_step(expect: Expect, loss_gradient: Answer, gradient_step: Answ
     """01.1: compare the gradient with finite differences and the step with its definition."""
     factor = "L is a sum of squares, with no ½ and no mean, and its gradient points to where L grows: "
     factor += "compare with (L(w+h) − L(w−h)) / 2h."
-    tall = np.array([[1.0, 2], [0, -1], [3, 1], [2, 2]])
+    tall, mirrored = np.array([[1.0, 2], [0, -1], [3, 1], [2, 2]]), X[:, ::-1]
     for name, w, features, targets in (
         ("w = 0, the lab's X and y", np.zeros(5), X, Y),
         ("w = (1, −2, 0, 0.5, 3), the lab's X and y", np.array([1, -2, 0, 0.5, 3]), X, Y),
         ("four samples and two features", np.array([1.0, -1]), tall, np.array([1.0, 0, 2, -1])),
+        (
+            "w = (0, 1, 0, 2, −1), X mirrored, y = (2, 0, −3)",
+            np.array([0.0, 1, 0, 2, -1]),
+            mirrored,
+            OTHER_Y,
+        ),
         ("w = (0, 2, 0, 0, −1), where Xw = y", np.array([0.0, 2, 0, 0, -1]), X, Y),
     ):
         got = expect.given(name).call(loss_gradient, w, features, targets, hint=factor)
         expect.given(f"the gradient at {name}").close(got, _differences(w, features, targets), hint=factor)
-    w = np.array([1.0, -2, 0, 0.5, 3])
-    case = expect.given("a step of 0.02 from w = (1, −2, 0, 0.5, 3)")
-    downhill = "The step goes against the gradient, and its length is the step size times the gradient."
-    expected = w - 0.02 * _differences(w, X, Y)
-    got = case.call(gradient_step, w, X, Y, 0.02, hint=downhill)
-    case.close(got, expected, hint=downhill)
+    downhill = "The step goes against the gradient, and its length is the argument step times the gradient."
     untouched = "The run keeps every w it visits: return a new array instead of changing the argument."
-    expect.given(f"w itself after {case}").equal(w, [1, -2, 0, 0.5, 3], hint=untouched)
+    for name, start, features, targets, step in (
+        ("w = (1, −2, 0, 0.5, 3), the lab's X and y", [1, -2, 0, 0.5, 3], X, Y, 0.02),
+        ("w = (0, 1, 0, 2, −1), X mirrored, y = (2, 0, −3)", [0, 1, 0, 2, -1], mirrored, OTHER_Y, 0.5),
+        ("w = (1, −1), four samples and two features", [1, -1], tall, np.array([1.0, 0, 2, -1]), 0.1),
+    ):
+        w = np.array(start, float)
+        case = expect.given(f"a step of {step} from {name}")
+        got = case.call(gradient_step, w, features, targets, step, hint=downhill)
+        expected = np.array(start) - step * _differences(np.array(start, float), features, targets)
+        case.close(got, expected, hint=downhill)
+        expect.given(f"w itself after {case}").equal(w, start, hint=untouched)
 
 
 def _nearest_sparse(w: np.ndarray, k: int) -> np.ndarray:

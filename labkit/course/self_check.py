@@ -33,7 +33,8 @@ PART_CHARS = 110  # of each part of a verdict that has two
 LINE_CHARS = 100
 HEADINGS = ("exercise", "points", "visible check")
 FAILED_CASE = re.compile(
-    r"\n  expected: (?P<expected>.*?)\n  got:      (?P<got>.*?)\n  hint:     (?P<hint>.*)", re.DOTALL
+    r"\n  expected: (?P<expected>.*?)\n  got:      (?P<got>.*?)\n  hint:     (?P<hint>.*?)(?:\n  more: .*)?$",
+    re.DOTALL,
 )
 NO_VALUE = ("None", "NoneType None")
 

@@ -187,9 +187,12 @@ HINT = "use every value once, " * 20
 @pytest.mark.parametrize(
     ("returned", "start"),
     [
-        ("1 / 0", "got: ZeroDivisionError: division by zero (line 2 of your cell); hint: use every value"),
+        (
+            "1 / 0",
+            "got: your code raised ZeroDivisionError: division by zero (line 2 of your cell); hint: use every value",
+        ),
         ("[1, 2, 3]", "got: shape (3,) instead of shape (2,); hint: use every value once, use"),
-        ("None", "got: NoneType None; hint: use every value once, use"),
+        ("None", "got: None, as from a function without return; hint: use every value once, use"),
         ("[1, 3]", "hint: use every value once, use"),
     ],
 )
