@@ -10,8 +10,9 @@ import pytest
 
 from labkit.course.grading.sandbox import box as sandbox
 from labkit.course.grading.sandbox import bubblewrap
-from labkit.course.grading.sandbox.box import Box, Limits, Overrun, choose_backend
+from labkit.course.grading.sandbox.box import Box, Overrun, choose_backend
 from labkit.course.grading.sandbox.bubblewrap import why_no_bubblewrap
+from labkit.course.grading.sandbox.limits import Limits
 
 pytestmark = pytest.mark.heavy
 
