@@ -34,10 +34,10 @@ __all__ = ["SANDBOXES", "UNPROTECTED", "Backend", "Box", "Overrun", "choose_back
 Backend = Literal["bwrap", "none"]
 SANDBOXES = ("auto", "bwrap", "none")
 UNPROTECTED = (
-    "no bubblewrap: submissions can read every file that you can read (the solutions, other "
+    "without bubblewrap, submissions can read every file that you can read (the solutions, other "
     "submissions, your keys), write and delete what you can, use the network, and leave processes "
-    "behind. Limits of time, memory and output hold. Grade as a user that owns nothing, or install "
-    "bubblewrap (Linux), or grade in a virtual machine."
+    "behind. Limits of time, memory and output hold against accidents. Grade as a user that owns "
+    "nothing, or install bubblewrap (Linux), or grade in a virtual machine."
 )
 POLL_SECONDS = 0.1
 MAX_LINE_BYTES = 8_000_000
@@ -67,7 +67,10 @@ def choose_backend(sandbox: str) -> Backend:
         raise ValueError(f"sandbox must be one of {', '.join(SANDBOXES)}, got {sandbox!r}.")
     problem = None if sandbox == "none" else why_no_bubblewrap()
     if sandbox == "bwrap" and problem:
-        raise ValueError(f"bubblewrap does not work here: {problem}; install it, or use --sandbox none.")
+        raise ValueError(
+            f"--sandbox bwrap is refused, because bubblewrap does not work here: {problem}. Settle this, "
+            "or grade in a virtual machine with --sandbox none."
+        )
     return "none" if sandbox == "none" or problem else "bwrap"
 
 

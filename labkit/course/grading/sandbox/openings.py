@@ -54,8 +54,8 @@ def openings() -> Iterator[str]:
     with contextlib.suppress(OSError):
         socket.socket(VSOCK, socket.SOCK_STREAM).close()
         yield "sockets to the host of a virtual machine can be made"
-    if os.getpid() != 1:
-        yield "the processes of the grader share the process namespace"
+    if b"labkit.course.grading.sandbox" not in Path("/proc/1/cmdline").read_bytes():
+        yield "processes of the grader can be seen"
 
 
 def main() -> None:
