@@ -102,7 +102,7 @@ def test_a_box_that_gets_too_many_processes_is_noticed_and_they_end_with_it(box)
     box.close()
     _, alive = psutil.wait_procs(family, timeout=20)
     assert alive == []
-    assert not box.folder.exists()
+    assert not box.folder.path.exists()
 
 
 def test_a_process_that_left_its_session_ends_with_its_exercise(box):
