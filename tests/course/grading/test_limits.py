@@ -15,6 +15,8 @@ import pytest
 
 from labkit.course.grading import execution
 from labkit.course.grading.execution import SandboxConfig, run_exercises
+from labkit.course.grading.sandbox import box as box_module
+from labkit.course.grading.sandbox import control_group
 from labkit.course.grading.sandbox.box import Box, Overrun
 from labkit.course.grading.sandbox.bubblewrap import why_no_bubblewrap
 from labkit.course.grading.sandbox.folder import BoxFolder
@@ -170,6 +172,70 @@ def test_the_time_of_a_lab_counts_over_all_its_boxes(monkeypatch):
     assert outcomes["99.2"] == ("limit", "not finished within its time")
     assert outcomes["99.3"].status == "limit"
     assert "20 minutes for the whole lab" in outcomes["99.3"].reason
+
+
+SYSTEMD_RUN = """#!/bin/sh
+while [ "$1" != -- ]; do
+    case $1 in
+        MemoryMax=*) echo "${1#*=}" >"GROUP/memory.max" ;;
+        TasksMax=*) echo "${1#*=}" >"GROUP/pids.max" ;;
+    esac
+    shift
+done
+shift
+exec "$@"
+"""
+
+
+@pytest.fixture(params=["applies", "ignores"])
+def systemd(request, tmp_path, monkeypatch):
+    """A ``systemd-run`` that applies what is asked for, or ignores it."""
+    program, group = tmp_path / "bin" / "systemd-run", tmp_path / "group"
+    program.parent.mkdir()
+    group.mkdir()
+    for name in ("memory.max", "pids.max"):
+        (group / name).write_text("max\n")
+    asked = group if request.param == "applies" else program.parent
+    program.write_text(SYSTEMD_RUN.replace("GROUP", str(asked)))
+    program.chmod(0o755)
+    own = next(
+        line for line in Path("/proc/self/cgroup").read_text().splitlines() if line.startswith("0::")
+    )
+    monkeypatch.setattr(control_group, "ROOT", str(group) + "/." * (own == "0::/"))
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/1")
+    monkeypatch.setattr(box_module, "_environment", _with_path(box_module._environment))
+    control_group.why_no_control_group.cache_clear()
+    yield request.param, group
+    monkeypatch.undo()
+    control_group.why_no_control_group.cache_clear()
+
+
+def _with_path(original):
+    return lambda *arguments: {**original(*arguments), "PATH": os.environ["PATH"]}
+
+
+def test_a_control_group_is_used_only_if_its_limits_are_in_place(systemd):
+    kind, group = systemd
+    problem = control_group.why_no_control_group()
+    assert problem == (None if kind == "applies" else "systemd-run does not limit memory and tasks here")
+    reply = ask("none", "import os\nprint('XDG_RUNTIME_DIR' in os.environ)")
+    assert reply["cells"][0]["text"] == "False\n"
+    expected = str(LIMITS.memory_bytes + 2 * LIMITS.disk_bytes) if kind == "applies" else "max"
+    assert (group / "memory.max").read_text().strip() == expected
+
+
+@pytest.mark.skipif(
+    control_group.why_no_control_group() is not None,
+    reason=f"needs control groups: {control_group.why_no_control_group()}",
+)
+@pytest.mark.parametrize("backend", KINDS)
+def test_the_kernel_limits_the_memory_of_a_box_where_there_are_control_groups(backend):
+    with Box(RUNNER, backend=backend, limits=LIMITS) as box:
+        assert box.ask({"setup": []}, 300)["ready"]
+        (line,) = Path(f"/proc/{box.process.pid}/cgroup").read_text().splitlines()
+        group = control_group.ROOT / line.removeprefix("0::/")
+        assert int((group / "memory.max").read_text()) <= LIMITS.memory_bytes + 2 * LIMITS.disk_bytes
 
 
 @pytest.fixture

@@ -96,8 +96,9 @@ def test_a_box_that_gets_too_many_processes_is_noticed_and_they_end_with_it(box)
     end, box.watchdog.end = box.watchdog.end, lambda: families.append(_family(box.process.pid))
     with pytest.raises(Overrun, match="processes"):
         box.ask(request(source, wall_s=100), 100)
-    end()
+    box.watchdog.stop()
     (family,) = families
+    end()
     assert len(family) > LIMITS.processes
     box.close()
     _, alive = psutil.wait_procs(family, timeout=20)

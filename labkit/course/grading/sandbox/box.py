@@ -3,7 +3,8 @@
 With bubblewrap the program has no network, sees only the system, Python's environment and labkit,
 all read-only, and cannot outlive the box. Without bubblewrap the limits and the termination protect
 against accidents, not against intent: see :data:`UNPROTECTED`. The program inside is
-:mod:`labkit.course.grading.sandbox.runner`.
+:mod:`labkit.course.grading.sandbox.runner`; :mod:`labkit.course.grading.sandbox.watchdog` ends a box
+that exceeds its limits.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from typing import IO, Any, Literal
 import psutil
 
 from labkit.course.grading.sandbox.bubblewrap import HOME, bubblewrap, open_filter, why_no_bubblewrap
+from labkit.course.grading.sandbox.control_group import BUS_VARIABLES, scope, why_no_control_group
 from labkit.course.grading.sandbox.folder import BoxFolder
 from labkit.course.grading.sandbox.limits import Limits
 from labkit.course.grading.sandbox.watchdog import Watchdog
@@ -108,17 +110,22 @@ class Box:
     def _start(self, command: Sequence[str], concealed: Sequence[Path]) -> subprocess.Popen[bytes]:
         """Start the program, in bubblewrap or as it is."""
         limits, inside = self.limits, self.confined
+        environment = _environment(HOME if inside else str(self.folder.path), self.tag)
+        group: list[str] = []
+        if why_no_control_group() is None:  # files of a closed box lie in its memory
+            group = scope(limits.memory_bytes + 2 * limits.disk_bytes, limits.tasks)
+            environment |= {name: os.environ[name] for name in BUS_VARIABLES if name in os.environ}
         with open_filter() if inside else contextlib.nullcontext() as descriptor:
             wrapper: list[str] = []
             if descriptor is not None:
                 wrapper = bubblewrap(limits.disk_bytes, descriptor, tasks=limits.tasks, concealed=concealed)
             return subprocess.Popen(
-                [*FIRST_TO_DIE, *wrapper, *command],
+                [*FIRST_TO_DIE, *group, *wrapper, *command],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self.errors,
                 cwd=self.folder.path,
-                env=_environment(HOME if inside else str(self.folder.path), self.tag),
+                env=environment,
                 start_new_session=True,
                 pass_fds=() if descriptor is None else (descriptor,),
             )

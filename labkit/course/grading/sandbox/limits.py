@@ -19,5 +19,5 @@ class Limits:
     disk_bytes: int = 256_000_000  # of each folder that can be written; bubblewrap only
     files: int = 50_000  # bubblewrap only
     processes: int = 48
-    tasks: int = 256  # processes and threads; bubblewrap only
+    tasks: int = 256  # processes and threads; with bubblewrap or a control group
     output_chars: int = 100_000

@@ -48,7 +48,10 @@ class Watchdog:
 
     def _watch(self) -> None:
         while not self._stopped.wait(POLL_SECONDS):
-            self.overrun = self._excess()
+            try:
+                self.overrun = self._excess()
+            except Exception as error:  # what cannot be watched must not go on
+                self.overrun = f"the watchdog failed: {error}"
             if self.overrun is not None:
                 self.end()
                 return
