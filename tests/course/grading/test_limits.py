@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -190,18 +191,16 @@ exec "$@"
 @pytest.fixture(params=["applies", "ignores"])
 def systemd(request, tmp_path, monkeypatch):
     """A ``systemd-run`` that applies what is asked for, or ignores it."""
-    program, group = tmp_path / "bin" / "systemd-run", tmp_path / "group"
+    own = re.search(r"(?m)^0::/(.*)$", Path("/proc/self/cgroup").read_text())
+    program, group = tmp_path / "bin" / "systemd-run", tmp_path / "groups" / (own[1] if own else "")
     program.parent.mkdir()
-    group.mkdir()
+    group.mkdir(parents=True)
     for name in ("memory.max", "pids.max"):
         (group / name).write_text("max\n")
     asked = group if request.param == "applies" else program.parent
     program.write_text(SYSTEMD_RUN.replace("GROUP", str(asked)))
     program.chmod(0o755)
-    own = next(
-        line for line in Path("/proc/self/cgroup").read_text().splitlines() if line.startswith("0::")
-    )
-    monkeypatch.setattr(control_group, "ROOT", str(group) + "/." * (own == "0::/"))
+    monkeypatch.setattr(control_group, "ROOT", tmp_path / "groups")
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/1")
     monkeypatch.setattr(box_module, "_environment", _with_path(box_module._environment))
