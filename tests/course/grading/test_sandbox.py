@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 
@@ -144,6 +145,13 @@ def test_a_folder_that_must_not_be_seen_is_empty_even_inside_a_visible_one():
         box.ask({"setup": [["setup", "import os"]]}, 300)
         reply = box.ask(request(f"print(os.listdir({str(place / 'plots')!r}))"), 100)
     assert reply["cells"][0]["text"] == "[]\n"
+
+
+def test_the_runners_requests_cannot_be_read_by_what_it_runs(box):
+    if os.geteuid() == 0 and not box.confined:
+        pytest.skip("without bubblewrap root can read everything")
+    reply = box.ask(request("os.listdir(f'/proc/{os.getppid()}/fd')"), 100)
+    assert reply["cells"][0]["error"]["kind"] == "PermissionError"
 
 
 def test_a_program_that_does_not_start_shows_its_error(box):

@@ -15,7 +15,6 @@ import os
 import selectors
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 import uuid
@@ -25,7 +24,7 @@ from typing import IO, Any, Literal
 
 import psutil
 
-from labkit.course.grading.sandbox.bubblewrap import HOME, bubblewrap, open_filter, why_no_bubblewrap
+from labkit.course.grading.sandbox.bubblewrap import HOME, PATH, bubblewrap, open_filter, why_no_bubblewrap
 from labkit.course.grading.sandbox.control_group import BUS_VARIABLES, scope, why_no_control_group
 from labkit.course.grading.sandbox.folder import BoxFolder
 from labkit.course.grading.sandbox.limits import Limits
@@ -235,6 +234,6 @@ def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
 
 def _environment(home: str, tag: str) -> dict[str, str]:
     """The program's whole environment: nothing of the grader's own."""
-    fixed = {"PATH": f"{sys.prefix}/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "MPLBACKEND": "agg"}
+    fixed = {"PATH": PATH, "LANG": "C.UTF-8", "MPLBACKEND": "agg"}
     fixed |= {"HOME": home, "TMPDIR": home, "MPLCONFIGDIR": home, "PYTHONDONTWRITEBYTECODE": "1", TAG: tag}
     return fixed | dict.fromkeys(THREADS, "1")

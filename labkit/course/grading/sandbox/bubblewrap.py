@@ -24,7 +24,7 @@ from pathlib import Path
 import labkit
 from labkit.course.grading.sandbox.system_calls import MACHINES, seccomp_filter
 
-__all__ = ["HOME", "bubblewrap", "open_filter", "why_no_bubblewrap"]
+__all__ = ["HOME", "PATH", "bubblewrap", "open_filter", "why_no_bubblewrap"]
 
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix")
 CONFIGURATION = (
@@ -34,6 +34,7 @@ CONFIGURATION = (
     "/etc/alternatives",
     "/etc/localtime",
 )
+PATH = f"{sys.prefix}/bin:/usr/local/bin:/usr/bin:/bin"  # in the box, and to find bubblewrap
 HOME = "/tmp/home"  # inside; files there are in memory
 NOBODY = "65534"  # the user, outside, of a box that root starts
 USER_INSIDE = "1000"
@@ -48,7 +49,7 @@ def why_no_bubblewrap() -> str | None:
         RuntimeError: if bubblewrap does not answer within five minutes. A busy machine must not be
             mistaken for one without a sandbox.
     """
-    if shutil.which("bwrap") is None:
+    if shutil.which("bwrap", path=PATH) is None:
         return "the program bwrap is not installed"
     if platform.machine() not in MACHINES:
         return (
@@ -64,6 +65,7 @@ def why_no_bubblewrap() -> str | None:
                 timeout=300,
                 check=False,
                 pass_fds=[descriptor],
+                env={"PATH": PATH},
             )
     except subprocess.TimeoutExpired as error:
         raise RuntimeError(

@@ -81,9 +81,13 @@ def _family(pid: int) -> list[psutil.Process]:
 
 
 def _bytes(process: psutil.Process, kind: str) -> int:
+    """The resident memory of a process, or its share of it; 0 if it has ended."""
     try:
-        return int(getattr(process.memory_info() if kind == "rss" else process.memory_full_info(), kind))
-    except (psutil.Error, OSError, AttributeError):
+        if kind == "pss":
+            with contextlib.suppress(psutil.AccessDenied, AttributeError):  # a process can forbid it
+                return int(process.memory_full_info().pss)
+        return int(process.memory_info().rss)
+    except (psutil.Error, OSError):
         return 0
 
 
