@@ -18,7 +18,7 @@ from labkit.course.grading.sandbox.box import Box, choose_backend
 from labkit.course.grading.sandbox.bubblewrap import why_no_bubblewrap
 from labkit.course.grading.sandbox.limits import Limits
 from labkit.course.grading.sandbox.system_calls import MACHINES, REFUSED, seccomp_filter
-from labkit.course.grading.sandbox.watchdog import _family
+from labkit.course.grading.sandbox.watchdog import descendants
 
 pytestmark = pytest.mark.heavy
 
@@ -152,7 +152,7 @@ def test_a_closed_box_gives_nothing_away(closed, probe):
 def test_a_box_that_root_starts_is_another_user_outside():
     with Box(RUNNER, backend="bwrap", limits=LIMITS) as box:
         assert box.ask({"setup": []}, 300)["ready"]
-        program = _family(box.process.pid)[-1]
+        program = descendants(box.process.pid)[-1]
         assert program.uids() == (65534, 65534, 65534)
         assert program.gids() == (65534, 65534, 65534)
 
@@ -170,7 +170,7 @@ time.sleep(500)
 """
     with subprocess.Popen([sys.executable, "-c", source], stdout=subprocess.PIPE, text=True) as grader:
         top = psutil.Process(int(grader.stdout.readline()))
-        family = [top, *_family(top.pid)]
+        family = [top, *descendants(top.pid)]
         grader.kill()
     _, alive = psutil.wait_procs(family, timeout=20)
     assert alive == []

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import hostile
+import psutil
 import pytest
 
 from labkit.course.grading import execution
@@ -22,6 +23,7 @@ from labkit.course.grading.sandbox.box import Box, Overrun
 from labkit.course.grading.sandbox.bubblewrap import why_no_bubblewrap
 from labkit.course.grading.sandbox.folder import BoxFolder
 from labkit.course.grading.sandbox.limits import Limits
+from labkit.course.grading.sandbox.watchdog import descendants
 
 pytestmark = pytest.mark.heavy
 
@@ -89,12 +91,15 @@ time.sleep(500)
 """
 
 
-def ask(backend, source, limits=LIMITS, seconds=60.0):
+def request(source):
     allowed = {"cpu_s": 30, "wall_s": 100, "memory_bytes": 300_000_000, "file_bytes": 10**8}
-    request = {"cells": [["0", source]], "last": "0", "limits": {**allowed, "output_chars": 1000}}
+    return {"cells": [["0", source]], "last": "0", "limits": {**allowed, "output_chars": 1000}}
+
+
+def ask(backend, source, limits=LIMITS, seconds=60.0):
     with Box(RUNNER, backend=backend, limits=limits) as box:
         assert box.ask({"setup": []}, 300)["ready"]
-        return box.ask(request, seconds)
+        return box.ask(request(source), seconds)
 
 
 @pytest.mark.parametrize("backend", KINDS)
@@ -119,6 +124,21 @@ def test_time_ends_a_cell_that_writes_all_the_while(backend):
     assert time.monotonic() - start < 60
 
 
+@pytest.mark.parametrize("backend", KINDS)
+def test_what_hides_from_the_grader_ends_with_its_box(backend):
+    source = SECRETIVE + SPREAD.replace("150_000_000", "1").replace("break", "os.setsid(); break")
+    with Box(RUNNER, backend=backend, limits=LIMITS) as box:
+        assert box.ask({"setup": []}, 300)["ready"]
+        box._tagged = lambda: iter(())  # what hides cannot be found by its environment
+        families, end = [], box.watchdog.end
+        box.watchdog.end = lambda: (families.append(descendants(box.process.pid)), end())
+        with pytest.raises(Overrun, match="time"):
+            box.ask(request(source), 2)
+    assert len(families[0]) >= 4
+    _, alive = psutil.wait_procs(families[0], timeout=20)
+    assert alive == []
+
+
 def test_memory_in_files_without_a_name_counts():
     with pytest.raises(Overrun, match=r"more than 0\.4 GB of memory"):
         ask("none", UNMAPPED)
@@ -133,19 +153,16 @@ def test_empty_files_are_counted():
 @pytest.mark.parametrize("backend", KINDS)
 def test_a_runner_that_is_stopped_and_does_not_read_does_not_stop_the_grader(backend):
     source = "import os, signal\nos.kill(os.getppid(), signal.SIGSTOP)"
-    allowed = {"cpu_s": 30, "wall_s": 100, "memory_bytes": 10**9, "file_bytes": 10**6, "output_chars": 1000}
-    request = {"cells": [["0", source]], "last": "0", "limits": allowed}
-    large = {"cells": [["0", "#" * 10**6]], "last": "0", "limits": allowed}
     with Box(RUNNER, backend=backend, limits=LIMITS) as box:
         assert box.ask({"setup": []}, 300)["ready"]
         if backend == "bwrap":  # the first process of a namespace cannot be stopped from inside
-            assert box.ask(request, 60)["ended"] is None
+            assert box.ask(request(source), 60)["ended"] is None
             return
         with pytest.raises(Overrun, match="time"):
-            box.ask(request, 1)
+            box.ask(request(source), 1)
     deaf = [sys.executable, "-c", "import time\ntime.sleep(500)"]
     with Box(deaf, backend=backend, limits=LIMITS) as box, pytest.raises(Overrun, match="time"):
-        box.ask(large, 1)
+        box.ask(request("#" * 10**6), 1)
 
 
 def test_the_time_of_a_lab_counts_over_all_its_boxes(monkeypatch):

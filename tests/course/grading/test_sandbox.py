@@ -14,7 +14,7 @@ from labkit.course.grading.sandbox import bubblewrap
 from labkit.course.grading.sandbox.box import Box, Overrun, choose_backend
 from labkit.course.grading.sandbox.bubblewrap import why_no_bubblewrap
 from labkit.course.grading.sandbox.limits import Limits
-from labkit.course.grading.sandbox.watchdog import _family
+from labkit.course.grading.sandbox.watchdog import descendants
 
 pytestmark = pytest.mark.heavy
 
@@ -94,7 +94,7 @@ def test_a_box_that_gets_too_many_processes_is_noticed_and_they_end_with_it(box)
         "import time\nfor _ in range(40):\n    if os.fork() == 0:\n        time.sleep(500)\ntime.sleep(500)"
     )
     families = []
-    end, box.watchdog.end = box.watchdog.end, lambda: families.append(_family(box.process.pid))
+    end, box.watchdog.end = box.watchdog.end, lambda: families.append(descendants(box.process.pid))
     with pytest.raises(Overrun, match="processes"):
         box.ask(request(source, wall_s=100), 100)
     box.watchdog.stop()

@@ -28,7 +28,7 @@ from labkit.course.grading.sandbox.bubblewrap import HOME, PATH, bubblewrap, ope
 from labkit.course.grading.sandbox.control_group import BUS_VARIABLES, scope, why_no_control_group
 from labkit.course.grading.sandbox.folder import BoxFolder
 from labkit.course.grading.sandbox.limits import Limits
-from labkit.course.grading.sandbox.watchdog import Watchdog
+from labkit.course.grading.sandbox.watchdog import Watchdog, descendants
 
 __all__ = ["SANDBOXES", "UNPROTECTED", "Backend", "Box", "Overrun", "choose_backend"]
 
@@ -44,6 +44,7 @@ POLL_SECONDS = 0.1
 MAX_LINE_BYTES = 8_000_000
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 MAX_ERROR_BYTES = 1000
+KILL_ROUNDS = 20  # what forks while it is killed is killed in the next
 TAG = "LABKIT_BOX"  # a process that carries this variable belongs to a box
 # When memory runs out, the kernel ends what is in a box before the grader and everything else.
 FIRST_TO_DIE = (
@@ -159,7 +160,7 @@ class Box:
     def close(self) -> None:
         """Kill everything that belongs to the box, and remove its folder."""
         self.watchdog.stop()
-        for _ in range(20):
+        for _ in range(KILL_ROUNDS):
             left = [self.process] if self.process.poll() is None else []
             self._kill()
             strays = [] if self.confined else list(self._tagged())
@@ -177,7 +178,16 @@ class Box:
         self.folder.remove()
 
     def _kill(self) -> None:
-        """Kill the program; with bubblewrap all its processes end with it."""
+        """Kill the program and all its processes; those of a closed box end with it."""
+        if not self.confined:
+            with contextlib.suppress(OSError):
+                os.kill(self.process.pid, signal.SIGSTOP)  # it collects orphans as long as it exists
+            for _ in range(KILL_ROUNDS):
+                family = [each for each in descendants(self.process.pid) if _is_running(each)]
+                for each in family:
+                    _kill(each.pid)
+                if not family:
+                    break
         _kill(self.process.pid)
 
     def _line(self) -> bytes:
@@ -212,10 +222,17 @@ class Box:
         """Processes that descend from the program, wherever they moved to."""
         for each in psutil.process_iter():
             try:
-                if each.environ().get(TAG) == self.tag and each.status() != psutil.STATUS_ZOMBIE:
+                if each.environ().get(TAG) == self.tag and _is_running(each):
                     yield each
             except (psutil.Error, OSError):
                 continue
+
+
+def _is_running(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
 
 
 def _kill(pid: int) -> None:

@@ -17,7 +17,7 @@ import psutil
 
 from labkit.course.grading.sandbox.limits import Limits
 
-__all__ = ["Watchdog"]
+__all__ = ["Watchdog", "descendants"]
 
 POLL_SECONDS = 0.1
 FOLDERS_IN_MEMORY = ("/tmp", "/dev/shm")  # of a box of bubblewrap
@@ -60,7 +60,7 @@ class Watchdog:
         """The limit that is exceeded now, if one is."""
         if time.monotonic() > self.deadline:
             return "not finished within its time"
-        limits, family = self.limits, _family(self.pid)
+        limits, family = self.limits, descendants(self.pid)
         if len(family) > limits.processes:
             return f"more than {limits.processes} processes"
         free = limits.memory_bytes - (0 if self.confined else sum(_unmapped_bytes(family)))
@@ -72,7 +72,7 @@ class Watchdog:
         return None
 
 
-def _family(pid: int) -> list[psutil.Process]:
+def descendants(pid: int) -> list[psutil.Process]:
     """All descendants of a process, parents first."""
     try:
         return psutil.Process(pid).children(recursive=True)
