@@ -67,7 +67,10 @@ def _grade(arguments: argparse.Namespace) -> int:
     if arguments.columns is not None:
         config = replace(config, columns=read_columns(arguments.columns))
     local_auto = arguments.sandbox == "auto" and arguments.scheduler is None
-    warned = arguments.sandbox == "none" or (local_auto and why_no_bubblewrap() is not None)
+    problem = why_no_bubblewrap() if local_auto else None
+    warned = arguments.sandbox == "none" or problem is not None
+    if problem is not None:
+        print(f"labkit: bubblewrap does not work here: {problem}", file=sys.stderr)
     if warned:
         print(f"labkit: NOT PROTECTED: {UNPROTECTED}", file=sys.stderr)
     options = Options(

@@ -271,7 +271,9 @@ def _code(lab, outside, port) -> dict[str, Case]:
         "calls-exit": Case(at_margin("exit()"), lost, "SystemExit"),
         "ends-hard": Case(at_margin("import os\nos._exit(0)"), lost, "ends the process"),
         "kernel-killed": Case(
-            at_margin("import os, signal\nos.kill(os.getppid(), 9)\nos.kill(os.getpid(), 9)"), lost, "ended"
+            at_margin("import os, signal\nos.kill(os.getppid(), 9)\nos.kill(os.getpid(), 9)"),
+            lost,
+            "process",
         ),
         "crashes": Case(at_margin("import ctypes\nctypes.string_at(0)"), lost, "ends the process"),
         "endless-loop": Case(in_call("while True: pass"), lost, "not finished"),

@@ -25,7 +25,8 @@ from labkit.course.grading.gradebook import apply_manual_marks, write_tables
 from labkit.course.grading.job import Job, failed_result, find_submissions, grade_job, jobs_for_student
 from labkit.course.grading.late_penalty import apply_late_rules, submitted_at
 from labkit.course.grading.results import GradedLab, read_result, read_results, write_result
-from labkit.course.grading.sandbox.box import SANDBOXES, Limits, choose_backend
+from labkit.course.grading.sandbox.box import SANDBOXES, choose_backend
+from labkit.course.grading.sandbox.limits import Limits
 from labkit.course.grading.scoring import coding_exercises
 from labkit.course.notebook import structure
 

@@ -11,14 +11,16 @@ from __future__ import annotations
 import builtins
 import math
 import sys
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from nbformat import NotebookNode
 
-from labkit.course.grading.sandbox.box import Backend, Box, Limits, Overrun
+from labkit.course.grading.sandbox.box import Backend, Box, Overrun
+from labkit.course.grading.sandbox.limits import Limits
 from labkit.course.grading.scoring import (
     RIGHT,
     CodingExercise,
@@ -85,6 +87,7 @@ class ExerciseRunner:
         self.answers: Mapping[str, str] = {}
         self.box: Box | None = None
         self.used = False
+        self.end = time.monotonic() + sandbox.limits.lab_s
 
     def __enter__(self) -> ExerciseRunner:
         return self
@@ -93,8 +96,12 @@ class ExerciseRunner:
         self._close()
 
     def outcomes(self, answers: Mapping[str, str]) -> dict[str, ExerciseOutcome]:
-        """The outcome of every exercise whose TODO cell is in ``answers``; see :func:`run_exercises`."""
+        """The outcome of every exercise whose TODO cell is in ``answers``; see :func:`run_exercises`.
+
+        The time that a lab may take counts from here, over all boxes that it needs.
+        """
         self.answers = answers
+        self.end = time.monotonic() + self.sandbox.limits.lab_s
         submitted = {
             name: exercise for name, exercise in self.exercises.items() if exercise.todo.id in answers
         }
@@ -219,18 +226,24 @@ class ExerciseRunner:
 
     def _ready(self) -> Box:
         """The box in use, or a new one in which the setup has run."""
+        left_s = self.end - time.monotonic()
+        if left_s <= 0:
+            self._close()
+            raise Overrun(f"the {self.sandbox.limits.lab_s / 60:g} minutes for the whole lab are used up")
         if self.box is None:
             command = [sys.executable, "-I", "-m", "labkit.course.grading.sandbox.runner"]
             self.box = Box(
                 command,
                 backend=self.sandbox.backend,
-                limits=self.sandbox.limits,
+                limits=replace(self.sandbox.limits, lab_s=left_s),
                 concealed=self.sandbox.concealed,
             )
             self.used = False
             try:
                 reply = self.box.ask({"setup": self.setup}, START_SECONDS)
             except Overrun as overrun:
+                if time.monotonic() > self.end:
+                    raise
                 raise RuntimeError(f"the lab's setup does not run in the sandbox: {overrun}.") from overrun
             if not reply.get("ready"):
                 raise RuntimeError(f"the lab's setup does not run in the sandbox: {reply.get('error')}.")

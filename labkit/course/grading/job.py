@@ -21,7 +21,8 @@ import nbformat
 import labkit
 from labkit.course.grading.execution import SandboxConfig, run_exercises
 from labkit.course.grading.results import GradedLab
-from labkit.course.grading.sandbox.box import Backend, Limits, choose_backend
+from labkit.course.grading.sandbox.box import Backend, choose_backend
+from labkit.course.grading.sandbox.limits import Limits
 from labkit.course.grading.scoring import ExerciseOutcome, coding_exercises, mark_lab
 from labkit.course.notebook.lab_id import LabId
 from labkit.course.submission.answers import Answers, collect_answers

@@ -7,7 +7,6 @@ into a folder in use is :mod:`labkit.course.release.update`.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,7 +18,7 @@ from labkit.course.notebook.normal_form import to_bytes
 from labkit.course.release.leaks import find_leaks
 from labkit.course.release.strip import strip
 from labkit.course.release.used_checkpoints import used_checkpoints
-from labkit.files import digest, write_atomically, zip_bytes
+from labkit.files import digest, partial_path, write_atomically, zip_bytes
 from labkit.settings import checkpoint_file
 
 __all__ = [
@@ -70,7 +69,7 @@ def write_release(
     """
     _require_free(out, force)
     files = build_release(home, labs, verify=verify)
-    partial = out.with_name(f".{out.name}.{os.getpid()}.part")
+    partial = partial_path(out)
     try:
         for name, content in files.items():
             write_atomically(partial / name, content)

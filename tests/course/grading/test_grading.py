@@ -38,7 +38,8 @@ from labkit.course.grading.late_penalty import (
     submitted_at,
 )
 from labkit.course.grading.results import read_result
-from labkit.course.grading.sandbox.box import UNPROTECTED, Limits, choose_backend
+from labkit.course.grading.sandbox.box import UNPROTECTED, choose_backend
+from labkit.course.grading.sandbox.limits import Limits
 from labkit.course.notebook import structure
 from labkit.course.release.strip import strip
 from labkit.files import zip_bytes

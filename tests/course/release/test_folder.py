@@ -1,5 +1,7 @@
 import base64
 import json
+import subprocess
+import sys
 
 import nbformat
 import pytest
@@ -110,6 +112,15 @@ def test_nothing_is_left_behind_when_it_fails(workbook, damage, monkeypatch):
         _write(workbook)
     parent = workbook.parent / "out"
     assert not parent.exists() or list(parent.iterdir()) == []
+
+
+def test_what_a_killed_release_left_is_removed_by_the_next(workbook):
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    parent = workbook.parent / "out"
+    (parent / f".student.{process.pid}.part" / "labs").mkdir(parents=True)
+    out, _ = _write(workbook)
+    assert [path.name for path in parent.iterdir()] == [out.name]
 
 
 def _full_disk(path, content):

@@ -12,6 +12,7 @@ import ast
 import asyncio
 import builtins
 import contextlib
+import ctypes
 import inspect
 import io
 import json
@@ -26,6 +27,8 @@ import types
 from collections.abc import Iterator
 from typing import Any, NoReturn, TextIO
 
+import psutil
+
 from labkit.course.grading.sandbox.settings import Settings, current_settings
 from labkit.error_names import NO_INPUT
 
@@ -33,6 +36,8 @@ __all__ = ["main"]
 
 MAX_MESSAGE = 4000  # characters of an error's text
 MAX_REPLY_BYTES = 4_000_000
+MAX_DESCRIPTORS = 512
+SET_DUMPABLE, SET_CHILD_SUBREAPER = 4, 36  # of Linux's prctl
 PYTHON_MAGICS = ("time", "timeit", "capture", "prun")
 TOP_LEVEL_AWAIT = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
@@ -63,6 +68,9 @@ class _CapturedOutput(io.TextIOBase):
 def main() -> None:
     """Answer requests until the input ends. The first is ``{"setup": [[id, source], …]}``."""
     requests, replies = os.fdopen(os.dup(0), encoding="utf-8"), os.fdopen(os.dup(1), "w", encoding="utf-8")
+    _conceal_from_children(True)
+    ctypes.CDLL(None).prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nowhere, descriptor)
@@ -77,6 +85,26 @@ def main() -> None:
     _send(replies, {"ready": error is None, "error": error})
     for line in requests:
         _send(replies, _fork(json.loads(line), namespace, [requests, replies]))
+
+
+def _conceal_from_children(concealed: bool) -> None:
+    """Close this process's memory and descriptors, or open them again, to others of the same user.
+
+    The children are the same user's, so ``/proc`` would show them the requests and replies of this
+    process. Only the children of root, without bubblewrap, see them nevertheless.
+    """
+    ctypes.CDLL(None).prctl(SET_DUMPABLE, 0 if concealed else 1, 0, 0, 0)
+
+
+def _end_children() -> None:
+    """Kill and collect everything that an exercise left running; orphans have come to this process."""
+    while family := psutil.Process().children(recursive=True):
+        for process in family:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
 
 
 def _send(stream: TextIO, reply: dict[str, Any]) -> None:
@@ -100,6 +128,7 @@ def _fork(request: dict[str, Any], namespace: dict[str, Any], private: list[Text
             with contextlib.suppress(OSError):  # it is gone
                 kill(target, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
+    _end_children()
     cells = [line for line in lines if "error" in line]
     begun = [line["begin"] for line in lines if "begin" in line]
     ended: dict[str, Any] | None = None
@@ -117,6 +146,8 @@ def _child(
     os.setsid()
     for stream in private:
         os.close(stream.fileno())
+    _conceal_from_children(False)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     limits = request["limits"]
     seconds = int(limits["cpu_s"])
     for kind, value in (
@@ -124,6 +155,7 @@ def _child(
         (resource.RLIMIT_CPU, seconds),
         (resource.RLIMIT_DATA, limits["memory_bytes"]),
         (resource.RLIMIT_FSIZE, limits["file_bytes"]),
+        (resource.RLIMIT_NOFILE, MAX_DESCRIPTORS),
     ):
         with contextlib.suppress(ValueError, OSError):  # the system's own limit is lower
             resource.setrlimit(kind, (value, value + (kind == resource.RLIMIT_CPU)))
