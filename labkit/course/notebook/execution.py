@@ -264,7 +264,7 @@ async def _run(path: Path, threads: int, out: Path) -> RunResult:
     """Run one notebook and write it with its outputs."""
     start = time.perf_counter()
     try:
-        source = structure.read_notebook(path)
+        source = structure.read_notebook(path, repair=True)
     except (ValueError, OSError) as error:
         (out / path.name).unlink(missing_ok=True)  # of an older run
         return RunResult(path, time.perf_counter() - start, str(error))

@@ -14,6 +14,7 @@ from pathlib import Path
 import nbformat
 
 from labkit.course.notebook import structure
+from labkit.course.notebook.cell_ids import restore_ids
 from labkit.course.notebook.normal_form import to_bytes
 from labkit.course.release.folder import MANIFEST, PRISTINE, read_manifest
 from labkit.course.release.merge import merge
@@ -104,7 +105,7 @@ def _merged_lab(folder: Path, name: str, content: bytes, notes: list[str]) -> by
     """Return one notebook, merged; without its pristine copy, every cell counts as added by the student."""
     pristine = folder / PRISTINE / Path(name).name
     base = structure.read_notebook(pristine) if pristine.is_file() else nbformat.v4.new_notebook()
-    local = structure.read_notebook(folder / name)
+    local = restore_ids(structure.read_notebook(folder / name, repair=True), base)
     remote = nbformat.reads(content.decode(), as_version=4)
     merged = merge(base, local, remote)
     notes += [f"{name}, cell {note}" for note in merged.notes]

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from nbformat import NotebookNode
 
+from labkit.course.notebook.cell_ids import Slot, match_by_position
 from labkit.course.notebook.structure import cell_info
 from labkit.course.release.strip import strip
 from labkit.course.submission.cells import SubmittedCell, read_cells
@@ -49,7 +50,13 @@ def collect_answers(content: bytes, source: NotebookNode) -> Answers:
     released = strip(source)
     expected = [cell for cell in released.cells if cell_info(cell).get("role") in ANSWER_ROLES]
     matches = _matches(expected, cells, {cell.id for cell in source.cells})
-    matches |= _by_position(released.cells, expected, cells, matches)
+    matches |= match_by_position(
+        [Slot(cell.id, cell.cell_type) for cell in released.cells],
+        [cell.id for cell in expected if cell.id not in matches],
+        # subtle: an empty cell is nobody's answer.
+        [Slot(cell.name, cell.kind if cell.source.strip() else "blank") for cell in cells],
+        {cell.name: index for index, cell in enumerate(cells)} | matches,
+    )
     for cell in expected:
         if cell.id in matches:
             submitted = cells[matches[cell.id]]
@@ -128,33 +135,6 @@ def _strength(cell: NotebookNode, wanted: _Signs, submitted: SubmittedCell, sign
     if not known and similarity < SIMILAR:
         return 0.0
     return known + similarity + CHANGED * (signs.source not in ("", wanted.source))
-
-
-def _by_position(
-    lab: Sequence[NotebookNode],
-    expected: Sequence[NotebookNode],
-    cells: Sequence[SubmittedCell],
-    known: dict[str, int],
-) -> dict[str, int]:
-    """Pair the cells without any sign: the only unknown cell of its type between two known cells."""
-    places = {submitted.name: index for index, submitted in enumerate(cells)} | known
-    order = [cell.id for cell in lab]
-    taken, matches = set(known.values()), {}
-    for cell in expected:
-        if cell.id in known:
-            continue
-        at = order.index(cell.id)
-        before = next((places[name] for name in reversed(order[:at]) if name in places), -1)
-        after = next((places[name] for name in order[at + 1 :] if name in places), len(cells))
-        unknown = [
-            index
-            for index in range(before + 1, after)
-            if index not in taken and cells[index].name not in order and cells[index].kind == cell.cell_type
-        ]
-        if len(unknown) == 1 and cells[unknown[0]].source.strip():
-            matches[cell.id] = unknown[0]
-            taken.add(unknown[0])
-    return matches
 
 
 def _warnings_about_cell(cell: NotebookNode, submitted: SubmittedCell) -> list[str]:

@@ -34,7 +34,7 @@ def read_cells(content: bytes, warnings: list[str]) -> list[SubmittedCell]:
     if not content.strip():
         warnings.append("the file is empty")
         return []
-    text = content.decode("utf-8-sig", "replace")
+    text = content.decode(json.detect_encoding(content), "replace")  # UTF-8 or UTF-16, maybe with a mark
     if "\ufffd" in text:
         warnings.append("the file is not UTF-8 throughout")
     try:
