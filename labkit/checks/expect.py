@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from labkit.checks.needed import explain_needs
 from labkit.error_names import public_name
 
 __all__ = ["Case", "CheckFailed", "Expect", "NotStarted", "check"]
@@ -60,6 +61,7 @@ def check(exercise: str, *answers: Callable[..., Any]) -> None:
         name = str(error).removeprefix(STUB)
         needed = "" if name == exercise else f" It is needed by exercise {exercise}."
         advice = "replace the line that raises NotImplementedError."
+        explain_needs()  # the cells below may need it too
         raise NotStarted(f"{STUB}{name} is not started: {advice}{needed}") from error
     print(f"{exercise} ok ({expect.count} cases)")  # noqa: T201
 

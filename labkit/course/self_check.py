@@ -116,7 +116,7 @@ def _verdict(failure: CellFailure) -> str:
     """Return the most telling part of a failure as one line."""
     if failure.kind != "error":
         return str(failure)
-    if failure.name in ("NotImplementedError", "NotStarted") and failure.text.startswith("Exercise "):
+    if failure.needs:
         return NOT_ANSWERED
     case = FAILED_CASE.search(failure.text) if failure.name == "CheckFailed" else None
     if case:

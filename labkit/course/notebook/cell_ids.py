@@ -6,7 +6,7 @@ in a text editor has the id of another. labkit recognises a cell by its id.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import nbformat
@@ -65,9 +65,10 @@ def restore_ids(notebook: NotebookNode, released: NotebookNode) -> NotebookNode:
     matches: dict[str, int] = {}
     for same in (_same_old_id, _same_labels, _same_text, _same_first_line):
         for cell in missing:
-            left = made_up - set(matches.values())
-            if cell.id not in matches:
-                matches |= {cell.id: place for place in _first(left, restored.cells, cell, same)}
+            left = sorted(made_up - set(matches.values()))
+            place = next((place for place in left if same(restored.cells[place], cell)), None)
+            if place is not None:
+                matches.setdefault(cell.id, place)
     matches |= match_by_position(
         [Slot(cell.id, cell.cell_type) for cell in released.cells],
         [cell.id for cell in missing if cell.id not in matches],
@@ -113,16 +114,6 @@ def match_by_position(
             matches[name] = candidates[0]
             taken.add(candidates[0])
     return matches
-
-
-def _first(
-    places: Collection[int],
-    cells: Sequence[NotebookNode],
-    released: NotebookNode,
-    same: Callable[[NotebookNode, NotebookNode], bool],
-) -> list[int]:
-    """The first of some places at which a cell is the ``released`` one, or none."""
-    return [place for place in sorted(places) if same(cells[place], released)][:1]
 
 
 def _same_old_id(cell: NotebookNode, released: NotebookNode) -> bool:
