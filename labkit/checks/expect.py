@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from labkit.checks.needed import explain_needs
 from labkit.checks.own_work import borrowed, public_path
 from labkit.environment import keep_random_state
 from labkit.error_names import public_name
@@ -69,6 +70,7 @@ def check(exercise: str, *answers: Callable[..., Any], uses: Collection[object] 
         name = str(error).removeprefix(STUB)
         needed = "" if name == exercise else f" It is needed by exercise {exercise}."
         advice = "replace the line that raises NotImplementedError."
+        explain_needs()  # the cells below may need it too
         raise NotStarted(f"{STUB}{name} is not started: {advice}{needed}") from error
     print(f"{exercise} ok ({expect.count} cases)")  # noqa: T201
 

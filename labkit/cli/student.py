@@ -1,8 +1,10 @@
-"""Subcommands for students: check, pack, doctor."""
+"""Subcommands for students: check, reset, pack, doctor."""
 
 from __future__ import annotations
 
 import argparse
+import re
+import sys
 from pathlib import Path
 
 from labkit import settings
@@ -15,8 +17,14 @@ __all__ = ["add_subcommands"]
 def add_subcommands(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the subcommands of this module."""
     check = add_subcommand(subcommands, "check", _check, "run the visible checks of labs")
-    check.add_argument("labs", nargs="+", metavar="LAB", help="01, 01_slug or a path")
+    check.add_argument("labs", nargs="*", metavar="LAB", help="01, 01_slug or a path; default: all")
     check.add_argument("--limit", type=float, metavar="SECONDS", help="time limit per cell; default: 120")
+
+    reset = add_subcommand(
+        subcommands, "reset", _reset, "put an exercise or a lab back as it was released, with a backup"
+    )
+    reset.add_argument("name", metavar="NAME", help="an exercise such as 02.3, or a lab: 02, 02_slug")
+    reset.add_argument("--yes", action="store_true", help="a whole lab: all its answers")
 
     pack = add_subcommand(subcommands, "pack", _pack, "collect your work in one zip to submit")
     pack.add_argument("--out", type=Path, metavar="FILE", help="default: submission.zip")
@@ -28,14 +36,53 @@ def add_subcommands(subcommands: argparse._SubParsersAction[argparse.ArgumentPar
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    """Print one table per lab."""
-    from labkit.course.self_check import CELL_SECONDS, run_checks, table
+    """Print one table per lab; of several labs, also how far they are together."""
+    from labkit.course.self_check import CELL_SECONDS, Row, progress, run_checks, table
 
     limit = CELL_SECONDS if arguments.limit is None else arguments.limit
     if not limit > 0:
         raise ValueError(f"--limit must be more than 0 seconds, got {limit:g}.")
-    for path in find_labs(arguments.labs):
-        print(f"{path.stem}\n{table(run_checks(path, limit_s=limit))}")
+    labs = find_labs(arguments.labs)
+    rows: list[Row] = []
+    failed = False
+    for path in labs:
+        try:
+            checked = run_checks(path, limit_s=limit)
+        except (ValueError, RuntimeError) as error:
+            if len(labs) == 1:
+                raise
+            print(f"labkit: {error}", file=sys.stderr)  # the other labs can be checked
+            failed = True
+            continue
+        print(f"{path.stem}\n{table(checked)}\n", flush=True)
+        rows += checked
+    if len(labs) > 1:
+        print(f"{len(labs)} labs: {progress(rows)}")
+    return 2 if failed else 0
+
+
+def _reset(arguments: argparse.Namespace) -> int:
+    """Put an exercise or a lab back; a lab only if --yes is given."""
+    from labkit.course.release.reset import answered, released_lab, reset_exercise, reset_lab
+
+    home, name = settings.home(), arguments.name
+    exercise = re.fullmatch(r"(\d+)\.(\d+)", name)
+    lab = released_lab(home, exercise[1] if exercise else name)
+    if exercise:
+        done = reset_exercise(home, lab, f"{exercise[1].zfill(2)}.{exercise[2]}")
+    elif not arguments.yes and lab.is_file():
+        answers = ", ".join(answered(lab)) or "none"
+        raise ValueError(
+            f"this would put the whole of {lab.name} back (answers in it: {answers}); "
+            f"add --yes, or reset one exercise, such as {lab.name[:2]}.1."
+        )
+    else:
+        done = reset_lab(home, lab)
+    if done.backup is None:
+        print(f"nothing to do: {name} is as it was released")
+        return 0
+    print(f"{name} is as it was released in {done.notebook}; what you had is in {done.backup}")
+    print("If the notebook is open in JupyterLab, choose File, Reload Notebook from Disk.")
     return 0
 
 

@@ -23,7 +23,7 @@ from labkit.course.release.strip import is_started
 from labkit.error_names import NO_INPUT
 from labkit.tables import aligned
 
-__all__ = ["CELL_SECONDS", "NOT_ANSWERED", "Row", "run_checks", "table"]
+__all__ = ["CELL_SECONDS", "NOT_ANSWERED", "Row", "progress", "run_checks", "table"]
 
 CELL_SECONDS = 120.0
 NOT_ANSWERED = "not answered yet"
@@ -86,18 +86,22 @@ def run_checks(path: Path, *, limit_s: float = CELL_SECONDS) -> list[Row]:
 def table(rows: Sequence[Row]) -> str:
     """Return the rows as text, followed by what to do next and what the visible checks do not tell."""
     texts = [(row.exercise, f"{row.points:g}", row.verdict) for row in rows]
-    passed = sum(row.verdict == "ok" for row in rows)
-    todo = [row.exercise for row in rows if row.verdict not in ("ok", "written")]
     return "\n".join(
         [
             aligned([HEADINGS, *texts], right=(False, True, False), width=LINE_CHARS),
-            f"{passed} visible checks are ok. "
-            + (f"Next: {todo[0]}." if todo else "Nothing is left to do."),
+            progress(rows),
             "Hidden checks, on other inputs, run at grading: an exercise earns its points if both are right,",
             "else none. A person reads the written answers. Where a check fails, the cell itself shows the",
             "input, what was expected and what your code returned.",
         ]
     )
+
+
+def progress(rows: Sequence[Row]) -> str:
+    """Return in a line how many checks are ok and what to do next, in one lab or in several."""
+    passed = sum(row.verdict == "ok" for row in rows)
+    todo = [row.exercise for row in rows if row.verdict not in ("ok", "written")]
+    return f"{passed} visible checks are ok. " + (f"Next: {todo[0]}." if todo else "Nothing is left to do.")
 
 
 def _exercise(cell: NotebookNode) -> str:
@@ -136,7 +140,7 @@ def _verdict(failure: CellFailure) -> str:
         return str(failure)
     if "StdinNotImplementedError" in failure.name + failure.text:
         return NO_INPUT
-    if failure.name in ("NotImplementedError", "NotStarted") and failure.text.startswith("Exercise "):
+    if failure.needs:
         return NOT_ANSWERED
     case = FAILED_CASE.search(failure.text) if failure.name == "CheckFailed" else None
     if case:

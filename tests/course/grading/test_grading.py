@@ -257,12 +257,32 @@ def test_a_damaged_archive_costs_only_its_own_student(course, content):
     assert points(graded(course)) == {"ada": 30, "bob": 20, "=cy": 0, "dan": 0}
 
 
-def test_names_that_look_alike_are_two_students(tmp_path):
-    for name in (b"ann\xff", b"ann\\xff"):
+@pytest.mark.parametrize(
+    ("names", "students"),
+    [
+        ((b"ann\xff", b"ann\\xff"), ["ann\\xff", "ann\\xff (2)"]),
+        (("José".encode(), unicodedata.normalize("NFD", "José").encode()), ["José", "José (2)"]),
+    ],
+    ids=["bytes", "accents"],
+)
+def test_names_that_look_alike_are_two_students(tmp_path, names, students):
+    for name in names:
         (tmp_path / os.fsdecode(name)).mkdir()
     paths = find_submissions(tmp_path).paths
-    assert sorted(paths) == ["ann\\xff", "ann\\xff (2)"]
+    assert sorted(paths) == students
     assert len(set(paths.values())) == 2
+
+
+def test_a_students_folder_that_is_a_link_is_not_followed(course):
+    (course / "submissions" / "dan").symlink_to(course / "submissions" / "ada")
+    (course / "submissions" / "eve").symlink_to(course / "labs")
+    (course / "submissions" / "fay").symlink_to(course / "submissions" / "fay")
+    results = {result.student: result for result in graded(course)}
+    assert points(results.values()) == {"ada": 30, "bob": 20, "=cy": 0, "dan": 0, "eve": 0, "fay": 0}
+    for name in ("dan", "eve", "fay"):
+        assert "is a link" in results[name].marks[0].reason
+        assert results[name].sources == {}
+        assert str(course) not in results[name].marks[0].reason, "no path of the grader's"
 
 
 def test_a_second_run_repeats_nothing_and_a_changed_submission_only_itself(course, monkeypatch):
@@ -480,6 +500,18 @@ def test_a_zips_own_time_counts_and_of_a_folder_its_newest_notebook_that_carries
         path.write_text("")
         os.utime(path, (0, when.timestamp()))
     assert submitted_at(tmp_path / "bob") == DAYS[0]
+
+
+def test_of_a_folder_with_a_zip_in_it_the_zips_time_counts_and_links_are_not_followed(tmp_path):
+    folder = tmp_path / "ann"
+    (folder / "deep" / "deeper").mkdir(parents=True)
+    packed = folder / "deep" / "submission.zip"
+    packed.write_bytes(zip_bytes({"labs/01_x.ipynb": b""}))
+    os.utime(packed, (1_700_000_000, 1_700_000_000))
+    (folder / "02_x.ipynb").symlink_to(tmp_path / "new.ipynb")
+    (tmp_path / "new.ipynb").write_text("")
+    (folder / "deep" / "up").symlink_to(tmp_path)
+    assert submitted_at(folder) == datetime.fromtimestamp(1_700_000_000)
 
 
 def test_an_unknown_time_is_told_once_where_a_rule_would_need_it(course):
