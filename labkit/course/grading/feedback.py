@@ -19,7 +19,7 @@ from nbformat import NotebookNode
 from labkit.course.grading.feedback_page import marks_page
 from labkit.course.grading.gradebook import by_student, max_points
 from labkit.course.grading.page_renderer import PageLimits, PageRenderer, RenderError
-from labkit.course.grading.results import GradedLab, student_file_name
+from labkit.course.grading.results import GradedLab, Mark, student_file_name
 from labkit.course.grading.sandbox.box import UNPROTECTED
 from labkit.course.notebook import structure
 from labkit.course.notebook.lab_id import LabId
@@ -67,10 +67,11 @@ class _Bar(NamedTuple):
 
 
 class _QuestionShare(NamedTuple):
-    """The share of a question's points that the class earned."""
+    """The share of a question's points that the class earned; ``percent`` is None until all are marked."""
 
     name: str
-    percent: float
+    percent: float | None
+    to_mark: int
 
 
 def write_feedback(
@@ -193,11 +194,20 @@ def _bars(percents: Sequence[float]) -> list[_Bar]:
 
 
 def _question_shares(results: Sequence[GradedLab]) -> list[_QuestionShare]:
-    """The share of points earned by question, the hardest first; answers still to mark do not count."""
-    earned: dict[str, list[float]] = {}
+    """The share of points earned by question, the hardest first, then the questions that are not marked yet.
+
+    A question with an answer to mark has no share: those who left it empty would make it look hard.
+    """
+    marks: dict[str, list[Mark]] = {}
     for result in results:
         for mark in result.marks:
-            if mark.status != "to mark" and mark.max:
-                earned.setdefault(mark.question, []).append(100 * mark.earned / mark.max)
-    shares = [_QuestionShare(name, statistics.fmean(values)) for name, values in earned.items()]
-    return sorted(shares, key=lambda share: (share.percent, share.name))
+            if mark.max:
+                marks.setdefault(mark.question, []).append(mark)
+    shares = [_question_share(name, of_question) for name, of_question in marks.items()]
+    return sorted(shares, key=lambda share: (share.to_mark > 0, share.percent or 0.0, share.name))
+
+
+def _question_share(name: str, marks: Sequence[Mark]) -> _QuestionShare:
+    to_mark = sum(mark.status == "to mark" for mark in marks)
+    percent = 100 * statistics.fmean(mark.earned / mark.max for mark in marks)
+    return _QuestionShare(name, None if to_mark else percent, to_mark)

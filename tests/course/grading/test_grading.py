@@ -37,9 +37,10 @@ from labkit.course.grading.late_penalty import (
     parse_late_rule,
     submitted_at,
 )
-from labkit.course.grading.results import read_result
+from labkit.course.grading.results import GradedLab, Mark, read_result
 from labkit.course.grading.sandbox.box import UNPROTECTED, Limits, choose_backend
 from labkit.course.notebook import structure
+from labkit.course.notebook.lab_id import LabId
 from labkit.course.release.strip import strip
 from labkit.files import zip_bytes
 
@@ -767,8 +768,29 @@ def test_the_class_page_lists_everyone_and_links_to_pages_that_are_there(course)
     links = [link["href"] for link in table.find_all("a")]
     assert len(links) == 3
     assert all((course / "out" / link).is_file() for link in links)
-    hardest = soup.find_all("table")[1].tbody.find_all("th")
-    assert [cell.text for cell in hardest] == ["99.4", "99.3", "99.1", "99.2"]
+    questions = soup.find_all("table")[1].tbody.find_all("tr")
+    assert [row.th.text for row in questions] == ["99.4", "99.3", "99.1", "99.2"]
+
+
+def test_a_written_question_is_ranked_by_difficulty_only_when_all_its_answers_are_marked(tmp_path):
+    def shares(*statuses):
+        results = [
+            GradedLab(
+                f"student{number}",
+                LabId("99_small"),
+                "key",
+                (Mark("99.1", 5, 10, "wrong"), Mark("99.4", 4.0 * (status == "marked"), 4, status)),
+            )
+            for number, status in enumerate(statuses)
+        ]
+        page = feedback.write_class_page(tmp_path, results, {})
+        rows = BeautifulSoup(page.read_text(), "html.parser").find_all("table")[1].tbody.find_all("tr")
+        return [[cell.get_text() for cell in row.find_all(["th", "td"])] for row in rows]
+
+    waiting = "not marked yet: 2 answers to mark"
+    assert shares("not started", "to mark", "to mark") == [["99.1", "50.0", ""], ["99.4", "–", waiting]]
+    assert shares("not started", "to mark", "marked")[1][1:] == ["–", "not marked yet: 1 answer to mark"]
+    assert shares("not started", "marked", "missing") == [["99.4", "33.3", ""], ["99.1", "50.0", ""]]
 
 
 def test_the_class_page_shows_every_lab_of_the_out_folder_whichever_was_named(course, monkeypatch, capsys):
