@@ -6,10 +6,14 @@ import argparse
 import re
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from labkit import settings
 from labkit.cli.common import add_subcommand
 from labkit.course.notebook.paths import find_labs
+
+if TYPE_CHECKING:
+    from labkit.course.submission.pack import Report
 
 __all__ = ["add_subcommands"]
 
@@ -29,6 +33,7 @@ def add_subcommands(subcommands: argparse._SubParsersAction[argparse.ArgumentPar
     pack = add_subcommand(subcommands, "pack", _pack, "collect your work in one zip to submit")
     pack.add_argument("--out", type=Path, metavar="FILE", help="default: submission.zip")
     pack.add_argument("--force", action="store_true", help="even if something cannot be graded")
+    pack.add_argument("--quick", action="store_true", help="do not run the visible checks afterwards")
 
     add_subcommand(
         subcommands, "doctor", _doctor, "check versions, data, disk, kernel …, and say how to fix them"
@@ -98,8 +103,35 @@ def _pack(arguments: argparse.Namespace) -> int:
             print(f"{kind}: {problem}")
     if report.unanswered:
         print(f"not answered yet: {', '.join(report.unanswered)}")
-    print(f"{out}: {out.stat().st_size / 1000:.0f} kB; submit this one file.")
+    for exercise, problem in report.invalid.items():
+        print(f"{exercise} is not valid Python: {problem}")
+    print(f"{out}: {out.stat().st_size / 1000:.0f} kB; submit this one file.", flush=True)
+    if report.answered and not arguments.quick:
+        _print_failing_checks(report)
     return 0
+
+
+def _print_failing_checks(report: Report) -> None:
+    """Print one line for every answered exercise whose visible check fails."""
+    from labkit.course.self_check import failing, run_checks
+
+    print(
+        "The file is written. Now the visible checks of what you answered; Ctrl-C skips them.", flush=True
+    )
+    passed = True
+    for path in report.answered:
+        try:
+            rows = failing(run_checks(path))
+        except (ValueError, RuntimeError) as error:
+            print(f"{path.stem}: not checked: {error}", flush=True)
+            passed = False
+            continue
+        for row in rows:
+            if row.exercise not in report.invalid:
+                print(f"{row.exercise} fails its visible check: {row.verdict}", flush=True)
+                passed = False
+    if passed and not report.invalid:
+        print("All of them pass.")
 
 
 def _doctor(arguments: argparse.Namespace) -> int:  # noqa: ARG001

@@ -1,6 +1,6 @@
 """Run the visible checks of a student's notebook in a fresh kernel.
 
-Only setup, todo and check cells run, in the notebook's order. Leaves out: hidden checks, which a
+Only setup, todo and check cells run, in the lab's order, with the answers that grading would find. Leaves out: hidden checks, which a
 release does not contain, and earned points, which only grading gives.
 """
 
@@ -15,15 +15,15 @@ from typing import NamedTuple
 
 from nbformat import NotebookNode
 
-from labkit.course.notebook import structure
 from labkit.course.notebook.execution import CellFailure, execute_cells
 from labkit.course.notebook.names import CellNames, cell_names
 from labkit.course.notebook.structure import cell_info, cell_role
 from labkit.course.release.strip import is_started
+from labkit.course.submission.as_graded import as_graded
 from labkit.error_names import NO_INPUT
 from labkit.tables import aligned
 
-__all__ = ["CELL_SECONDS", "NOT_ANSWERED", "Row", "progress", "run_checks", "table"]
+__all__ = ["CELL_SECONDS", "NOT_ANSWERED", "Row", "failing", "progress", "run_checks", "table"]
 
 CELL_SECONDS = 120.0
 NOT_ANSWERED = "not answered yet"
@@ -58,7 +58,7 @@ def run_checks(path: Path, *, limit_s: float = CELL_SECONDS) -> list[Row]:
         ValueError: if the file is not a notebook, or has no check cell.
         RuntimeError: if the kernel does not start, or the setup cell fails.
     """
-    notebook = structure.read_notebook(path, repair=True)
+    notebook = as_graded(path)
     cells = [cell for cell in notebook.cells if cell_role(cell) in RUN_ROLES]
     if not any(cell_role(cell) == "check" for cell in cells):
         raise ValueError(f"{path.name} has no check cells; give one of the released labs.")
@@ -81,6 +81,11 @@ def run_checks(path: Path, *, limit_s: float = CELL_SECONDS) -> list[Row]:
         if cell_role(cell) in ("check", "hidden"):
             points[_exercise(cell)] += cell_info(cell).get("points", 0)
     return [row for cell in notebook.cells for row in _rows(cell, verdicts, points)]
+
+
+def failing(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows of the exercises that are answered and do not pass."""
+    return [row for row in rows if row.verdict not in ("ok", "written", NOT_ANSWERED)]
 
 
 def table(rows: Sequence[Row]) -> str:

@@ -16,6 +16,7 @@ from nbformat import NotebookNode
 from labkit.course.notebook import structure
 from labkit.course.notebook.normal_form import to_bytes
 from labkit.course.release.leaks import find_leaks
+from labkit.course.release.readme import with_labs
 from labkit.course.release.strip import strip
 from labkit.course.release.used_checkpoints import used_checkpoints
 from labkit.files import digest, partial_path, write_atomically, zip_bytes
@@ -33,6 +34,7 @@ __all__ = [
 
 MANIFEST = ".labkit/release/manifest.json"
 PRISTINE = ".labkit/release/labs"
+README = "README.md"
 FORMAT = 1
 Verification = Callable[[Mapping[str, NotebookNode]], list[str]]  # the reasons not to release labs
 STUDENT_FILES = Path(__file__).with_name("student_files")
@@ -100,6 +102,7 @@ def build_release(home: Path, labs: Sequence[Path], *, verify: Verification | No
     if reasons:
         raise RuntimeError("\n  ".join(["the labs are not released:", *reasons]))
     files = dict(_shared_files(home))
+    files[README] = with_labs(files[README].decode(), released).encode()
     files |= dict(_checkpoints(home, sources.values()))
     for name, notebook in released.items():
         files[f"labs/{name}.ipynb"] = files[f"{PRISTINE}/{name}.ipynb"] = to_bytes(notebook)

@@ -61,6 +61,7 @@ def _write(workbook, **options):
 def test_a_release_holds_what_a_student_needs_and_nothing_else(workbook):
     out, done = _write(workbook)
     names = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+    assert "(labs/99_lab.ipynb)" in (out / "README.md").read_text()
     assert {"README.md", "Makefile", "pyproject.toml", "labkit/settings.py", "labs/99_lab.ipynb"} <= names
     assert {"checkpoints/d/a.safetensors", "checkpoints/d/b2.lkc", "checkpoints/d/manifest.json"} <= names
     assert "labkit/course/release/student_files/README.md" in names
