@@ -73,6 +73,7 @@ def unpack_state(data: bytes) -> dict[str, Tensor]:
 
     Raises:
         FormatError: if the bytes are damaged, or a folded scale has no shift of its size.
+        ValueError: if a tensor has a type that the installed PyTorch lacks.
     """
     return unpack_with_metadata(data)[0]
 
@@ -155,10 +156,14 @@ def _restore(stored: StoredTensor) -> Tensor:
     content = stored.stored if isinstance(stored, NamedTensor) else stored
     array = content.dense() if isinstance(content, Clustered) else content
     if isinstance(stored, NamedTensor):
-        form = NAMED_DTYPES[stored.dtype]
+        form, dtype = NAMED_DTYPES[stored.dtype], getattr(torch, stored.dtype, None)
+        if dtype is None:
+            raise ValueError(
+                f"PyTorch {torch.__version__} has no type {stored.dtype}; install a newer one."
+            )
         shape = array.shape[:-1] if form.items > 1 else array.shape
         octets = torch.from_numpy(np.array(array.reshape(-1)).view(np.uint8))
-        return octets.view(getattr(torch, stored.dtype)).reshape(shape)
+        return octets.view(dtype).reshape(shape)
     tensor = torch.from_numpy(np.array(array))
     return tensor.float() if tensor.dtype == torch.float16 else tensor
 

@@ -19,6 +19,7 @@ from labkit.coding import (
     decode,
     encode,
     ledger,
+    read_container,
     symbol_stream,
 )
 from labkit.coding.bits import ByteReader
@@ -205,6 +206,29 @@ def test_golden_bytes_of_version_2() -> None:
     assert data == seal(data[:-4])
 
 
+def test_golden_bytes_of_version_3() -> None:
+    tensors = {
+        "c": NamedTensor("complex64", np.array([[1, 2]], np.float32)),
+        "q": NamedTensor("float8_e5m2", np.array([60, 61], np.uint8)),
+    }
+    data = encode(tensors, {"format": "pt"})
+    size = data[5]
+    assert data[:5].hex() == "894c4b4303"  # magic, version
+    assert zlib.decompress(data[6 : 6 + size]) == (
+        b'{"metadata":{"format":"pt"},"tensors":[["c","complex64",[1],null],["q","float8_e5m2",[2],null]]}'
+    )
+    body = "00 00  00 00  00 02 0000 00 02 0000 00 02 8000 00 02 3f40  00 02 3c3d"
+    assert data[6 + size : -4].hex() == bytes.fromhex(body).hex()
+    assert data == seal(data[:-4])
+    assert read_container(data).metadata == {"format": "pt"}
+
+
+@pytest.mark.parametrize("metadata", [{"a": 1}, {1: "a"}, ["a"]])
+def test_metadata_that_is_not_text_is_refused(metadata: object) -> None:
+    with pytest.raises(ValueError, match="metadata"):
+        encode({}, metadata)
+
+
 def test_half_precision_types_need_version_2() -> None:
     data = encode({"a": NamedTensor("float16", np.ones(3, np.float16))})
     with pytest.raises(FormatError, match="version 2"):
@@ -217,6 +241,8 @@ def test_half_precision_types_need_version_2() -> None:
         ({"a": NamedTensor("bfloat16", np.zeros(2, np.float16))}, TypeError, "bfloat16"),
         ({"a": NamedTensor("float16", np.zeros(2, np.uint16))}, TypeError, "float16"),
         ({"a": NamedTensor("float8", np.zeros(2, np.uint8))}, TypeError, "float8"),
+        ({"a": NamedTensor("complex64", np.zeros(2, np.float64))}, TypeError, "complex64"),
+        ({"a": NamedTensor("complex64", np.zeros((2, 3), np.float32))}, TypeError, "complex64"),
         ({"a": Clustered(np.array([0]), np.zeros(2, np.uint16))}, ValueError, "codebook"),
         ({"a": np.zeros(2, np.complex64)}, TypeError, "'a' is complex64"),
         ({"a": np.array(["x"])}, TypeError, "'a'"),
