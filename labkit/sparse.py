@@ -25,6 +25,7 @@ from labkit.models.weights import (
     layer_label,
     named_layers,
     require_no_hooks,
+    require_own_weight,
     require_type,
     require_untied_weights,
 )
@@ -284,6 +285,8 @@ def unpack_sparse(data: bytes) -> dict[str, Tensor]:
 
 def _sparse_layer(name: str, layer: Layer, mask: Tensor | None) -> nn.Module:
     """The sparse layer that takes the place of ``layer``, in the same mode."""
+    if not parametrize.is_parametrized(layer, "weight"):  # subtle: those are up to date whenever read
+        require_own_weight(name, layer)
     require_no_hooks(name, layer)
     require_type(name, layer, SPARSE)
     try:
