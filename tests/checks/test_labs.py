@@ -37,10 +37,11 @@ def _check_failure(exercise: Exercise, namespace: dict[str, object]) -> CheckFai
 
 
 @pytest.mark.parametrize("name", EXERCISES)
-def test_the_solution_passes_its_check_and_prints_what_was_recorded(name):
+def test_the_solution_passes_its_check_and_both_cells_print_what_was_recorded(name):
     exercise = EXERCISES[name]
     namespace = exercise.namespace(exercise.todo)
-    assert re.fullmatch(rf"{re.escape(name)} ok \(\d+ cases\)\n", exercise.run_check(namespace))
+    assert exercise.run_check(namespace) == exercise.check_output
+    assert re.fullmatch(rf"{re.escape(name)} ok \(\d+ cases\)\n", exercise.check_output)
     assert exercise.differences(exercise.run_hidden(namespace)) == []
 
 

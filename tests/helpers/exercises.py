@@ -26,6 +26,7 @@ class Exercise:
     before: tuple[str, ...]
     todo: str
     check: str
+    check_output: str
     hidden: str
     hidden_output: str
     tolerance: Tolerance
@@ -83,11 +84,13 @@ def _exercises(path: Path) -> list[Exercise]:
     result = []
     for name, cells in coded.items():
         others = [other["todo"].source for key, other in coded.items() if key != name]
-        recorded = "".join(output.get("text", "") for output in cells["hidden"].outputs)
-        sources = [cells[role].source for role in ("todo", "check", "hidden")]
+        check, hidden = (
+            (cells[role].source, "".join(output.get("text", "") for output in cells[role].outputs))
+            for role in ("check", "hidden")
+        )
         info = structure.cell_info(cells["hidden"])
         tolerance = Tolerance(info.get("rtol", DEFAULT.rtol), info.get("atol", DEFAULT.atol))
-        result.append(Exercise(name, (*setup, *others), *sources, recorded, tolerance))
+        result.append(Exercise(name, (*setup, *others), cells["todo"].source, *check, *hidden, tolerance))
     return result
 
 
