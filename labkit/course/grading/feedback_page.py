@@ -1,6 +1,7 @@
 """One feedback page: a student's notebook with the marks, or the marks alone.
 
-The notebook is made from the released lab, so it has no hidden cell and no expected value to show.
+The notebook is made from the released lab, so it has no hidden cell and no expected value to show. Below
+what the student wrote about a run stands what the author wrote.
 The Jinja template and its CSS are in ``reports/templates/labkit``.
 """
 
@@ -13,6 +14,7 @@ from nbformat import NotebookNode
 
 from labkit.course.grading.results import GradedLab
 from labkit.course.grading.scoring import coding_exercises, written_questions
+from labkit.course.notebook.structure import cell_role, question
 from labkit.course.reports.page import Page, plain_text
 from labkit.course.reports.site import html_exporter
 from labkit.course.submission.answers import Answers, insert_answers
@@ -66,6 +68,7 @@ def _render(
         "result": result,
         "questions": questions,
         "shown": set(questions.values()),
+        "authors": _authors_readings(source),
     }
     html, _ = html_exporter("feedback.html.j2", PRIORITY).from_notebook_node(notebook, resources=variables)
     return str(html)
@@ -75,3 +78,13 @@ def _question_cells(source: NotebookNode) -> dict[str, str]:
     """The question whose mark is shown below a cell, by the cell's id."""
     cells = {exercise.check.id: name for name, exercise in coding_exercises(source).items()}
     return cells | {cell.id: name for name, cell in written_questions(source).items()}
+
+
+def _authors_readings(source: NotebookNode) -> dict[str, NotebookNode]:
+    """What the author wrote below the question of each reading, by the cell's id."""
+    readings = {}
+    for cell in source.cells:
+        if cell_role(cell) == "reading":
+            text = cell.source.strip().removeprefix(question(cell.source)).strip()
+            readings[cell.id] = nbformat.from_dict({**cell, "source": text})
+    return readings

@@ -163,3 +163,22 @@ def test_what_a_student_wrote_cannot_look_like_a_mark():
     assert "highlight" in styled, "highlighted code keeps its colours"
     assert styled <= {"highlight", "k", "nf", "p", "mi", "w", "n"}
     assert all(not tag.get("style") for tag in frames[-1].find_all(True))
+
+
+def test_the_authors_reading_stands_below_the_students_words():
+    lab = nbformat.from_dict(LAB)
+    lab.cells = [
+        *LAB.cells,
+        nbformat.v4.new_markdown_cell(
+            "**What does it cost?**\n\nIt costs *three* points.",
+            id="99-reading",
+            metadata={"labkit": {"role": "reading"}},
+        ),
+    ]
+    result = submitted("")
+    result = replace(result, sources={"99-reading": "**What does it cost?**\n\nNothing, I think."})
+    page = BeautifulSoup(answers_page(lab, result), "html.parser")
+    author = page.select_one(".author")
+    assert author.get_text(" ", strip=True) == "The author's answer It costs three points."
+    assert "Nothing, I think." in author.find_previous(class_="submitted").get_text()
+    assert not author.find_parent(class_="submitted")
