@@ -50,7 +50,8 @@ def unfold(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Give each folded batch normalization its five tensors back, with mean 0 and variance 1 − ε.
 
     Raises:
-        FormatError: if a scale, a shift or an ε is missing or has another shape than it should.
+        FormatError: if a scale or a shift is missing or has another shape or type than it should, or a
+            layer is also stored tensor by tensor.
     """
     state: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
@@ -69,13 +70,16 @@ def unfold(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         epsilon = tensors.get(layer + EPSILON_SUFFIX, torch.tensor(EPSILON, dtype=torch.float64))
         if epsilon.shape != () or epsilon.dtype != torch.float64 or not 0 <= epsilon.item() < 1:
             raise FormatError(f"{layer!r} has a folded epsilon that is not a float64 number in [0, 1).")
-        state |= {
+        unfolded = {
             f"{layer}.weight": scale,
             f"{layer}.bias": shift,
             f"{layer}.running_mean": torch.zeros_like(scale),
             f"{layer}.running_var": torch.full_like(scale, 1 - epsilon.item()),
             f"{layer}.{BATCH_COUNT}": torch.zeros((), dtype=torch.int64),
         }
+        if not tensors.keys().isdisjoint(unfolded):
+            raise FormatError(f"{layer!r} is stored folded and also tensor by tensor.")
+        state |= unfolded
     return state
 
 

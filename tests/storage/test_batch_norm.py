@@ -183,6 +183,7 @@ def test_tensors_that_only_have_the_names_of_a_batch_normalization_are_not_folde
         {".folded_epsilon": np.array(np.nan)},
         {".folded_scale": np.ones(2, np.int64)},
         {".folded_shift": np.ones(2)},
+        {".bias": np.ones(2, np.float16)},
     ],
     ids=str,
 )
