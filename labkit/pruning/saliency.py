@@ -11,6 +11,7 @@ When to prune during training is in labkit.pruning.callbacks.
 from __future__ import annotations
 
 import copy
+import operator
 from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
@@ -55,7 +56,7 @@ def calibration_batches(
     Raises:
         ValueError: if a class has fewer images.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(operator.index(seed))
     labels, rows = dataset.train.labels, []
     for label, name in enumerate(dataset.classes):
         members = (labels == label).nonzero().flatten()
@@ -69,7 +70,7 @@ def calibration_batches(
     drawn = drawn[torch.randperm(len(drawn), generator=generator)]
     return [
         (normalize(dataset.train.images[part], dataset.mean, dataset.std), labels[part])
-        for part in drawn.split(batch_size)
+        for part in drawn.split(operator.index(batch_size))
     ]
 
 
@@ -224,7 +225,7 @@ def random_masks(model: nn.Module, sparsity: float, *, seed: int = 0) -> Masks:
 
 def _random_importance(model: nn.Module, seed: int) -> dict[str, Tensor]:
     """Draw a uniform random number for each prunable weight."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(operator.index(seed))
     return {
         name: torch.rand(weight.shape, generator=generator).to(weight.device)
         for name, weight in prunable_weights(model).items()

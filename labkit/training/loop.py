@@ -7,6 +7,7 @@ CPU. What is trained is in labkit.recipes, where weights are stored in labkit.st
 from __future__ import annotations
 
 import math
+import operator
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
@@ -54,6 +55,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         """Refuse values that cannot train."""
         for name, low in (("epochs", 1), ("batch_size", 2), ("seed", 0)):
+            object.__setattr__(self, name, operator.index(getattr(self, name)))  # also of NumPy's integers
             if getattr(self, name) < low:
                 raise ValueError(f"{name} must be at least {low}, got {getattr(self, name)}.")
         if not 0 <= self.warmup < 1 or not self.peak_lr > 0:
