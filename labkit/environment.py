@@ -5,6 +5,7 @@ torch is imported inside the functions that need it, so the command line starts 
 
 from __future__ import annotations
 
+import operator
 import platform
 import random
 import sys
@@ -34,7 +35,7 @@ def seed_everything(seed: int) -> None:
 
     if not 0 <= seed < 2**32:
         raise ValueError(f"seed must be an integer in [0, 2**32), got {seed}.")
-    random.seed(seed)
+    random.seed(operator.index(seed))  # also of NumPy's integers
     np.random.seed(seed)  # noqa: NPY002  # subtle: libraries still read the legacy global state
     torch.manual_seed(seed)
 

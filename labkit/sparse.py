@@ -288,7 +288,7 @@ def _sparse_layer(name: str, layer: Layer, mask: Tensor | None) -> nn.Module:
     if not parametrize.is_parametrized(layer, "weight"):  # subtle: those are up to date whenever read
         require_own_weight(name, layer)
     require_no_hooks(name, layer)
-    require_type(name, layer, SPARSE)
+    require_type(name, layer, SPARSE, parametrized=True)
     try:
         sparse = SPARSE[parametrize.type_before_parametrizations(layer)](layer, mask)
     except ValueError as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+
 __all__ = ["batch_sizes"]
 
 
@@ -14,6 +16,7 @@ def batch_sizes(count: int, batch_size: int) -> list[int]:
     >>> batch_sizes(10, 4), batch_sizes(9, 4)
     ([4, 4, 2], [4, 5])
     """
+    batch_size = operator.index(batch_size)  # also of NumPy's integers
     full, rest = divmod(count, batch_size)
     sizes = [batch_size] * full
     if full and rest == 1:

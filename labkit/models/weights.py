@@ -107,7 +107,7 @@ def layer_label(name: str, module: nn.Module) -> str:
     >>> layer_label("head", nn.Linear(2, 2)), layer_label("", nn.Linear(2, 2))
     ("layer 'head' (Linear)", 'the layer (Linear)')
     """
-    kind = parametrize.type_before_parametrizations(module).__name__
+    kind = type(module).__name__
     return f"layer {name!r} ({kind})" if name else f"the layer ({kind})"
 
 
@@ -142,9 +142,18 @@ def require_untied_weights(model: nn.Module) -> None:
             )
 
 
-def require_type(name: str, module: nn.Module, kinds: Mapping[type[nn.Module], object]) -> None:
-    """Raise ValueError unless ``module`` is of one of ``kinds``; a subclass may compute something else."""
-    kind = parametrize.type_before_parametrizations(module)
+def require_type(
+    name: str, module: nn.Module, kinds: Mapping[type[nn.Module], object], *, parametrized: bool = False
+) -> None:
+    """Raise ValueError unless ``module`` is of one of ``kinds``; a subclass may compute something else.
+
+    Args:
+        name: of the module.
+        module: the module.
+        kinds: the classes that are allowed.
+        parametrized: whether its tensors may be parametrized, which makes it a subclass.
+    """
+    kind = parametrize.type_before_parametrizations(module) if parametrized else type(module)
     if kind not in kinds:
         allowed = ", ".join(allowed.__name__ for allowed in kinds)
         raise ValueError(

@@ -8,6 +8,7 @@ The smaller network still has to be fine-tuned.
 from __future__ import annotations
 
 import copy
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import cast
@@ -196,7 +197,9 @@ def reestimate_batch_norm(
 
 def training_images(dataset: Dataset, count: int, seed: int) -> Tensor:
     """Draw at most ``count`` training images without replacement, normalized."""
-    rows = torch.randperm(dataset.train.size, generator=torch.Generator().manual_seed(seed))[:count]
+    rows = torch.randperm(
+        dataset.train.size, generator=torch.Generator().manual_seed(operator.index(seed))
+    )[:count]
     return normalize(dataset.train.images[rows], dataset.mean, dataset.std)
 
 

@@ -11,6 +11,7 @@ When to prune during training is in labkit.pruning.callbacks.
 from __future__ import annotations
 
 import copy
+import operator
 from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
@@ -56,7 +57,7 @@ def calibration_batches(
     Raises:
         ValueError: if a class has fewer images.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(operator.index(seed))
     labels, rows = dataset.train.labels, []
     for label, name in enumerate(dataset.classes):
         members = (labels == label).nonzero().flatten()
@@ -227,7 +228,7 @@ def random_masks(model: nn.Module, sparsity: float, *, seed: int = 0) -> Masks:
 
 def _random_importance(model: nn.Module, seed: int) -> dict[str, Tensor]:
     """Draw a uniform random number for each prunable weight."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(operator.index(seed))
     return {
         name: torch.rand(weight.shape, generator=generator).to(weight.device)
         for name, weight in prunable_weights(model).items()

@@ -419,6 +419,12 @@ def test_attention_is_refused_because_it_reads_its_projections_weight_itself():
         quantize_layers(nn.ModuleDict({"attention": nn.MultiheadAttention(4, 2)}), bits=4)
 
 
+def test_a_layer_whose_bias_alone_is_parametrized_is_refused_by_name():
+    layer = nn.utils.parametrize.register_parametrization(nn.Linear(3, 2), "bias", nn.Tanh())
+    with pytest.raises(ValueError, match=r"'0' \(ParametrizedLinear\)"):
+        quantize_layers(nn.Sequential(layer), bits=4)
+
+
 def test_a_layer_that_its_first_input_initializes_is_refused_before():
     with pytest.raises(ValueError, match=r"'0' \(LazyLinear\) has no weight"):
         quantize_layers(nn.Sequential(nn.LazyLinear(3)), bits=4)

@@ -2,20 +2,22 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from tiny import tiny_dataset
 from torch import nn
 from torch.nn import functional
-from unusual import NETWORKS
+from unusual import NETWORKS, plain
 
 from labkit import profiling
 from labkit.data.augment import normalize
-from labkit.models import as_input, prunable_weights, total_sparsity
+from labkit.environment import seed_everything
+from labkit.models import VGG16, as_input, prunable_weights, total_sparsity
 from labkit.models.weights import named_layers
 from labkit.profiling import closed_form_macs, layer_times_ms
 from labkit.pruning.callbacks import PruningCallback, StagedPruning
-from labkit.pruning.channels import reestimate_batch_norm
+from labkit.pruning.channels import prune_channels, reestimate_batch_norm
 from labkit.pruning.magnitude import (
     apply_masks,
     deviation_masks,
@@ -353,3 +355,33 @@ def test_a_function_handles_a_network_or_names_the_layer(function, network):
     with pytest.raises(ValueError, match=message):
         function(model, right)
     assert torch.equal(outputs(model), before)
+
+
+def chosen_numbers(integer):
+    """Results that depend on a batch size, a seed or a count, which are made by ``integer``."""
+    torch.manual_seed(0)
+    model = plain()
+    options = {"images_per_class": integer(2), "batch_size": integer(4), "seed": integer(3)}
+    yield from (images for images, _ in calibration_batches(DATASET, **options))
+    yield from random_masks(model, 0.5, seed=integer(2)).values()
+    scanned = sensitivity_scan(model, DATASET, DATASET.test, sparsities=(0.5,), batch_size=integer(4))
+    yield torch.tensor(scanned.losses)
+    reestimate_batch_norm(model, DATASET, image_count=integer(8), seed=integer(2))
+    yield model[1].running_mean.clone()
+    yield torch.tensor(evaluate(model, DATASET, DATASET.test, batch_size=integer(4)))
+    yield from share_layers(model, integer(4), seed=integer(3)).state_dict().values()
+    yield from cluster_layers(model, integer(4)).state_dict().values()
+    config = TrainConfig(epochs=integer(1), batch_size=integer(16), seed=integer(1))
+    yield torch.tensor([record.train_loss for record in fit(model, DATASET, config, progress=False)])
+    small = VGG16(integer(4), channels=[integer(3)] * 13)
+    small = prune_channels(small, DATASET, [integer(2)] * 13, selection="random", seed=integer(2))
+    yield from small.state_dict().values()
+    seed_everything(integer(3))
+    yield torch.rand(3)
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint8])
+def test_numpys_integers_choose_the_same_as_pythons(kind):
+    chosen, right = list(chosen_numbers(kind)), list(chosen_numbers(int))
+    assert len(chosen) == len(right)
+    assert all(map(torch.equal, chosen, right))
