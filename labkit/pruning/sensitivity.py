@@ -8,7 +8,6 @@ the network runs again. The results equal those of the naive loop over layers (H
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
@@ -59,7 +58,6 @@ def sensitivity_scan(
     """
     _require_levels(sparsities)
     stages = _stages(model)
-    batch_size = operator.index(batch_size)  # torch splits by Python's integers only
     device, dtype = device_and_dtype(model)
     sizes = batch_sizes(split.size, batch_size)
     labels = split.labels.to(device).split(sizes)

@@ -5,7 +5,6 @@ Autocast to bf16 here would make recorded accuracies depend on the machine.
 
 from __future__ import annotations
 
-import operator
 from typing import NamedTuple
 
 import torch
@@ -37,7 +36,6 @@ def evaluate(model: nn.Module, dataset: Dataset, split: Split, *, batch_size: in
         split: usually ``dataset.validation``; ``dataset.test`` only for a number that is reported.
         batch_size: images per batch; does not change the result.
     """
-    batch_size = operator.index(batch_size)  # torch splits by Python's integers only
     device, dtype = device_and_dtype(model)
     loss, top1, top5 = 0.0, 0, 0
     with evaluation_mode(model), torch.inference_mode():

@@ -33,7 +33,7 @@ class RenderError(Exception):
 class PageLimits:
     """What rendering one page may use, and how large the page may be."""
 
-    cpu_s: float = 30.0  # processor time; most pages take a fifth of a second
+    cpu_s: float = 10.0  # processor time; most pages take a fifth of a second
     memory_bytes: int = 2_000_000_000
     page_bytes: int = 40_000_000  # twice the largest notebook
 
