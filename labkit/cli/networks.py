@@ -108,6 +108,10 @@ def _decompress(arguments: argparse.Namespace) -> int:
 def _inspect(arguments: argparse.Namespace) -> int:
     """Print the ledger of a container, and its tensors."""
     from labkit.cli.inspect import describe
+    from labkit.coding import FormatError
 
-    print(describe(arguments.source.read_bytes()))
+    try:
+        print(describe(arguments.source.read_bytes()))
+    except FormatError as error:
+        raise FormatError(f"{arguments.source}: {error}") from error
     return 0

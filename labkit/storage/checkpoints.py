@@ -82,7 +82,7 @@ def read_manifest(dataset: str) -> dict[str, Entry]:
             name: Entry(**{**entry, "epochs": [EpochRecord(**row) for row in entry["epochs"]]})
             for name, entry in entries.items()
         }
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise CheckpointError(
             f"{path} is damaged ({error}); restore it with `git checkout {path}`."
         ) from error

@@ -24,6 +24,7 @@ from labkit.course.grading.feedback import FeedbackPages, write_class_page, writ
 from labkit.course.grading.gradebook import apply_manual_marks, write_tables
 from labkit.course.grading.job import Job, failed_result, find_submissions, grade_job, jobs_for_student
 from labkit.course.grading.late_penalty import apply_late_rules, submitted_at
+from labkit.course.grading.merged_notebooks import write_notebooks
 from labkit.course.grading.results import GradedLab, read_result, read_results, write_result
 from labkit.course.grading.sandbox.box import SANDBOXES, Limits, choose_backend
 from labkit.course.grading.scoring import coding_exercises
@@ -36,7 +37,10 @@ RETRIES = 3  # of a job whose Dask worker died
 
 @dataclass(frozen=True)
 class Options:
-    """Where results go and how jobs run; ``students`` restricts the run to some, by name."""
+    """Where results go and how jobs run; ``students`` restricts the run to some, by name.
+
+    ``notebooks`` also writes what was graded as notebooks.
+    """
 
     out: Path
     processes: int = 1
@@ -44,6 +48,7 @@ class Options:
     sandbox: str = "auto"
     students: Sequence[str] = ()
     limits: Limits = field(default_factory=Limits)
+    notebooks: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,8 @@ def grade_class(
     """
     config = config or GradingConfig()
     results = run_jobs(submissions, labs, options)
+    if options.notebooks:
+        write_notebooks(options.out, labs, results)
     if config.marks is not None:
         results = apply_manual_marks(results, config.marks)
     entries = find_submissions(submissions)
