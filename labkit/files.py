@@ -25,13 +25,16 @@ def write_atomically(path: Path, content: bytes) -> None:
     """Write ``content`` to ``path``; an interruption leaves either the old file or the new one.
 
     Raises:
-        OSError: if the disk is full or the folder is not writable; no partial file is left behind.
+        OSError: if the disk is full or the folder is not writable; it names ``path``, and no partial file
+            is left behind.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = partial_path(path)
     try:
         partial.write_bytes(content)
         partial.replace(path)
+    except OSError as error:  # subtle: of a full disk, the system does not say which file it was
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         partial.unlink(missing_ok=True)
 

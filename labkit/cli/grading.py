@@ -33,6 +33,9 @@ def add_subcommands(subcommands: argparse._SubParsersAction[argparse.ArgumentPar
         "--lab", action="append", default=[], metavar="LAB", help="01 or a path; default: all"
     )
     grade.add_argument("--student", action="append", default=[], metavar="NAME", help="only this one")
+    grade.add_argument(
+        "--notebooks", action="store_true", help="also write what was graded, as one notebook per student"
+    )
     grade.add_argument("-j", "--jobs", type=int, default=1, metavar="N", help="processes; default: 1")
     grade.add_argument("--scheduler", metavar="ADDRESS", help="a Dask cluster, such as tcp://host:8786")
     grade.add_argument("--sandbox", default="auto", metavar="KIND", help="auto, bwrap or none")
@@ -80,6 +83,7 @@ def _grade(arguments: argparse.Namespace) -> int:
         arguments.sandbox,
         tuple(arguments.student),
         answers=arguments.answers,
+        notebooks=arguments.notebooks,
     )
     report = grade_class(arguments.submissions, find_labs(arguments.lab), options, config)
     if report.ignored:
@@ -89,6 +93,8 @@ def _grade(arguments: argparse.Namespace) -> int:
     print(f"{len(report.results)} results, {to_look_at} to look at: {report.page}, {files}")
     if report.answers is not None:
         print(f"written answers by question: {report.answers.parent}; fill in {report.answers}")
+    if arguments.notebooks:
+        print(f"what was graded, not for students: {arguments.out / 'notebooks'}")
     if not warned and any(result.sandbox == "none" for result in report.results):  # on a cluster's machine
         print(f"labkit: NOT PROTECTED: {UNPROTECTED}", file=sys.stderr)
     if report.failed:

@@ -25,6 +25,7 @@ from labkit.course.grading.feedback import FeedbackPages, write_class_page, writ
 from labkit.course.grading.gradebook import apply_manual_marks, write_tables
 from labkit.course.grading.job import Job, failed_result, find_submissions, grade_job, jobs_for_student
 from labkit.course.grading.late_penalty import apply_late_rules, submitted_at
+from labkit.course.grading.merged_notebooks import write_notebooks
 from labkit.course.grading.results import GradedLab, read_result, read_results, write_result
 from labkit.course.grading.sandbox.box import SANDBOXES, choose_backend
 from labkit.course.grading.sandbox.limits import Limits
@@ -41,7 +42,8 @@ RETRIES = 3  # of a job whose Dask worker died
 class Options:
     """Where results go and how jobs run.
 
-    ``students`` restricts the run to some, by name; ``answers`` asks for the pages of written answers.
+    ``students`` restricts the run to some, by name; ``answers`` asks for the pages of written answers, and
+    ``notebooks`` for what was graded as notebooks.
     """
 
     out: Path
@@ -51,6 +53,7 @@ class Options:
     students: Sequence[str] = ()
     limits: Limits = field(default_factory=Limits)
     answers: bool = False
+    notebooks: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,8 @@ def grade_class(
     """
     config = config or GradingConfig()
     results = run_jobs(submissions, labs, options)
+    if options.notebooks:
+        write_notebooks(options.out, labs, results)
     for marks in (options.out / MARKS, config.marks):  # in this order: the configured file decides
         if marks is not None and (marks == config.marks or marks.is_file()):
             results = apply_manual_marks(results, marks)

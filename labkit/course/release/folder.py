@@ -129,7 +129,7 @@ def read_manifest(folder: Path) -> dict[str, str] | None:
             for name, value in files.items()
         ):
             raise ValueError("unknown format")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path} is damaged ({error}); restore it from the release's zip.") from error
     return dict(files)
 
@@ -211,14 +211,15 @@ def _checkpoints(home: Path, labs: Collection[NotebookNode]) -> Iterator[tuple[s
         try:
             entries = json.loads(path.read_bytes())
             files = {name: checkpoint_file(name, entry) for name, entry in entries.items()}
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            hashes = {name: entry["sha256"] for name, entry in entries.items()}
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(
                 f"{path} is damaged ({error}); restore it with `git checkout {path}`."
             ) from error
         used = set[str]().union(*(used_checkpoints(lab, files) for lab in labs))
         for name in sorted(used):
             weights = path.with_name(files[name])
-            if not weights.is_file() or digest(weights.read_bytes()) != entries[name]["sha256"]:
+            if not weights.is_file() or digest(weights.read_bytes()) != hashes[name]:
                 raise ValueError(
                     f"{weights} is missing or not what its manifest says; run `labkit train {name}`."
                 )

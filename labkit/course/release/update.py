@@ -150,9 +150,10 @@ def _entries(content: bytes | None) -> dict[str, dict[str, object]]:
     """Return the entries of a checkpoint manifest; none if it is missing or damaged."""
     try:
         entries = json.loads(content or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
-    return entries if isinstance(entries, dict) else {}
+    entries = entries if isinstance(entries, dict) else {}
+    return {name: entry for name, entry in entries.items() if isinstance(entry, dict)}
 
 
 def _obsolete(folder: Path, hashes: Mapping[str, str], release: Mapping[str, bytes]) -> list[str]:

@@ -155,7 +155,7 @@ def _release(home: Path) -> str | None:
     """The release that the folder came from."""
     try:
         return str(json.loads((home / MANIFEST).read_text(encoding="utf-8"))["release"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

@@ -864,8 +864,10 @@ def test_the_command_grades_merges_and_writes_everything(course, monkeypatch, ca
     os.utime(course / "submissions" / "ada" / hostile.NAME, (0, 0))
     (course / "marks.csv").write_text("student,lab,question,points\nada,99,99.4,5\n")
     arguments = ["--manual", str(course / "marks.csv"), "--late", "2020-01-01T00:00 50/day max 50"]
+    arguments.append("--notebooks")
     assert main(["grade", str(course / "submissions"), "--out", str(course / "out"), *arguments]) == 0
     capsys.readouterr()
     with (course / "out" / "summary.csv").open(newline="") as file:
         earned = {row["student"]: float(row["earned"]) for row in csv.DictReader(file)}
     assert earned == {"ada": 35, "bob": 10, "'=cy": 0}
+    assert len(list((course / "out" / "notebooks").glob(f"*/{hostile.NAME}"))) == 3

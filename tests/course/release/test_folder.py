@@ -263,3 +263,16 @@ def test_a_release_of_one_lab_is_small():
 @pytest.mark.slow
 def test_all_labs_pass_the_proof_by_the_grader():
     assert failures({path.stem: structure.read_lab(path) for path in LABS}) == []
+
+
+@pytest.mark.parametrize("content", ["{", '{"a": {}}', '{"a": 1}', "[]", "[" * 100_000, "\xff"])
+def test_a_damaged_manifest_is_named(workbook, content):
+    path = workbook / "checkpoints/d/manifest.json"
+    path.write_bytes(content.encode("latin-1"))
+    with pytest.raises(ValueError, match=r"d/manifest\.json is damaged .*git checkout"):
+        _write(workbook)
+    out = workbook.parent / "out" / "student"
+    (out / folder.MANIFEST).parent.mkdir(parents=True)
+    (out / folder.MANIFEST).write_bytes(content.encode("latin-1"))
+    with pytest.raises(ValueError, match=r"release/manifest\.json is damaged"):
+        folder.read_manifest(out)

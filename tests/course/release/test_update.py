@@ -424,3 +424,13 @@ def test_half_of_a_surrogate_pair_in_an_answer_survives_an_update(folder):
     path.write_text(path.read_text().replace("return x + x", "return x + x  # \\ud83d"))
     update.update(folder, _release(_edited({"99-task": "New."}), **NEW))
     assert cell_of(structure.read_notebook(path), "99-1-todo").source.endswith("# \ud83d")
+
+
+@pytest.mark.parametrize("content", ["{", '{"a": 1}', "[" * 100_000])
+def test_a_damaged_checkpoint_manifest_of_the_students_does_not_end_an_update(tmp_path, content):
+    _unpack(tmp_path, _release(_base(), **_checkpoints(a=b"1")))
+    (tmp_path / "checkpoints/d/manifest.json").write_text(content)
+    (tmp_path / "checkpoints/d/a.safetensors").write_bytes(b"changed")
+    update.update(tmp_path, _release(_base(), **_checkpoints(a=b"2")))
+    assert (tmp_path / "checkpoints/d/a.safetensors").read_bytes() == b"2"
+    assert (tmp_path / ".labkit/backup-1/checkpoints/d/a.safetensors").read_bytes() == b"changed"
