@@ -5,8 +5,12 @@ torch is imported inside the functions that need it, so the command line starts 
 
 from __future__ import annotations
 
+import operator
 import platform
 import random
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +22,7 @@ from labkit.settings import choose_device
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["environment_stamp", "has_fast_bf16", "seed_everything"]
+__all__ = ["environment_stamp", "has_fast_bf16", "keep_random_state", "seed_everything"]
 
 
 def seed_everything(seed: int) -> None:
@@ -31,9 +35,35 @@ def seed_everything(seed: int) -> None:
 
     if not 0 <= seed < 2**32:
         raise ValueError(f"seed must be an integer in [0, 2**32), got {seed}.")
-    random.seed(seed)
+    random.seed(operator.index(seed))  # also of NumPy's integers
     np.random.seed(seed)  # noqa: NPY002  # subtle: libraries still read the legacy global state
     torch.manual_seed(seed)
+
+
+@contextmanager
+def keep_random_state() -> Iterator[None]:
+    """Restore Python's, NumPy's and torch's global generators at the end of the block.
+
+    It also decorates a function. torch's generators are kept if torch is loaded when the block begins;
+    that of the GPU if it is the device in use.
+
+    >>> with keep_random_state():
+    ...     first = random.random()
+    >>> first == random.random()
+    True
+    """
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    torch = sys.modules.get("torch")  # subtle: lab 01 does without torch, which takes seconds to load
+    try:
+        if torch is None:
+            yield
+            return
+        uses_gpu = torch.cuda.is_available() and choose_device().type == "cuda"
+        with torch.random.fork_rng(range(torch.cuda.device_count()) if uses_gpu else ()):
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002
 
 
 def has_fast_bf16(device: torch.device) -> bool:

@@ -1,4 +1,4 @@
-"""Names of errors that do not depend on the version of Python.
+"""Names of errors that do not depend on the version of Python, and errors that need words of their own.
 
 Python 3.13 and newer raise a private subclass of SyntaxError, ``_IncompleteInputError``, for a notebook
 cell that ends too early. labkit prints the public class instead: students find it in books, and results
@@ -7,8 +7,14 @@ are the same with every version.
 
 from __future__ import annotations
 
-__all__ = ["public_name", "with_public_names"]
+import re
+from collections.abc import Sequence
 
+__all__ = ["NEEDS", "NO_INPUT", "needed_exercise", "public_name", "with_public_names"]
+
+NO_INPUT = "input() cannot be used: nobody can type while the answer runs; write the value into the code"
+NEEDS = "needs exercise "  # stands in what a notebook shows in place of such an error's traceback
+STUB_ERRORS = ("NotImplementedError", "NotStarted")
 PUBLIC = {"_IncompleteInputError": "SyntaxError"}
 
 
@@ -31,3 +37,21 @@ def with_public_names(text: str) -> str:
     for private, public in PUBLIC.items():
         text = text.replace(private, public)
     return text
+
+
+def needed_exercise(name: str, text: str, shown: Sequence[str] = ()) -> str | None:
+    """Return the exercise that is not started if this is why a cell stopped, else None.
+
+    Args:
+        name: of the error's class.
+        text: the error's message; that of a stub begins with ``Exercise 02.3``.
+        shown: the lines that the notebook shows in place of a traceback.
+
+    >>> needed_exercise("NotImplementedError", "Exercise 02.3"), needed_exercise("KeyError", "Exercise 02.3")
+    ('02.3', None)
+    """
+    stub = re.match(r"Exercise (\d+\.\d+)", text)
+    if stub and name in STUB_ERRORS:
+        return stub[1]
+    needs = re.match(rf"This cell {NEEDS}(\d+\.\d+)", shown[0]) if shown else None
+    return needs[1] if needs else None

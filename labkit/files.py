@@ -5,11 +5,16 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
+import shutil
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["digest", "write_atomically", "zip_bytes"]
+import psutil
+
+__all__ = ["digest", "partial_path", "write_atomically", "zip_bytes"]
 
 EARLIEST = (1980, 1, 1, 0, 0, 0)  # the earliest time that zip can store
 MODE = 0o100644
@@ -20,15 +25,37 @@ def write_atomically(path: Path, content: bytes) -> None:
     """Write ``content`` to ``path``; an interruption leaves either the old file or the new one.
 
     Raises:
-        OSError: if the disk is full or the folder is not writable; no partial file is left behind.
+        OSError: if the disk is full or the folder is not writable; it names ``path``, and no partial file
+            is left behind.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    partial = partial_path(path)
     try:
         partial.write_bytes(content)
         partial.replace(path)
+    except OSError as error:  # subtle: of a full disk, the system does not say which file it was
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def partial_path(path: Path) -> Path:
+    """Return where to prepare the file or folder ``path`` before it is renamed.
+
+    The name holds the number of this process. What processes that have ended since left under such a
+    name is removed.
+    """
+    name = re.compile(rf"\.{re.escape(path.name)}\.(\d{{1,9}})\.part")
+    with suppress(OSError):  # the folder does not exist yet, or cannot be listed
+        for other in path.parent.iterdir():
+            match = name.fullmatch(other.name)
+            if match is None or psutil.pid_exists(int(match[1])):
+                continue
+            if other.is_dir() and not other.is_symlink():
+                shutil.rmtree(other, ignore_errors=True)
+            else:
+                other.unlink(missing_ok=True)
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
 
 
 def digest(content: bytes) -> str:

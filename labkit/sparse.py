@@ -9,19 +9,31 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils import parametrize
 
-from labkit.coding import FormatError, decode, encode
+from labkit.coding import FormatError, NamedTensor, StoredTensor, decode, encode
 from labkit.models import prunable_weights
+from labkit.models.weights import (
+    Layer,
+    layer_label,
+    named_layers,
+    require_no_hooks,
+    require_own_weight,
+    require_type,
+    require_untied_weights,
+)
 
 __all__ = [
+    "SparseConv1d",
     "SparseConv2d",
+    "SparseConv3d",
     "SparseLinear",
     "StorageBytes",
     "coo_mask",
@@ -96,7 +108,7 @@ class _Sparse(nn.Module):
 
     bias: Tensor | None
 
-    def __init__(self, layer: nn.Conv2d | nn.Linear, mask: Tensor | None) -> None:
+    def __init__(self, layer: Layer, mask: Tensor | None) -> None:
         super().__init__()
         self.weight = nn.Parameter(to_coo(layer.weight, mask), requires_grad=False)
         bias = None if layer.bias is None else layer.bias.detach().clone()
@@ -122,7 +134,31 @@ class SparseLinear(_Sparse):
         return out.reshape(*x.shape[:-1], len(self.weight))
 
 
-class SparseConv2d(_Sparse):
+class _SparseConv(_Sparse):
+    """The common part of sparse convolutions."""
+
+    convolve: Callable[..., Tensor]
+
+    def __init__(self, layer: nn.Conv1d | nn.Conv2d | nn.Conv3d, mask: Tensor | None = None) -> None:
+        if layer.padding_mode != "zeros":
+            raise ValueError(f"a sparse convolution pads with zeros, not {layer.padding_mode!r}.")
+        super().__init__(layer, mask)
+        self.stride, self.padding = layer.stride, layer.padding
+        self.dilation, self.groups = layer.dilation, layer.groups
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(n, in, …)`` to ``(n, out, …)``."""
+        dense = self.weight.to_dense()
+        return self.convolve(x, dense, self.bias, self.stride, self.padding, self.dilation, self.groups)
+
+
+class SparseConv1d(_SparseConv):
+    """:class:`SparseConv2d` in one dimension."""
+
+    convolve = staticmethod(functional.conv1d)
+
+
+class SparseConv2d(_SparseConv):
     """``nn.Conv2d`` that stores its weight in COO form and makes it dense in every forward pass.
 
     It saves storage, not time: building the weight comes on top of the dense convolution.
@@ -135,17 +171,21 @@ class SparseConv2d(_Sparse):
         ValueError: if the layer pads with anything but zeros.
     """
 
-    def __init__(self, layer: nn.Conv2d, mask: Tensor | None = None) -> None:
-        if layer.padding_mode != "zeros":
-            raise ValueError(f"a sparse convolution pads with zeros, not {layer.padding_mode!r}.")
-        super().__init__(layer, mask)
-        self.stride, self.padding = layer.stride, layer.padding
-        self.dilation, self.groups = layer.dilation, layer.groups
+    convolve = staticmethod(functional.conv2d)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """``(n, in, h, w)`` to ``(n, out, h', w')``."""
-        dense = self.weight.to_dense()
-        return functional.conv2d(x, dense, self.bias, self.stride, self.padding, self.dilation, self.groups)
+
+class SparseConv3d(_SparseConv):
+    """:class:`SparseConv2d` in three dimensions."""
+
+    convolve = staticmethod(functional.conv3d)
+
+
+SPARSE: dict[type[nn.Module], Any] = {
+    nn.Conv1d: SparseConv1d,
+    nn.Conv2d: SparseConv2d,
+    nn.Conv3d: SparseConv3d,
+    nn.Linear: SparseLinear,
+}
 
 
 def sparsify(model: nn.Module, masks: Mapping[str, Tensor] | None = None) -> nn.Module:
@@ -156,7 +196,9 @@ def sparsify(model: nn.Module, masks: Mapping[str, Tensor] | None = None) -> nn.
         masks: by weight name, as ``labkit.pruning`` makes them; without one a layer keeps its nonzeros.
 
     Raises:
-        ValueError: if a mask's name is not that of a weight, or its shape is another.
+        ValueError: if a mask's name is not that of a weight, or its shape is another; if a layer is a
+            transposed convolution or a subclass, pads with anything but zeros or has hooks, or if two
+            layers have one weight.
     """
     masks = masks or {}
     unknown = sorted(set(masks) - set(prunable_weights(model)))
@@ -164,13 +206,12 @@ def sparsify(model: nn.Module, masks: Mapping[str, Tensor] | None = None) -> nn.
         raise ValueError(
             f"masks {unknown} are not for weights of the model; it has {', '.join(prunable_weights(model))}."
         )
-    if isinstance(model, nn.Conv2d | nn.Linear):
-        return _sparse_layer(model, masks.get("weight"))
-    sparse = copy.deepcopy(model)
-    for name, module in model.named_modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            sparse.set_submodule(name, _sparse_layer(module, masks.get(f"{name}.weight")))
-    return sparse
+    require_untied_weights(model)
+    # subtle: what deepcopy finds in its memo it takes as the copy, wherever the model holds the layer.
+    memo: dict[int, Any] = {}
+    for name, layer in named_layers(model).items():
+        memo[id(layer)] = _sparse_layer(name, layer, masks.get(f"{name}.weight".removeprefix(".")))
+    return copy.deepcopy(model, memo)
 
 
 def count_storage_bytes(weights: Iterable[Tensor]) -> StorageBytes:
@@ -200,13 +241,19 @@ def pack_sparse(weights: Mapping[str, Tensor]) -> bytes:
     zeros in each byte plane of an array, which takes more bytes unless few values are shared.
 
     Args:
-        weights: by name; float32 or float16. A −0.0 comes back as 0.0.
+        weights: by name; float32, float16 or bfloat16. A −0.0 comes back as 0.0.
     """
-    records = {}
+    records: dict[str, StoredTensor] = {}
     for name, weight in weights.items():
-        array = weight.detach().cpu().numpy()
-        records[name + MASK] = array != 0
-        records[name + VALUES] = array[array != 0]
+        kept = weight.detach().cpu() != 0
+        values = weight.detach().cpu()[kept]
+        records[name + MASK] = kept.numpy()
+        if values.dtype == torch.bfloat16:  # NumPy has no such type
+            records[name + VALUES] = NamedTensor(
+                "bfloat16", values.view(torch.int16).numpy().view(np.uint16)
+            )
+        else:
+            records[name + VALUES] = values.numpy()
     return encode(records)
 
 
@@ -220,18 +267,30 @@ def unpack_sparse(data: bytes) -> dict[str, Tensor]:
     weights: dict[str, Tensor] = {}
     for name in (key.removesuffix(MASK) for key in records if key.endswith(MASK)):
         mask, values = records[name + MASK], records.get(name + VALUES)
+        bfloat16 = isinstance(values, NamedTensor) and values.dtype == "bfloat16"
+        values = values.stored if isinstance(values, NamedTensor) else values
         if not isinstance(mask, np.ndarray) or not isinstance(values, np.ndarray):
             raise FormatError(f"{name!r} is not stored as a mask and values.")
         if mask.dtype != bool or values.shape != (int(mask.sum()),):
             raise FormatError(f"{name!r} keeps {int(mask.sum())} weights, its values are {values.shape}.")
         kept = torch.from_numpy(mask)
-        weights[name] = torch.zeros(kept.shape, dtype=torch.from_numpy(values).dtype)
-        weights[name][kept] = torch.from_numpy(values)
+        bits = torch.from_numpy(values.view(np.int16) if bfloat16 else values)
+        flat = bits.view(torch.bfloat16) if bfloat16 else bits
+        weights[name] = torch.zeros(kept.shape, dtype=flat.dtype)
+        weights[name][kept] = flat
     if 2 * len(weights) != len(records):
         raise FormatError("the container holds something other than masks and values.")
     return weights
 
 
-def _sparse_layer(layer: nn.Conv2d | nn.Linear, mask: Tensor | None) -> nn.Module:
-    sparse = SparseConv2d(layer, mask) if isinstance(layer, nn.Conv2d) else SparseLinear(layer, mask)
+def _sparse_layer(name: str, layer: Layer, mask: Tensor | None) -> nn.Module:
+    """The sparse layer that takes the place of ``layer``, in the same mode."""
+    if not parametrize.is_parametrized(layer, "weight"):  # subtle: those are up to date whenever read
+        require_own_weight(name, layer)
+    require_no_hooks(name, layer)
+    require_type(name, layer, SPARSE, parametrized=True)
+    try:
+        sparse = SPARSE[parametrize.type_before_parametrizations(layer)](layer, mask)
+    except ValueError as error:
+        raise ValueError(f"{layer_label(name, layer)}: {error}") from error
     return sparse.train(layer.training)

@@ -152,6 +152,18 @@ def test_a_failed_write_leaves_the_old_file_and_no_partial_one(tmp_path, monkeyp
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_full_disk_is_reported_with_the_name_of_the_file(tmp_path, monkeypatch):
+    """The system names no file when a write fails."""
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match=r"No space left on device: '.*notes\.json'") as caught:
+        write_atomically(tmp_path / "notes.json", b"")
+    assert caught.value.errno == 28
+
+
 def test_importing_the_package_and_its_foundation_loads_neither_torch_nor_matplotlib():
     code = "import sys, labkit.environment, labkit.files, labkit.settings; print(sorted({'torch', 'matplotlib'} & set(sys.modules)))"
     done = subprocess.run(

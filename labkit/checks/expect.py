@@ -7,14 +7,17 @@ import inspect
 import traceback
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from labkit.checks.needed import explain_needs
 from labkit.checks.own_work import borrowed, public_path
+from labkit.environment import keep_random_state
 from labkit.error_names import public_name
 
-__all__ = ["Case", "CheckFailed", "Expect", "NotStarted", "check"]
+__all__ = ["Case", "CheckFailed", "Expect", "NotStarted", "check", "hint"]
 
 STUB = "Exercise "  # begins the message of a stub's error
 SHOWN_ENTRIES = 24  # a message shows arrays of up to this size in full
@@ -50,24 +53,24 @@ def check(exercise: str, *answers: Callable[..., Any], uses: Collection[object] 
         NotStarted: if the answer, or another exercise that it calls, still raises its stub's error.
         ValueError: if there is no such exercise.
     """
-    lab, _, _ = exercise.partition(".")
-    try:
-        cases = importlib.import_module(f"labkit.checks.lab{lab}").CASES[exercise]
-    except (ImportError, KeyError) as error:
-        raise ValueError(f"there is no check for exercise {exercise!r}; see the cell's own id.") from error
+    module = _lab_module(exercise)
+    expect = Expect(exercise, more=exercise in getattr(module, "HINTS", {}))
     frame = inspect.currentframe()
     assert frame is not None  # in CPython
     assert frame.f_back is not None
     _require_own_work(exercise, answers, frame.f_back.f_globals, uses)
-    expect = Expect(exercise)
     try:
-        cases(expect, *answers)
-    except NotImplementedError as error:
-        if not str(error).startswith(STUB):
-            raise
+        with keep_random_state():
+            module.CASES[exercise](expect, *answers)
+    except CheckFailed:
+        raise
+    except Exception as error:
+        if not _is_stub(error):
+            raise expect.latest.unusable(error) from error
         name = str(error).removeprefix(STUB)
         needed = "" if name == exercise else f" It is needed by exercise {exercise}."
         advice = "replace the line that raises NotImplementedError."
+        explain_needs()  # the cells below may need it too
         raise NotStarted(f"{STUB}{name} is not started: {advice}{needed}") from error
     print(f"{exercise} ok ({expect.count} cases)")  # noqa: T201
 
@@ -88,16 +91,34 @@ def _require_own_work(
         )
 
 
+def hint(exercise: str) -> None:
+    """Print the second hint of ``exercise``, which says more than the check does when it fails.
+
+    Raises:
+        ValueError: if there is no such exercise.
+
+    >>> hint("01.2")
+    01.2 has no hint beside those that its check gives.
+    """
+    hints: Mapping[str, str] = getattr(_lab_module(exercise), "HINTS", {})
+    text = hints.get(exercise)
+    print(f"{exercise}: {text}" if text else f"{exercise} has no hint beside those that its check gives.")  # noqa: T201
+
+
 class Expect:
     """Counts the cases of one exercise; :meth:`given` starts the cases on one input."""
 
-    def __init__(self, exercise: str) -> None:
+    def __init__(self, exercise: str, *, more: bool = False) -> None:
+        """``more`` says that :func:`hint` knows a second hint."""
         self.exercise = exercise
         self.count = 0
+        self.more = more
+        self.latest = Case(self, "the arguments of the check")
 
     def given(self, text: str) -> Case:
         """Return the object that checks an answer on the input that ``text`` describes."""
-        return Case(self, text)
+        self.latest = Case(self, text)
+        return self.latest
 
     def verdicts(self, answer: Callable[..., Any], statements: Collection[str]) -> None:
         """Check that ``answer`` returns True or False for each statement; do not tell which is right."""
@@ -125,34 +146,37 @@ class Case:
         return self.expect.given(text)
 
     def call(self, answer: Callable[..., Any], *inputs: Any, hint: str) -> Any:
-        """Return ``answer(*inputs)``; explain an exception instead of passing it on.
+        """Return ``answer(*inputs)``; explain None, and an exception instead of passing it on.
 
-        ``NotImplementedError`` passes through: the exercise has not been started.
+        The error of a stub passes through: the exercise has not been started.
         """
         try:
-            return answer(*inputs)
-        except NotImplementedError:
-            raise
+            value = answer(*inputs)
         except Exception as error:
-            text = f"{public_name(error)}: {error}{_line_of(error, answer)}"
+            if _is_stub(error):
+                raise
+            text = f"your code raised {public_name(error)}: {error}{_place_of(error)}"
             raise self._failure("a value", text, hint) from error
+        if value is None:
+            raise self._failure("a value", "None, as from a function without return", hint)
+        return value
 
     def raises(
         self, error: type[BaseException], answer: Callable[..., Any], *inputs: Any, hint: str
     ) -> None:
         """Count one case: ``answer(*inputs)`` raises ``error``.
 
-        ``NotImplementedError`` passes through: the exercise has not been started.
+        The error of a stub passes through: the exercise has not been started.
         """
         try:
             got = _show(answer(*inputs))
-        except NotImplementedError:
-            raise
-        except error:
-            self.expect.count += 1
-            return
-        except Exception as other:
-            got = public_name(other)
+        except BaseException as raised:
+            if _is_stub(raised) or not isinstance(raised, error | Exception):
+                raise
+            if isinstance(raised, error):
+                self.expect.count += 1
+                return
+            got = f"your code raised {public_name(raised)}: {raised}{_place_of(raised)}"
         raise self._failure(error.__name__, got, hint)
 
     def close(self, got: Any, expected: Any, *, hint: str, atol: float = 1e-9, rtol: float = 1e-7) -> None:
@@ -191,18 +215,51 @@ class Case:
         fits = isinstance(got, Mapping) and sorted(map(str, got)) == sorted(keys)
         self.true(fits, expected=f"a dict with the keys {', '.join(keys)}", got=names, hint=hint)
 
+    def unusable(self, error: Exception) -> CheckFailed:
+        """Return the failure of a check that cannot use what the answer returned."""
+        text, place = f"{public_name(error)}: {error}", _place_of(error)
+        got = f"your code raised {text}{place}" if place else f"a value that the check cannot use ({text})"
+        hint = "compare the type and the shape of what you return with the docstring"
+        return self._failure("a value as the docstring describes it", got, hint)
+
     def _failure(self, expected: str, got: str, hint: str) -> CheckFailed:
+        name = self.expect.exercise
+        more = f'\n  more:     from labkit.checks import hint; hint("{name}")' if self.expect.more else ""
         return CheckFailed(
-            f"{self.expect.exercise} is not right yet.\n"
-            f"  input:    {self.text}\n  expected: {expected}\n  got:      {got}\n  hint:     {hint}"
+            f"{name} is not right yet.\n"
+            f"  input:    {self.text}\n  expected: {expected}\n  got:      {got}\n  hint:     {hint}{more}"
         )
 
 
-def _line_of(error: BaseException, answer: Callable[..., Any]) -> str:
-    """Tell the line of the answer's cell at which an error was raised; an empty text if it is unknown."""
-    file = getattr(getattr(answer, "__code__", None), "co_filename", None)
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
-    return f" (line {lines[-1]} of your cell)" if lines else ""
+def _lab_module(exercise: str) -> ModuleType:
+    """Return the module that checks ``exercise``."""
+    lab, _, _ = exercise.partition(".")
+    try:
+        module = importlib.import_module(f"labkit.checks.lab{lab}")
+        module.CASES[exercise]
+    except (ImportError, KeyError) as error:
+        raise ValueError(f"there is no check for exercise {exercise!r}; see the cell's own id.") from error
+    return module
+
+
+def _is_stub(error: BaseException) -> bool:
+    """Whether the error says that an exercise has not been started."""
+    return isinstance(error, NotImplementedError) and str(error).startswith(STUB)
+
+
+def _place_of(error: BaseException) -> str:
+    """Tell the line of the student's cell at which an error was raised; an empty text if it is unknown."""
+    cells = [
+        (frame.f_code, line)
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if frame.f_globals.get("__name__") == "__main__"
+    ]
+    if not cells:
+        return ""
+    own = [line for code, line in cells if code.co_filename == cells[0][0].co_filename]
+    elsewhere = [code.co_name for code, _ in cells if code.co_filename != cells[0][0].co_filename]
+    called = f", which calls {elsewhere[0]} of another cell" if elsewhere else ""
+    return f" (line {own[-1]} of your cell{called})"
 
 
 def _as_array(value: Any) -> np.ndarray | None:

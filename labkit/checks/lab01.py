@@ -18,7 +18,7 @@ __all__ = ["CASES"]
 
 Answer = Callable[..., Any]
 X = np.array([[-2.0, 2, 1, -1, -1], [-2, 1, -2, 0, 1], [1, 0, -2, 2, -1]])
-Y = np.array([5.0, 1, 1])
+Y, OTHER_Y = np.array([5.0, 1, 1]), np.array([2.0, 0, -3])
 STATEMENTS = (
     "least_norm",
     "subgradient_exact_zeros",
@@ -43,23 +43,34 @@ def gradient_and_step(expect: Expect, loss_gradient: Answer, gradient_step: Answ
     """01.1: compare the gradient with finite differences and the step with its definition."""
     factor = "L is a sum of squares, with no ½ and no mean, and its gradient points to where L grows: "
     factor += "compare with (L(w+h) − L(w−h)) / 2h."
-    tall = np.array([[1.0, 2], [0, -1], [3, 1], [2, 2]])
+    tall, mirrored = np.array([[1.0, 2], [0, -1], [3, 1], [2, 2]]), X[:, ::-1]
     for name, w, features, targets in (
         ("w = 0, the lab's X and y", np.zeros(5), X, Y),
         ("w = (1, −2, 0, 0.5, 3), the lab's X and y", np.array([1, -2, 0, 0.5, 3]), X, Y),
         ("four samples and two features", np.array([1.0, -1]), tall, np.array([1.0, 0, 2, -1])),
+        (
+            "w = (0, 1, 0, 2, −1), X mirrored, y = (2, 0, −3)",
+            np.array([0.0, 1, 0, 2, -1]),
+            mirrored,
+            OTHER_Y,
+        ),
         ("w = (0, 2, 0, 0, −1), where Xw = y", np.array([0.0, 2, 0, 0, -1]), X, Y),
     ):
         got = expect.given(name).call(loss_gradient, w, features, targets, hint=factor)
         expect.given(f"the gradient at {name}").close(got, _differences(w, features, targets), hint=factor)
-    w = np.array([1.0, -2, 0, 0.5, 3])
-    case = expect.given("a step of 0.02 from w = (1, −2, 0, 0.5, 3)")
-    downhill = "The step goes against the gradient, and its length is the step size times the gradient."
-    expected = w - 0.02 * _differences(w, X, Y)
-    got = case.call(gradient_step, w, X, Y, 0.02, hint=downhill)
-    case.close(got, expected, hint=downhill)
+    downhill = "The step goes against the gradient, and its length is the argument step times the gradient."
     untouched = "The run keeps every w it visits: return a new array instead of changing the argument."
-    expect.given(f"w itself after {case}").equal(w, [1, -2, 0, 0.5, 3], hint=untouched)
+    for name, start, features, targets, step in (
+        ("w = (1, −2, 0, 0.5, 3), the lab's X and y", [1, -2, 0, 0.5, 3], X, Y, 0.02),
+        ("w = (0, 1, 0, 2, −1), X mirrored, y = (2, 0, −3)", [0, 1, 0, 2, -1], mirrored, OTHER_Y, 0.5),
+        ("w = (1, −1), four samples and two features", [1, -1], tall, np.array([1.0, 0, 2, -1]), 0.1),
+    ):
+        w = np.array(start, float)
+        case = expect.given(f"a step of {step} from {name}")
+        got = case.call(gradient_step, w, features, targets, step, hint=downhill)
+        expected = np.array(start) - step * _differences(np.array(start, float), features, targets)
+        case.close(got, expected, hint=downhill)
+        expect.given(f"w itself after {case}").equal(w, start, hint=untouched)
 
 
 def _nearest_sparse(w: np.ndarray, k: int) -> np.ndarray:
@@ -120,43 +131,40 @@ def subgradient(expect: Expect, subgradient_step: Answer, smallest_crossing: Ans
     downhill = "Subtract step·∇L(w), and step·lam times the subgradient: the penalty pulls towards zero."
     slope = "Away from 0 the slope of |w| is −1 or +1, however large or small w is."
     zero = "At 0 the subgradient of this lab is 0 (and 0 / 0 is not a number)."
-    flat, sign = (np.zeros((1, 3)), np.zeros(1)), {True: 1.0, False: -1.0}
-    ramp = np.array([[1.0, 2, 0], [0, -1, 1]]), np.array([3.0, 1.0])
-    for text, w, (features, targets), step, lam, hint in (
-        ("X = 0, w = (3, −0.5, 2)", [3.0, -0.5, 2.0], flat, 0.5, 0.2, downhill),
-        ("X = 0, w = (1e-12, −1e-12, 1e6)", [1e-12, -1e-12, 1e6], flat, 0.1, 0.5, slope),
-        ("X = 0, w = (0, 1, −0.0)", [0.0, 1.0, -0.0], flat, 0.1, 2.0, zero),
-        ("the lab's X, w = (1, −2, 0, 0.5, 3)", [1.0, -2, 0, 0.5, 3], (X, Y), 0.02, 2.0, downhill),
-        ("the lab's X, w = 0", [0.0] * 5, (X, Y), 0.02, 1.0, zero),
-        ("two samples, w = (0.01, 1, −1)", [0.01, 1.0, -1.0], ramp, 0.1, 3.0, "Take the subgradient at w."),
-        ("two samples, lam = 0", [0.5, 1.0, -1.0], ramp, 0.1, 0.0, "Without a penalty: a gradient step."),
+    sign = {True: 1.0, False: -1.0}
+    lab, mirrored = ("the lab's X and y", X, Y), ("X mirrored, y = (2, 0, −3)", X[:, ::-1], OTHER_Y)
+    flat = "X = 0, y = 0", np.zeros((1, 3)), np.zeros(1)
+    two = "two samples", np.array([[1.0, 2, 0], [0, -1, 1]]), np.array([3.0, 1.0])
+    for (data, features, targets), w, step, lam, hint in (
+        (lab, [1.0, -2, 0, 0.5, 3], 0.02, 2.0, downhill),
+        (mirrored, [0.0, 1, 0, 2, -1], 0.1, 0.5, downhill),
+        (flat, [3.0, -0.5, 2.0], 0.5, 0.2, downhill),
+        (flat, [1e-12, -1e-12, 1e6], 0.1, 0.5, slope),
+        (flat, [0.0, 1.0, -0.0], 0.1, 2.0, zero),
+        (lab, [0.0] * 5, 0.02, 1.0, zero),
+        (two, [0.01, 1.0, -1.0], 0.1, 3.0, "Take the subgradient at w, not after the gradient step."),
+        (two, [0.5, 1.0, -1.0], 0.1, 0.0, "Without a penalty it is a gradient step."),
     ):
-        array, case = np.array(w), expect.given(f"{text}, step = {step}, lam = {lam}")
+        array, case = np.array(w), expect.given(f"w = {w}, {data}, step = {step}, lam = {lam}")
         got = case.call(subgradient_step, array, features, targets, step, lam, hint=hint)
         pulls = [step * lam * sign[value > 0] if value != 0 else 0.0 for value in w]
         case.close(got, _moved(np.array(w), features, targets, step) - pulls, hint=hint, atol=1e-14)
         expect.given(f"w itself after {case}").equal(array, w, hint="Do not change the input.")
-    which = (
-        "The weight that is closest to zero after the gradient step, measured from the side where it was."
-    )
-    for text, w, (features, targets), step, hint in (
-        ("X = 0, w = (3, −0.5, 2)", [3.0, -0.5, 2.0], flat, 0.5, which),
-        ("X = 0, w = (0, −2, 0.75)", [0.0, -2.0, 0.75], flat, 0.5, "A weight that is 0 is not pulled."),
-        ("X = 0, w = 0", [0.0, 0.0, 0.0], flat, 0.5, "No weight can cross: the answer is np.inf."),
-        ("the lab's X, w = (1, −2, 0, 0.5, 3)", [1.0, -2, 0, 0.5, 3], (X, Y), 0.001, which),
-        ("two samples, w = (0.9, −2, 1)", [0.9, -2.0, 1.0], ramp, 0.01, "Count the gradient step as well."),
-        (
-            "two samples, w = (−0.01, 1, 0)",
-            [-0.01, 1.0, 0.0],
-            ramp,
-            0.1,
-            "The gradient step alone crosses.",
-        ),
+    first = "It is the weight that comes closest to zero in the gradient step, seen from where it was."
+    for (data, features, targets), w, step, hint in (
+        (lab, [1.0, -2, 0, 0.5, 3], 0.001, first),
+        (mirrored, [0.0, 1, 0, 2, -1], 0.01, first),
+        (flat, [3.0, -0.5, 2.0], 0.5, first),
+        (flat, [0.0, -2.0, 0.75], 0.5, "A weight that is 0 is not pulled, so it does not count."),
+        (flat, [0.0, 0.0, 0.0], 0.5, "No weight can cross: the answer is np.inf."),
+        (two, [0.9, -2.0, 1.0], 0.01, "The gradient step moves the weights before the penalty does."),
+        (two, [-0.01, 1.0, 0.0], 0.1, "Here the gradient step alone crosses, so the answer is 0."),
     ):
-        array, case = np.array(w), expect.given(f"smallest_crossing for {text}, step = {step}")
+        array, case = np.array(w), expect.given(f"w = {w}, {data}, step = {step}")
         got = case.call(smallest_crossing, array, features, targets, step, hint=hint)
-        expected = _smallest_pull(array, _moved(array, features, targets, step))
-        case.close(got, expected, hint=hint)
+        crossing = expect.given(f"smallest_crossing at {case}")
+        expected = _smallest_pull(np.array(w), _moved(np.array(w), features, targets, step))
+        crossing.close(got, expected, hint=hint)
         expect.given(f"w itself after {case}").equal(array, w, hint="Do not change the input.")
 
 

@@ -6,6 +6,7 @@ correct answer has.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -29,10 +30,11 @@ STATEMENTS = (
 )
 SIGN = "it is the magnitude |w| that counts, not the sign"
 NONE, ALL = "at q = 0 everything is kept", "at q = 100 nothing is kept"
-TIES = "of equal magnitudes the lowest index goes first, and exactly k go: sort stably, use no threshold"
+TIES = "several weights share the magnitude at the cut: exactly k go in all, of equal ones the lowest index first"
 HOOK = "momentum moves a weight whose gradient is 0: set the weight itself back, in place, after each step"
 PAIR = "return by_layer, total: a dict and a number, both in per cent"
 HALF = torch.arange(8).view(2, 4) % 2 == 0
+OTHER_HALF = torch.arange(8).view(2, 4) // 2 % 2 == 1
 
 
 def magnitude_mask(expect: Expect, answer: Answer) -> None:
@@ -40,11 +42,11 @@ def magnitude_mask(expect: Expect, answer: Answer) -> None:
     hint = "remove the k = round(q / 100 · n) least |w|; True means kept"
     for values, q, why in (
         ([0.5, -0.1, 2.0, -3.0, 0.3], 40, hint),
-        ([-5.0, 1.0, -2.0, 4.0], 50, SIGN),
+        ([-5.0, 1.0, -2.0, 4.0, 3.0], 40, SIGN),
+        ([2.0, -1.0, 1.0, 1.0, -1.0, 3.0], 33, TIES),
         ([0.5, -0.1, 2.0, -3.0, 0.3], 0, NONE),
         ([0.5, -0.1, 2.0], 100, ALL),
         ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0], 25, "25 % of 7 is 1.75: round it, do not cut it off"),
-        ([2.0, -1.0, 1.0, 1.0, -1.0, 3.0], 33, TIES),
         ([0.7] * 300, 41, TIES),
         (np.tile([1.0, -1.0, 2.0, 0.0], 250), 62.5, TIES),
     ):
@@ -60,7 +62,7 @@ def deviation_mask(expect: Expect, answer: Answer) -> None:
     hint = "keep where |w| > s · σ; σ is the standard deviation of the layer's weights, signs included"
     for values, s, why in (
         ([0.2, -0.4, 2.0, -3.0, 0.1, 1.2], 1.0, hint),
-        ([0.2, -0.4, 2.0, -3.0, 0.1, 1.2], 0.5, hint),
+        ([0.3, -1.1, 0.7, -3.0, 0.1, 2.2], 0.5, hint),
         ([1.0, -1.0, 1.0, -1.0], 1.0, "a weight exactly at the threshold does not exceed it"),
         ([1.1, -1.1, 0.98, -0.98], 1.0, "divide by n, not by n − 1: the population standard deviation"),
         ([3.0, 5.0, 3.0, 5.0], 2.0, "σ is measured around the mean: not the root of the mean square"),
@@ -96,7 +98,8 @@ def sparsity(expect: Expect, answer: Answer) -> None:
     case.close(values, [50, 25, 0], hint=why, atol=1e-4)
     why = "all zeros over all weights: a large layer counts for more than a small one"
     case.close(got[1], 100 * 11 / 30, hint=why, atol=1e-4)
-    last.weight.data = torch.tensor([[1e-30], [-0.0], [-1e-8], [0.0]])
+    model = copy.deepcopy(model)
+    model[2].weight.data = torch.tensor([[1e-30], [-0.0], [-1e-8], [0.0]])
     case = expect.given("linear '2' set to (1e-30, −0.0, −1e-8, 0.0)")
     by_layer, total = case.call(answer, model, hint=PAIR)
     why = "count exact zeros (−0.0 is one) and nothing else: a tiny weight still has to be stored"
@@ -105,25 +108,24 @@ def sparsity(expect: Expect, answer: Answer) -> None:
 
 def keep_zeros(expect: Expect, answer: Answer) -> None:
     """02.4: pruned weights stay at zero in any optimizer; the others train as they do without the hook."""
-    optimizers: dict[str, Optimizers] = {
-        "SGD, momentum 0.9, weight decay 0.1": lambda p: torch.optim.SGD(p, 0.1, 0.9, weight_decay=0.1),
-        "Adam, weight decay 0.1": lambda p: torch.optim.Adam(p, 0.1, weight_decay=0.1),
-    }
-    for name, make in optimizers.items():
+    for name, make, kept in (
+        ("SGD, momentum 0.9, weight decay 0.1", _sgd, HALF),
+        ("Adam, weight decay 0.1", _adam, OTHER_HALF),
+    ):
         case = expect.given(f"{name}: 3 steps, half of the weights pruned, hook registered, 4 steps")
-        plain = _train(make, lambda *_: None)
-        hooked = case.call(_train, make, answer, hint=HOOK)
-        pruned = hooked["a"][~HALF]
+        plain = _train(make, lambda *_: None, kept)
+        hooked = case.call(_train, make, answer, kept, hint=HOOK)
+        pruned = hooked["a"][~kept]
         case.true(
             bool((pruned == 0).all()), expected="every pruned weight exactly 0", got=pruned, hint=HOOK
         )
         why = "weights that are kept must train as if there were no hook"
-        case.close(hooked["a"][HALF], plain["a"][HALF], hint=why, atol=1e-6)
+        case.close(hooked["a"][kept], plain["a"][kept], hint=why, atol=1e-6)
         why = "a weight without a mask must train as if there were no hook"
         case.close(hooked["b"], plain["b"], hint=why, atol=1e-6)
     case = expect.given("hook registered, handle.remove() called, 4 steps")
     why = "return what register_step_post_hook gives, and change weights only inside the hook"
-    freed = case.call(_train, optimizers["Adam, weight decay 0.1"], answer, True, hint=why)
+    freed = case.call(_train, _adam, answer, HALF, True, hint=why)
     moved = bool((freed["a"][~HALF] != 0).all())
     case.true(moved, expected="pruned weights that move again", got=freed["a"][~HALF], hint=why)
 
@@ -156,7 +158,11 @@ def global_masks(expect: Expect, answer: Answer) -> None:
         ({"large": large, "small": small}, 0, NONE),
         ({"large": large, "small": small}, 100, ALL),
         ({"a": [-3.0, 2.0], "b": [1.0, -4.0, 5.0]}, 40, SIGN),
-        ({"a": [1.0, 2.0, -1.0], "b": [1.0] * 200, "c": [-1.0]}, 45, f"{TIES}; earlier layers first"),
+        (
+            {"a": [1.0, 2.0, -1.0], "b": [1.0] * 200, "c": [-1.0]},
+            45,
+            f"{TIES}, and earlier layers before later ones",
+        ),
     ):
         case = expect.given(
             f"q = {q} %, weights = " + ", ".join(f"{name}: {_brief(w)}" for name, w in layers.items())
@@ -203,8 +209,16 @@ def _mask_form(expect: Expect, weight: Tensor, answer: Answer) -> None:
     case.true(unchanged, expected="the weight unchanged", got=parameter.data, hint=why)
 
 
-def _train(make: Optimizers, hook: Answer, remove: bool = False) -> dict[str, Tensor]:
-    """Take three steps, prune half of ``a``, register ``hook`` (and remove it again), take four more steps.
+def _sgd(parameters: list[Tensor]) -> torch.optim.Optimizer:
+    return torch.optim.SGD(parameters, 0.1, 0.9, weight_decay=0.1)
+
+
+def _adam(parameters: list[Tensor]) -> torch.optim.Optimizer:
+    return torch.optim.Adam(parameters, 0.1, weight_decay=0.1)
+
+
+def _train(make: Optimizers, hook: Answer, kept: Tensor, remove: bool = False) -> dict[str, Tensor]:
+    """Take three steps, keep only ``kept`` of ``a``, register ``hook`` (and remove it again), take four more steps.
 
     The loss is a sum over single weights, so a pruned weight cannot influence the others.
     """
@@ -212,8 +226,8 @@ def _train(make: Optimizers, hook: Answer, remove: bool = False) -> dict[str, Te
     optimizer = make(list(weights.values()))
     for step in range(7):
         if step == 3:
-            weights["a"].data[~HALF] = 0.0
-            handle = hook(optimizer, dict(weights), {"a": HALF.clone()})
+            weights["a"].data[~kept] = 0.0
+            handle = hook(optimizer, dict(weights), {"a": kept.clone()})
             if remove:
                 handle.remove()
         optimizer.zero_grad()
@@ -222,6 +236,16 @@ def _train(make: Optimizers, hook: Answer, remove: bool = False) -> dict[str, Te
     return {name: weight.detach() for name, weight in weights.items()}
 
 
+RANKING = (
+    "A threshold keeps or removes all weights of equal magnitude together, so it cannot remove exactly k. "
+    "Rank the weights instead: `argsort` of the magnitudes gives positions, and `stable=True` leaves equal "
+    "ones in the order of their index. The first k positions are those to remove."
+)
+HINTS = {
+    "02.1": RANKING,
+    "02.6": f"{RANKING} One ranking covers all layers: `torch.cat` joins their flattened magnitudes, "
+    "`split` cuts the joined mask into layers again.",
+}
 CASES: dict[str, Callable[..., None]] = {
     "02.1": magnitude_mask,
     "02.2": deviation_mask,

@@ -6,6 +6,7 @@ answer has. Values halfway between two levels are avoided, since either neighbou
 
 from __future__ import annotations
 
+import copy
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -42,7 +43,7 @@ def affine(expect: Expect, quantize: Answer, dequantize: Answer) -> None:
         ([-1.0, 0.1, 0.9, 2.0], 2, hint),
         (MIXED, 4, "4 bits have 16 levels, 0 to 15, and 15 steps between them"),
         (MIXED, 8, "the largest number has level 255: 8 bits have 255 steps, not 256"),
-        ([3.0, 4.2, 3.7], 3, "the grid starts at the minimum, even if 0 is far away"),
+        ([3.0, 4.2, 3.7, 3.4], 3, "the grid starts at the minimum, even if 0 is far away"),
         (WIDE, 5, "one scale and one shift for the whole array, also in two dimensions"),
         ([2.5, 2.5, 2.5], 8, "equal numbers have a range of 0: use 1 as scale"),
     ):
@@ -65,6 +66,9 @@ def affine(expect: Expect, quantize: Answer, dequantize: Answer) -> None:
         back = case.call(dequantize, levels, scale, shift, hint=hint)
         case.close(back, low + step * levels.astype(float), hint=why, atol=1e-5)
         case.true(np.array_equal(x, kept), expected="x unchanged", got=x, hint="compute with a copy")
+    case, why = expect.given("x = [0, 0.4, 1], bits not given"), "where bits is not given it is 8"
+    levels, scale, _ = case.call(quantize, np.array([0.0, 0.4, 1.0]), hint=why)
+    case.close([*levels, scale], [0, 102, 255, 1 / 255], hint=why)
     case = expect.given("dequantize([0, 7, 255], scale = 0.5, shift = −3)")
     why = "scale · level + shift; beware of computing in uint8, where 255 + 1 is 0"
     back = case.call(dequantize, np.array([0, 7, 255], np.uint8), 0.5, -3.0, hint=why)
@@ -103,7 +107,7 @@ def asymmetric(expect: Expect, answer: Answer) -> None:
     nearest = "round w / scale, then add the integer zero point: (w − low) / scale rounds differently"
     for values, bits, why in (
         (MIXED, 3, hint),
-        (MIXED, 2, nearest),
+        (MIXED[::-1], 2, nearest),
         (WIDE, 4, nearest),
         (WIDE, 8, "2**bits − 1 steps"),
         ([0.3, 0.9, 1.7, 0.0, 2.4], 2, "high is the largest weight, low is 0 where no weight is negative"),
@@ -123,10 +127,10 @@ def asymmetric(expect: Expect, answer: Answer) -> None:
 
 def symmetric(expect: Expect, answer: Answer) -> None:
     """03.4: the grid has as many values below 0 as above; the gradient passes."""
-    hint = "scale = max|w| / (2**(bits − 1) − 1); the zero point is 0"
+    hint = "the largest magnitude lies on the last step of its side: how many steps has a side, how long is one?"
     for values, bits, why in (
         (MIXED, 3, hint),
-        (MIXED, 2, "2 bits are ternary: −max|w|, 0, max|w|"),
+        (MIXED[::-1], 2, "2 bits are ternary: −max|w|, 0, max|w|"),
         (WIDE, 4, "the largest magnitude decides, whatever its sign"),
         (WIDE, 8, "8 bits have 127 steps on each side"),
         ([0.3, 0.9, 1.7, 0.0, 2.4], 3, "the grid has values below 0 even if no weight is"),
@@ -143,13 +147,13 @@ def swap_blocks(expect: Expect, answer: Answer) -> None:
     """03.5: every convolution inside the blocks is swapped in a copy, and none outside."""
     model = _nested_model()
     case = expect.given("a model with convolutions in conv1, layer1 … layer3, layer30 and head")
-    hint = "go through model.named_modules() of a copy; replace by set_submodule"
+    hint = "a convolution may lie several modules deep; replace it in the module that holds it, in a copy"
     before = {key: value.clone() for key, value in model.state_dict().items()}
     types = [type(module) for module in model.modules()]
     modules = dict(case.call(answer, model, _Marked, hint=hint).named_modules())
     marked = [name for name, module in modules.items() if isinstance(module, _Marked)]
-    expected = ["layer1.0", "layer1.2.0", "layer2.inner.conv1", "layer2.inner.shortcut.0", "layer3"]
-    why = "exactly the convolutions whose name begins with one of the three attributes, shortcuts included"
+    expected = ["layer1.0", "layer1.2.0", "layer2.inner.conv1", "layer2.inner.shortcut.0", "layer3.0"]
+    why = "every convolution inside the three attributes, however deep, shortcuts included; none outside"
     case.true(
         marked == expected, expected=f"swapped: {', '.join(expected)}", got=", ".join(marked), hint=why
     )
@@ -160,10 +164,13 @@ def swap_blocks(expect: Expect, answer: Answer) -> None:
         nn.init.zeros_(parameter)
     unchanged = all(torch.equal(before[key], value) for key, value in model.state_dict().items())
     case.true(unchanged, expected="separate weights in the result", got="shared weights", hint=why)
-    x, model = torch.linspace(-1, 1, 48).view(1, 3, 4, 4), _nested_model()
-    same_made = case.call(answer, model, lambda convolution: convolution, hint=hint)
-    why = "pass make the convolution with its weights"
-    expect.given(f"{case}, make returns its argument").close(same_made.layer1(x), model.layer1(x), hint=why)
+    small = _nested_model(channels=2)
+    case = expect.given("a model of other widths; make returns a convolution of twice the weights")
+    layer1 = case.call(answer, small, _twice, hint=hint).layer1
+    x = torch.linspace(-1, 1, 32).view(1, 2, 4, 4)
+    why = "call make with the convolution of the copy, weights included, and use the module that it returns"
+    expected = 2 * small.layer1[2][0](2 * small.layer1[0](x).relu())
+    case.close(case.call(layer1, x, hint=why), expected, hint=why, atol=1e-5)
 
 
 def concept_answers(expect: Expect, answer: Answer) -> None:
@@ -179,18 +186,26 @@ class _Marked(nn.Module):
         self.convolution = convolution
 
 
-def _nested_model() -> Any:
+def _twice(convolution: nn.Conv2d) -> nn.Conv2d:
+    """Return a copy with twice the weights."""
+    made = copy.deepcopy(convolution)
+    made.weight.data *= 2
+    return made
+
+
+def _nested_model(channels: int = 3) -> Any:
     """Build a model with convolutions inside and outside the blocks, named as in ResNet-20."""
     torch.manual_seed(0)
     model, inner = nn.Module(), nn.Module()
-    inner.conv1, inner.bn = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)
-    inner.shortcut = nn.Sequential(nn.Conv2d(3, 4, 1))
-    model.conv1 = nn.Conv2d(3, 3, 1)
+    inner.conv1, inner.bn = nn.Conv2d(channels, 4, 3), nn.BatchNorm2d(4)
+    inner.shortcut = nn.Sequential(nn.Conv2d(channels, 4, 1))
+    model.conv1 = nn.Conv2d(channels, channels, 1)
+    last = nn.Conv2d(channels, 2, 3, padding=1, bias=False)
     model.layer1 = nn.Sequential(
-        nn.Conv2d(3, 3, 1), nn.ReLU(), nn.Sequential(nn.Conv2d(3, 2, 3, padding=1))
+        nn.Conv2d(channels, channels, 1, bias=False), nn.ReLU(), nn.Sequential(last)
     )
     model.layer2 = nn.ModuleDict({"inner": inner, "linear": nn.Linear(2, 2)})
-    model.layer3, model.layer30 = nn.Conv2d(4, 4, 1), nn.Conv2d(4, 4, 1)
+    model.layer3, model.layer30 = nn.Sequential(nn.Conv2d(4, 4, 1), nn.ReLU()), nn.Conv2d(4, 4, 1)
     model.head = nn.Conv2d(4, 5, 1)
     return model
 
@@ -225,14 +240,21 @@ def _straight_through(expect: Expect, answer: Answer) -> None:
         "weight of shape (2, 2, 2) with zeros, bits = 3, loss = Σ (1, 2, …, 8) · rounded weight"
     )
 
-    def gradient() -> Tensor | None:
+    def gradient() -> Tensor | str:
         (factors * answer(weight, 3)).sum().backward()
-        return weight.grad
+        return "no gradient" if weight.grad is None else weight.grad
 
     got = case.call(gradient, hint=PASSES)
     case.close(got, factors, hint=PASSES)
 
 
+HINTS = {
+    "03.4": "2**bits − 1 values, one of them 0, leave 2**(bits − 1) − 1 steps on each side. max|w| lies at the "
+    "end of a side, so scale = max|w| / (2**(bits − 1) − 1). A level is w / scale, rounded.",
+    "03.5": "Copy the model with copy.deepcopy. For each of the three attributes go through its "
+    "named_modules(), as a list, since you change it on the way. model.set_submodule(name, module) puts a "
+    "module into place by its full name, such as 'layer1.0.conv1'; setattr on the module that holds it does too.",
+}
 CASES: dict[str, Callable[..., None]] = {
     "03.1": affine,
     "03.2": count_bytes,

@@ -7,6 +7,7 @@ ranks counted class by class, and a simulated energy counter.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from numbers import Integral
 from statistics import median
 from typing import Any
 
@@ -22,11 +23,11 @@ Answer = Callable[..., Any]
 OUTPUT = "an input of height h has an output of height (h + 2 · padding − kh) // stride + 1"
 PRODUCTS = "each output value sums in · kh · kw products; count the output values of all channels"
 LINEAR = "each of the `out` values sums `in` products; the bias is added, not multiplied"
-ORDER = "synchronize, read the clock, run, synchronize, read the clock: batch by batch, after the warm-up"
-QUARTILES = "np.quantile(seconds, (0.25, 0.5, 0.75)); the range is the third quartile minus the first"
+ORDER = "the clock must see this batch whole, and nothing else: when is the device known to be idle?"
+QUARTILES = "the interquartile range is the third quartile minus the first"
 RANKS = "a hit means that the label is among the k largest logits; return hits in per cent of all rows"
 COUNTER = (
-    "after − before, plus range_uj if the counter wrapped around; divide by 1000 (mJ) and by the batches"
+    "how far did the counter move, also if it passed 0 on the way? In millijoules, for one of the batches"
 )
 STATEMENTS = (
     "more_weights_more_macs",
@@ -58,7 +59,7 @@ def macs(expect: Expect, convolution: Answer, linear: Answer) -> None:
         hint = f"{why}; {OUTPUT}; {PRODUCTS}"
         got = case.call(convolution, shape, height, width, stride, padding, hint=hint)
         case.equal(got, expected, hint=hint)
-        whole = isinstance(got, int)
+        whole = isinstance(got, Integral)  # NumPy's integers too
         case.true(whole, expected="an int", got=got, hint="whole numbers only: use //")
     for pair, expected in (((512, 512), 262144), ((10, 512), 5120), ((1, 1), 1), ((7, 3), 21)):
         got = expect.given(f"weight {pair}").call(linear, pair, hint=LINEAR)
@@ -129,6 +130,7 @@ def top_k(expect: Expect, answer: Answer) -> None:
     ties = torch.tensor([[1.0, 2.0, 2.0, 0.0], [3.0, 3.0, 3.0, 3.0], [0.0, 0.0, 1.0, 0.0]])
     for logits, labels, k, why in (
         (torch.tensor([[0.1, 0.9], [0.8, 0.2]]), [1, 1], 1, "one of two is right: 50 per cent"),
+        (torch.tensor([[0.6, 0.4], [0.7, 0.3]]), [0, 0], 1, "both are right: 100 per cent"),
         (torch.randn(40, 12, generator=generator), None, 1, RANKS),
         (torch.randn(40, 12, generator=generator), None, 5, RANKS),
         (torch.randn(9, 100, generator=generator).double(), None, 30, RANKS),
@@ -188,6 +190,13 @@ def _rank(logits: Sequence[float], label: int) -> int:
     return larger + sum(value == logits[label] for value in logits[:label])
 
 
+HINTS = {
+    "06.2": "First run the warm-up batches. Then for each timed batch: synchronize, read the clock, run, "
+    "synchronize, read the clock; the difference is its time. np.quantile(seconds, (0.25, 0.5, 0.75)) gives "
+    "the quartiles.",
+    "06.4": "The counter moved by after − before, plus range_uj if that is negative: Python's "
+    "(after − before) % range_uj is both in one. Divide by 1000 and by the batches.",
+}
 CASES: dict[str, Callable[..., None]] = {
     "06.1": macs,
     "06.2": latency,

@@ -53,6 +53,12 @@ def _add_compress(subcommands: Subcommands, name: str, action: Action, descripti
     parser.add_argument("source", type=Path, metavar="SOURCE.safetensors", help="a state dict")
     parser.add_argument("target", type=Path, metavar="TARGET.lkc")
     parser.add_argument("--compact", action="store_true", help="fold batch norm, round floats to 16 bits")
+    parser.add_argument(
+        "--bn-epsilon",
+        type=float,
+        metavar="E",
+        help="with --compact: the epsilon of the network's batch norm, if it is not 1e-5",
+    )
 
 
 def _add_decompress(subcommands: Subcommands, name: str, action: Action, description: str) -> None:
@@ -89,9 +95,15 @@ def _train(arguments: argparse.Namespace) -> int:
 
 def _compress(arguments: argparse.Namespace) -> int:
     """Write a safetensors file as a container."""
+    from labkit.storage.batch_norm import EPSILON
     from labkit.storage.convert import compress_file
 
-    before, after = compress_file(arguments.source, arguments.target, compact=arguments.compact)
+    if arguments.bn_epsilon is not None and not arguments.compact:
+        raise ValueError("--bn-epsilon is for --compact; without it nothing is folded, so leave it out.")
+    epsilon = EPSILON if arguments.bn_epsilon is None else arguments.bn_epsilon
+    before, after = compress_file(
+        arguments.source, arguments.target, compact=arguments.compact, bn_epsilon=epsilon
+    )
     print(f"{arguments.target}: {after} bytes, {before / after:.2f} times smaller than {before}")
     return 0
 
@@ -108,6 +120,11 @@ def _decompress(arguments: argparse.Namespace) -> int:
 def _inspect(arguments: argparse.Namespace) -> int:
     """Print the ledger of a container, and its tensors."""
     from labkit.cli.inspect import describe
+    from labkit.coding import FormatError
+    from labkit.storage.convert import read_container_bytes
 
-    print(describe(arguments.source.read_bytes()))
+    try:
+        print(describe(read_container_bytes(arguments.source)))
+    except FormatError as error:
+        raise FormatError(f"{arguments.source}: {error}") from error
     return 0

@@ -7,22 +7,28 @@ coded with them; ``rans``; ``symbol_stream``, which picks the smallest of these;
 
 from labkit.coding.bits import FormatError
 from labkit.coding.container import (
+    MAGIC,
     Clustered,
-    HalfPrecision,
+    Container,
     LedgerRow,
+    NamedTensor,
     StoredTensor,
     decode,
     encode,
     ledger,
+    read_container,
 )
 
 __all__ = [
+    "MAGIC",
     "Clustered",
+    "Container",
     "FormatError",
-    "HalfPrecision",
     "LedgerRow",
+    "NamedTensor",
     "StoredTensor",
     "decode",
     "encode",
     "ledger",
+    "read_container",
 ]

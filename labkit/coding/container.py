@@ -8,6 +8,7 @@ Leaves out: how PyTorch tensors become these records (:mod:`labkit.storage.state
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,26 +20,30 @@ from numpy.typing import NDArray
 from labkit.coding.bits import ByteReader, FormatError, Symbols, index_dtype, varint
 from labkit.coding.header import (
     DTYPES,
-    HALF_DTYPES,
-    HalfDtype,
+    NAMED_DTYPES,
+    Header,
+    NamedDtype,
     TensorSpec,
     read_header,
     write_header,
 )
-from labkit.coding.symbol_stream import read_stream, write_stream
+from labkit.coding.symbol_stream import StepBudget, read_stream, write_stream
 
 __all__ = [
+    "MAGIC",
     "Clustered",
-    "HalfPrecision",
+    "Container",
     "LedgerRow",
+    "NamedTensor",
     "StoredTensor",
     "decode",
     "encode",
     "ledger",
+    "read_container",
 ]
 
 MAGIC = b"\x89LKC"  # one byte follows, the version
-PLAIN_VERSION, HALF_VERSION = 1, 2  # version 2 adds the types of HALF_DTYPES
+VERSIONS = (1, 2, 3)  # a writer uses the first that holds the header
 CHECKSUM_BYTES = 4
 
 
@@ -63,19 +68,21 @@ class Clustered:
 
 
 @dataclass(frozen=True, eq=False)
-class HalfPrecision:
-    """A tensor whose own type has 16 bits; a plain float16 array may also be a rounded float32 tensor.
+class NamedTensor:
+    """A tensor of a type that NumPy does not have, or that is told apart by its name.
 
-    ``stored`` is an array or clustered, of type float16, or uint16 with the bits of each bfloat16
-    number, because NumPy has no such type. The container keeps the two cases apart, so
-    a tensor that was rounded can be given back as float32.
+    ``stored`` is an array of the type that :data:`~labkit.coding.header.NAMED_DTYPES` gives, with the
+    bits of each entry: uint16 for bfloat16, uint8 for the types of at most 8 bits, and a last axis with
+    the real and the imaginary part for complex types. For float16 and bfloat16 it may be clustered.
+    A float16 tensor has a name because a plain float16 array may be a rounded float32 tensor, which is
+    given back as float32.
     """
 
-    dtype: HalfDtype
+    dtype: NamedDtype
     stored: NDArray[Any] | Clustered
 
 
-StoredTensor = NDArray[Any] | Clustered | HalfPrecision
+StoredTensor = NDArray[Any] | Clustered | NamedTensor
 
 
 @dataclass(frozen=True)
@@ -87,11 +94,21 @@ class LedgerRow:
     size_bytes: int
 
 
-def encode(tensors: Mapping[str, StoredTensor]) -> bytes:
+@dataclass(frozen=True)
+class Container:
+    """What a file holds: tensors by name, in their order, its metadata, and what each part takes."""
+
+    tensors: dict[str, StoredTensor]
+    metadata: Mapping[str, str] | None
+    ledger: tuple[LedgerRow, ...]
+
+
+def encode(tensors: Mapping[str, StoredTensor], metadata: Mapping[str, str] | None = None) -> bytes:
     """Write tensors as the bytes of one file.
 
     Args:
         tensors: by name, in an order that is kept. Arrays are float, integer or bool.
+        metadata: text by name, as safetensors files have it.
 
     Returns:
         The file. Indices come back in the smallest unsigned type, everything else as it was.
@@ -100,24 +117,24 @@ def encode(tensors: Mapping[str, StoredTensor]) -> bytes:
         ValueError: if a tensor cannot be stored; the message names it and says why.
         TypeError: if a tensor's type is not one of those named.
     """
-    specs = [_spec_of(name, tensor) for name, tensor in tensors.items()]
-    header = write_header(specs)
+    header = Header(tuple(_spec_of(name, tensor) for name, tensor in tensors.items()), metadata)
+    header_bytes = write_header(header)
     contents = [_content(tensor) for tensor in tensors.values()]
     clustered = [content for content in contents if isinstance(content, Clustered)]
     arrays = [np.asarray(content) for content in contents if not isinstance(content, Clustered)]
     largest = max((len(content.codebook) for content in clustered), default=0)
     flat = [np.asarray(content.indices, index_dtype(largest + 1)).reshape(-1) for content in clustered]
     indices = np.concatenate([np.zeros(0, index_dtype(largest + 1)), *flat])
-    has_half = any(spec.dtype in HALF_DTYPES for spec in specs)
+    budget = StepBudget()
     parts = [
         MAGIC,
-        bytes([HALF_VERSION if has_half else PLAIN_VERSION]),
-        varint(len(header)),
-        header,
-        write_stream((indices > 0).astype(np.uint8), 2),
-        write_stream(indices[indices > 0] - 1, max(largest, 1)),
-        _write_planes([np.asarray(content.codebook) for content in clustered]),
-        _write_planes(arrays),
+        bytes([header.version]),
+        varint(len(header_bytes)),
+        header_bytes,
+        write_stream((indices > 0).astype(np.uint8), 2, budget),
+        write_stream(indices[indices > 0] - 1, max(largest, 1), budget),
+        _write_planes([np.asarray(content.codebook) for content in clustered], budget),
+        _write_planes(arrays, budget),
     ]
     body = b"".join(parts)
     return body + zlib.crc32(body).to_bytes(CHECKSUM_BYTES, "little")
@@ -129,21 +146,21 @@ def decode(data: bytes) -> dict[str, StoredTensor]:
     Raises:
         FormatError: if the bytes are damaged, cut short, foreign or of another version.
     """
-    return _parse(data)[0]
+    return read_container(data).tensors
 
 
-def ledger(data: bytes) -> list[LedgerRow]:
+def ledger(data: bytes) -> tuple[LedgerRow, ...]:
     """List how many bytes each part of a file takes; the sizes sum to ``len(data)``.
 
     Raises:
         FormatError: as :func:`decode`.
     """
-    return _parse(data)[1]
+    return read_container(data).ledger
 
 
 def _content(tensor: StoredTensor) -> NDArray[Any] | Clustered:
     """The array or clustered tensor whose bytes are written."""
-    return tensor.stored if isinstance(tensor, HalfPrecision) else tensor
+    return tensor.stored if isinstance(tensor, NamedTensor) else tensor
 
 
 def _spec_of(name: str, tensor: StoredTensor) -> TensorSpec:
@@ -151,14 +168,18 @@ def _spec_of(name: str, tensor: StoredTensor) -> TensorSpec:
     content = _content(tensor)
     array = np.asarray(content.codebook if isinstance(content, Clustered) else content)
     dtype = array.dtype.newbyteorder("<").str
-    if isinstance(tensor, HalfPrecision):
-        if dtype != HALF_DTYPES.get(tensor.dtype):
-            raise TypeError(f"tensor {name!r} is {tensor.dtype} and cannot be stored as {array.dtype}.")
-        dtype = tensor.dtype
+    shape = array.shape
+    if isinstance(tensor, NamedTensor):
+        form = NAMED_DTYPES.get(tensor.dtype)
+        if form is None or dtype != form.dtype or (form.items > 1 and shape[-1:] != (form.items,)):
+            raise TypeError(
+                f"tensor {name!r} is {tensor.dtype} and cannot be stored as {array.dtype} of shape {shape}."
+            )
+        dtype, shape = tensor.dtype, shape[:-1] if form.items > 1 else shape
     elif dtype not in DTYPES:
         raise TypeError(f"tensor {name!r} is {array.dtype}; a container holds {', '.join(DTYPES)}.")
     if not isinstance(content, Clustered):
-        return TensorSpec(name, dtype, array.shape)
+        return TensorSpec(name, dtype, shape)
     indices = np.asarray(content.indices)
     if array.ndim != 1:
         raise ValueError(f"tensor {name!r}: a codebook must have shape (k,), got {array.shape}.")
@@ -171,39 +192,44 @@ def _spec_of(name: str, tensor: StoredTensor) -> TensorSpec:
     return TensorSpec(name, dtype, indices.shape, array.size)
 
 
-def _parse(data: bytes) -> tuple[dict[str, StoredTensor], list[LedgerRow]]:
-    """Read the tensors and the ledger."""
+def read_container(data: bytes) -> Container:
+    """Read everything that a file holds, once.
+
+    Raises:
+        FormatError: as :func:`decode`.
+    """
     version = _version(data)
     body, checksum = data[:-CHECKSUM_BYTES], data[-CHECKSUM_BYTES:]
     if zlib.crc32(body) != int.from_bytes(checksum, "little"):
         raise FormatError("the checksum does not match: the file is damaged or cut short.")
-    reader = ByteReader(body)
+    reader, budget = ByteReader(body), StepBudget()
     reader.take(len(MAGIC) + 1, "magic and version")
     part_ends = [("magic and version", "raw", reader.position)]
-    specs = read_header(reader.take(reader.varint("header size"), "header"))
-    if version == PLAIN_VERSION and any(spec.dtype in HALF_DTYPES for spec in specs):
-        raise FormatError(f"header: {', '.join(HALF_DTYPES)} need version {HALF_VERSION}, not {version}.")
+    header = read_header(reader.take(reader.varint("header size"), "header"), version)
     part_ends.append(("header", "zlib", reader.position))
-    clustered = [spec for spec in specs if spec.codebook_size is not None]
-    dense = [spec for spec in specs if spec.codebook_size is None]
-    indices = _read_indices(reader, clustered, part_ends)
-    codebooks = _read_planes(reader, [(spec.stored_dtype, spec.codebook_size or 0) for spec in clustered])
+    clustered = [spec for spec in header.specs if spec.codebook_size is not None]
+    dense = [spec for spec in header.specs if spec.codebook_size is None]
+    indices = _read_indices(reader, clustered, part_ends, budget)
+    sizes = [(spec.stored_dtype, spec.codebook_size or 0) for spec in clustered]
+    codebooks = _read_planes(reader, sizes, budget)
     part_ends.append(("codebooks", "byte planes", reader.position))
-    arrays = _read_planes(reader, [(spec.stored_dtype, spec.size) for spec in dense])
+    sizes = [(spec.stored_dtype, math.prod(spec.stored_shape)) for spec in dense]
+    arrays = _read_planes(reader, sizes, budget)
     part_ends.append(("dense tensors", "byte planes", reader.position))
     reader.finish("container")
     part_ends.append(("checksum", "raw", len(data)))
     contents: dict[str, NDArray[Any] | Clustered] = {
-        spec.name: array.reshape(spec.shape) for spec, array in zip(dense, arrays, strict=True)
+        spec.name: array.reshape(spec.stored_shape) for spec, array in zip(dense, arrays, strict=True)
     }
     for spec, flat, codebook in zip(clustered, indices, codebooks, strict=True):
         contents[spec.name] = Clustered(flat.reshape(spec.shape), codebook)
     starts = [0, *(end for _, _, end in part_ends[:-1])]
-    rows = [
+    rows = tuple(
         LedgerRow(part, coder, end - start)
         for (part, coder, end), start in zip(part_ends, starts, strict=True)
-    ]
-    return {spec.name: _tensor(spec, contents[spec.name]) for spec in specs}, rows
+    )
+    tensors = {spec.name: _tensor(spec, contents[spec.name]) for spec in header.specs}
+    return Container(tensors, header.metadata, rows)
 
 
 def _version(data: bytes) -> int:
@@ -211,29 +237,30 @@ def _version(data: bytes) -> int:
     if data[: len(MAGIC)] != MAGIC:
         raise FormatError(f"not a labkit container: it begins with {data[:5].hex() or 'nothing'}.")
     version = data[len(MAGIC) : len(MAGIC) + 1]
-    if version not in (bytes([PLAIN_VERSION]), bytes([HALF_VERSION])):
-        raise FormatError(
-            f"container version {version.hex() or 'missing'}; "
-            f"this reader knows {PLAIN_VERSION} and {HALF_VERSION}."
-        )
+    if not version or version[0] not in VERSIONS:
+        known = ", ".join(map(str, VERSIONS))
+        raise FormatError(f"container version {version.hex() or 'missing'}; this reader knows {known}.")
     return version[0]
 
 
 def _tensor(spec: TensorSpec, content: NDArray[Any] | Clustered) -> StoredTensor:
     """What the header's entry and the bytes make together."""
-    if spec.dtype in HALF_DTYPES:
-        return HalfPrecision(cast(HalfDtype, spec.dtype), content)
+    if spec.dtype in NAMED_DTYPES:
+        return NamedTensor(cast(NamedDtype, spec.dtype), content)
     return content
 
 
 def _read_indices(
-    reader: ByteReader, specs: Sequence[TensorSpec], part_ends: list[tuple[str, str, int]]
+    reader: ByteReader,
+    specs: Sequence[TensorSpec],
+    part_ends: list[tuple[str, str, int]],
+    budget: StepBudget,
 ) -> list[Symbols]:
     """The flat indices of each clustered tensor, in the smallest type; notes where mask and values end."""
     largest = max((spec.codebook_size or 0 for spec in specs), default=0)
-    mask, coder = read_stream(reader, sum(spec.size for spec in specs), 2)
+    mask, coder = read_stream(reader, sum(spec.size for spec in specs), 2, budget)
     part_ends.append(("mask", coder, reader.position))
-    values, coder = read_stream(reader, int(np.count_nonzero(mask)), max(largest, 1))
+    values, coder = read_stream(reader, int(np.count_nonzero(mask)), max(largest, 1), budget)
     part_ends.append(("values", coder, reader.position))
     indices = mask.astype(index_dtype(largest + 1))
     indices[mask > 0] = values.astype(indices.dtype) + 1
@@ -249,7 +276,7 @@ def _read_indices(
     return parts
 
 
-def _write_planes(arrays: Sequence[NDArray[Any]]) -> bytes:
+def _write_planes(arrays: Sequence[NDArray[Any]], budget: StepBudget) -> bytes:
     """Arrays of equal type together, the first bytes of all items, then the second, …"""
     parts = []
     for dtype in DTYPES:
@@ -257,18 +284,20 @@ def _write_planes(arrays: Sequence[NDArray[Any]]) -> bytes:
             array.astype(dtype).tobytes() for array in arrays if array.dtype.newbyteorder("<") == dtype
         ]
         planes = np.frombuffer(b"".join(chosen), np.uint8).reshape(-1, np.dtype(dtype).itemsize).T
-        parts += [write_stream(plane, 256) for plane in planes if plane.size]
+        parts += [write_stream(plane, 256, budget) for plane in planes if plane.size]
     return b"".join(parts)
 
 
-def _read_planes(reader: ByteReader, kinds: Sequence[tuple[str, int]]) -> list[NDArray[Any]]:
+def _read_planes(
+    reader: ByteReader, kinds: Sequence[tuple[str, int]], budget: StepBudget
+) -> list[NDArray[Any]]:
     """Flat arrays of the given types and sizes."""
     arrays: dict[int, NDArray[Any]] = {}
     for dtype in DTYPES:
         places = [place for place, kind in enumerate(kinds) if kind[0] == dtype]
         count = sum(kinds[place][1] for place in places)
         itemsize = np.dtype(dtype).itemsize
-        planes = [read_stream(reader, count, 256)[0] for _ in range(itemsize if count else 0)]
+        planes = [read_stream(reader, count, 256, budget)[0] for _ in range(itemsize if count else 0)]
         content = np.stack(planes, axis=1) if planes else np.zeros((0, itemsize), np.uint8)
         if dtype == "|b1" and content.max(initial=0) > 1:
             raise FormatError("a Boolean tensor holds a byte other than 0 and 1.")

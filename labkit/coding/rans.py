@@ -31,16 +31,47 @@ from labkit.coding.bits import (
 )
 from labkit.coding.huffman import entropy_bits
 
-__all__ = ["decode", "density_contexts", "encode", "quantize_frequencies"]
+__all__ = ["StepBudget", "count_steps", "decode", "density_contexts", "encode", "quantize_frequencies"]
 
 LEAST_STATE = 1 << 16
 MAX_LANES = 4096
-MAX_STEPS = 1 << 16  # bounds a decoder's time on a file that claims many symbols in few bytes
+MAX_STEPS = 1 << 16  # of one sequence
+FREE_STEPS = (
+    1 << 19
+)  # of all sequences of a file: eight byte planes of a 64-bit tensor, all nearly constant
 BYTES_A_LANE = 800  # about 0.4 % of the size goes to the lanes
 DENSITY_CONTEXTS = 16
 DENSITY_RATE = 4  # the share of nonzeros forgets with a time constant of 2**rate symbols
 FIRST_SHARE = 8191
 _BUCKETS = np.array([math.isqrt(level) for level in range(256)])  # share · 256 → context
+
+
+class StepBudget:
+    """The steps that the sequences of one file may take, which bound a decoder's time.
+
+    A step costs the same for one lane as for a thousand, and a crafted sequence of 30 bytes can ask for
+    65,536 of them. There are :data:`FREE_STEPS`, and one more for each byte that was read.
+    """
+
+    def __init__(self) -> None:
+        self.left = FREE_STEPS
+
+    def earn(self, size_bytes: int) -> None:
+        """Add the steps that a stream of this size allows."""
+        self.left += size_bytes
+
+    def spend(self, steps: int) -> None:
+        """Take steps from the budget.
+
+        Raises:
+            FormatError: if fewer are left.
+        """
+        if steps > self.left:
+            raise FormatError(
+                f"rANS: {steps} steps where {self.left} are left; a file has at most {FREE_STEPS} "
+                "and one for each byte of its streams."
+            )
+        self.left -= steps
 
 
 def encode(
@@ -63,9 +94,7 @@ def encode(
     """
     array: Symbols = np.ascontiguousarray(symbols, index_dtype(alphabet_size)).reshape(-1)
     counts = count_symbols(array, alphabet_size)
-    if lanes is None:
-        lanes = int(entropy_bits(counts) * array.size) // (8 * BYTES_A_LANE)
-    lanes = min(max(lanes, 1, -(-array.size // MAX_STEPS)), MAX_LANES, max(array.size, 1))
+    lanes = _lane_count(counts, lanes)
     padding = np.full(-array.size % lanes, counts.argmax(), array.dtype)  # makes every step whole
     padded = np.append(array, padding)
     rows = padded.reshape(lanes, -1).T if by_density else padded.reshape(-1, lanes)  # (steps, lanes)
@@ -82,11 +111,24 @@ def encode(
     return table + varint(lanes) + states.astype("<u4").tobytes() + words.astype("<u2").tobytes()
 
 
-def decode(data: bytes, count: int, alphabet_size: int, *, by_density: bool = False) -> Symbols:
+def count_steps(symbols: Symbols, alphabet_size: int) -> int:
+    """Return the number of steps in which :func:`encode` codes symbols ``(n,)``; 0 for a constant."""
+    counts = count_symbols(symbols, alphabet_size)
+    return -(-symbols.size // _lane_count(counts)) if np.count_nonzero(counts) > 1 else 0
+
+
+def decode(
+    data: bytes,
+    count: int,
+    alphabet_size: int,
+    *,
+    by_density: bool = False,
+    budget: StepBudget | None = None,
+) -> Symbols:
     """Decode the ``count`` symbols that :func:`encode` coded, uint8 up to 256 letters, else uint16.
 
     Raises:
-        FormatError: if the bytes are not an encoding of ``count`` symbols.
+        FormatError: if the bytes are not an encoding of ``count`` symbols, or the budget is too small.
     """
     reader = ByteReader(data)
     context_count = DENSITY_CONTEXTS if by_density else 1
@@ -100,6 +142,8 @@ def decode(data: bytes, count: int, alphabet_size: int, *, by_density: bool = Fa
     lanes = reader.varint("rANS lanes")
     if not 1 <= lanes <= min(count, MAX_LANES) or count > lanes * MAX_STEPS:
         raise FormatError(f"rANS: {lanes} lanes for {count} symbols.")
+    if budget is not None:
+        budget.spend(-(-count // lanes))
     states = np.frombuffer(reader.take(4 * lanes, "rANS states"), "<u4").astype(np.int64)
     if reader.left_bytes % 2 or states.min() < LEAST_STATE:
         raise FormatError("rANS: half a word, or a state below 2**16.")
@@ -143,6 +187,14 @@ def quantize_frequencies(counts: ArrayLike, precision_bits: int) -> Ints:
         if excess >= 0:
             frequencies[giver] -= 1
         excess -= int(np.sign(excess))
+
+
+def _lane_count(counts: Ints, lanes: int | None = None) -> int:
+    """How many lanes symbols with these counts get, if as many as ``lanes`` are wanted."""
+    size = int(counts.sum())
+    if lanes is None:
+        lanes = int(entropy_bits(counts) * size) // (8 * BYTES_A_LANE)
+    return min(max(lanes, 1, -(-size // MAX_STEPS)), MAX_LANES, max(size, 1))
 
 
 def _precision_bits(alphabet_size: int) -> int:

@@ -126,7 +126,7 @@ def _checkpoints() -> Iterator[Finding]:
             hashes = {
                 settings.checkpoint_file(name, entry): entry["sha256"] for name, entry in entries.items()
             }
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             yield Finding("fail", f"{manifest} is damaged ({error})", "unpack checkpoints/ again")
             continue
         bad = [name for name, recorded in hashes.items() if _digest(manifest.with_name(name)) != recorded]

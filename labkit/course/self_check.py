@@ -1,6 +1,6 @@
 """Run the visible checks of a student's notebook in a fresh kernel.
 
-Only setup, todo and check cells run, in the notebook's order. Leaves out: hidden checks, which a
+Only setup, todo and check cells run, in the lab's order, with the answers that grading would find. Leaves out: hidden checks, which a
 release does not contain, and earned points, which only grading gives.
 """
 
@@ -15,13 +15,15 @@ from typing import NamedTuple
 
 from nbformat import NotebookNode
 
-from labkit.course.notebook import structure
 from labkit.course.notebook.execution import CellFailure, execute_cells
+from labkit.course.notebook.names import CellNames, cell_names
 from labkit.course.notebook.structure import cell_info, cell_role
 from labkit.course.release.strip import is_started
+from labkit.course.submission.as_graded import as_graded
+from labkit.error_names import NO_INPUT
 from labkit.tables import aligned
 
-__all__ = ["CELL_SECONDS", "NOT_ANSWERED", "Row", "run_checks", "table"]
+__all__ = ["CELL_SECONDS", "NOT_ANSWERED", "Row", "failing", "progress", "run_checks", "table"]
 
 CELL_SECONDS = 120.0
 NOT_ANSWERED = "not answered yet"
@@ -31,7 +33,8 @@ PART_CHARS = 110  # of each part of a verdict that has two
 LINE_CHARS = 100
 HEADINGS = ("exercise", "points", "visible check")
 FAILED_CASE = re.compile(
-    r"\n  expected: (?P<expected>.*?)\n  got:      (?P<got>.*?)\n  hint:     (?P<hint>.*)", re.DOTALL
+    r"\n  expected: (?P<expected>.*?)\n  got:      (?P<got>.*?)\n  hint:     (?P<hint>.*?)(?:\n  more: .*)?$",
+    re.DOTALL,
 )
 NO_VALUE = ("None", "NoneType None")
 
@@ -55,7 +58,7 @@ def run_checks(path: Path, *, limit_s: float = CELL_SECONDS) -> list[Row]:
         ValueError: if the file is not a notebook, or has no check cell.
         RuntimeError: if the kernel does not start, or the setup cell fails.
     """
-    notebook = structure.read_notebook(path, repair=True)
+    notebook = as_graded(path)
     cells = [cell for cell in notebook.cells if cell_role(cell) in RUN_ROLES]
     if not any(cell_role(cell) == "check" for cell in cells):
         raise ValueError(f"{path.name} has no check cells; give one of the released labs.")
@@ -71,6 +74,7 @@ def run_checks(path: Path, *, limit_s: float = CELL_SECONDS) -> list[Row]:
             verdicts[_exercise(cell)] = NOT_ANSWERED
         elif cell.id in failures:
             verdicts.setdefault(_exercise(cell), _verdict(failures[cell.id]))
+    verdicts = _explained(cells, verdicts)
     # In a release the check has the points of both; with solutions the hidden cell is there too.
     points = Counter[str]()
     for cell in notebook.cells:
@@ -79,16 +83,18 @@ def run_checks(path: Path, *, limit_s: float = CELL_SECONDS) -> list[Row]:
     return [row for cell in notebook.cells for row in _rows(cell, verdicts, points)]
 
 
+def failing(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows of the exercises that are answered and do not pass."""
+    return [row for row in rows if row.verdict not in ("ok", "written", NOT_ANSWERED)]
+
+
 def table(rows: Sequence[Row]) -> str:
     """Return the rows as text, followed by what to do next and what the visible checks do not tell."""
     texts = [(row.exercise, f"{row.points:g}", row.verdict) for row in rows]
-    passed = sum(row.verdict == "ok" for row in rows)
-    todo = [row.exercise for row in rows if row.verdict not in ("ok", "written")]
     return "\n".join(
         [
             aligned([HEADINGS, *texts], right=(False, True, False), width=LINE_CHARS),
-            f"{passed} visible checks are ok. "
-            + (f"Next: {todo[0]}." if todo else "Nothing is left to do."),
+            progress(rows),
             "Hidden checks, on other inputs, run at grading: an exercise earns its points if both are right,",
             "else none. A person reads the written answers. Where a check fails, the cell itself shows the",
             "input, what was expected and what your code returned.",
@@ -96,9 +102,30 @@ def table(rows: Sequence[Row]) -> str:
     )
 
 
+def progress(rows: Sequence[Row]) -> str:
+    """Return in a line how many checks are ok and what to do next, in one lab or in several."""
+    passed = sum(row.verdict == "ok" for row in rows)
+    todo = [row.exercise for row in rows if row.verdict not in ("ok", "written")]
+    return f"{passed} visible checks are ok. " + (f"Next: {todo[0]}." if todo else "Nothing is left to do.")
+
+
 def _exercise(cell: NotebookNode) -> str:
     """Return the exercise that a cell belongs to."""
     return str(cell_info(cell).get("id", cell.id))
+
+
+def _explained(cells: Sequence[NotebookNode], verdicts: Mapping[str, str]) -> dict[str, str]:
+    """Name, before the verdict of an exercise that fails, the failing exercises whose names it reads."""
+    todos = {_exercise(cell): cell.source for cell in cells if cell_role(cell) == "todo"}
+    names = {exercise: cell_names(todos.get(exercise, "")) or CellNames() for exercise in verdicts}
+    explained = {}
+    for exercise, verdict in verdicts.items():
+        used = [
+            other for other in names if other != exercise and names[exercise].needs & names[other].defines
+        ]
+        note = f"it uses {', '.join(used)}, not ok yet; " if used and verdict != NOT_ANSWERED else ""
+        explained[exercise] = f"{note}{verdict}"
+    return explained
 
 
 def _rows(cell: NotebookNode, verdicts: Mapping[str, str], points: Mapping[str, float]) -> list[Row]:
@@ -116,7 +143,9 @@ def _verdict(failure: CellFailure) -> str:
     """Return the most telling part of a failure as one line."""
     if failure.kind != "error":
         return str(failure)
-    if failure.name in ("NotImplementedError", "NotStarted") and failure.text.startswith("Exercise "):
+    if "StdinNotImplementedError" in failure.name + failure.text:
+        return NO_INPUT
+    if failure.needs:
         return NOT_ANSWERED
     case = FAILED_CASE.search(failure.text) if failure.name == "CheckFailed" else None
     if case:

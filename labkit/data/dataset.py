@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -90,7 +91,7 @@ def hold_out(split: Split, *, fraction: float, seed: int) -> tuple[Split, Split]
     held = max(1, round(fraction * split.size))
     if not 0 < held < split.size:
         raise ValueError(f"cannot hold out {held} of {split.size} training images; add images.")
-    order = torch.randperm(split.size, generator=torch.Generator().manual_seed(seed))
+    order = torch.randperm(split.size, generator=torch.Generator().manual_seed(operator.index(seed)))
     kept_rows, held_rows = order[held:].sort().values, order[:held].sort().values
     kept = Split(split.images[kept_rows], split.labels[kept_rows])
     return kept, Split(split.images[held_rows], split.labels[held_rows])

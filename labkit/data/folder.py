@@ -1,6 +1,7 @@
 """Your own images: an ImageFolder tree ``PATH/train/<class>/*`` and ``PATH/test/<class>/*``.
 
-Images of any size are resized to 32×32 and kept in memory as uint8.
+Images of any size are turned upright by their EXIF orientation, resized to 32×32 and kept in memory as
+uint8.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from torchvision.datasets import ImageFolder
 from tqdm import tqdm
 
@@ -61,8 +62,17 @@ def _read_image(path: str) -> np.ndarray:
             if image.mode.startswith(("I", "F")):
                 raise ValueError(f"mode {image.mode}: it has more than 8 bits per channel")
             # subtle: a palette with transparency must be converted to RGBA before RGB.
-            plain = image.convert("RGBA") if image.has_transparency_data else image
+            upright = _upright(image)
+            plain = upright.convert("RGBA") if upright.has_transparency_data else upright
             resized = plain.convert("RGB").resize((32, 32), Image.Resampling.BICUBIC)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(f"{path} is not a readable image ({error}); repair or remove it.") from error
     return np.asarray(resized, dtype=np.uint8).transpose(2, 0, 1)
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turn a photo as its EXIF orientation says; leave it as it is if its EXIF data are damaged."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # damaged data can raise almost any error
+        return image

@@ -7,11 +7,14 @@ Its state dict has the keys of akamaster's ``pytorch_resnet_cifar10``; :func:`fr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from labkit.environment import keep_random_state
+from labkit.models.foreign_state import plain_state
 
 __all__ = ["ResNet20", "Shortcut", "from_akamaster", "from_chenyaofo"]
 
@@ -82,17 +85,19 @@ class ResNet20(nn.Module):
         return self.linear(x.mean(dim=(2, 3)))
 
 
-def from_akamaster(state: Mapping[str, Tensor]) -> ResNet20:
-    """Build a ResNet-20 from akamaster's state dict, with or without DataParallel's ``module.`` prefix.
+def from_akamaster(state: Mapping[str, Any]) -> ResNet20:
+    """Build a ResNet-20 from akamaster's state dict, or from the checkpoint that holds it.
 
     Raises:
         ValueError: if keys or shapes are not those of a ResNet-20 with padding shortcuts.
     """
-    return _load({key.removeprefix("module."): value for key, value in state.items()}, shortcut="pad")
+    return _load(plain_state(state), shortcut="pad")
 
 
-def from_chenyaofo(state: Mapping[str, Tensor]) -> ResNet20:
+def from_chenyaofo(state: Mapping[str, Any]) -> ResNet20:
     """Build a ResNet-20 from chenyaofo's ``cifar10_resnet20`` or ``cifar100_resnet20`` state dict.
+
+    A checkpoint that holds the state dict is read as well.
 
     Those networks use projection shortcuts, named ``downsample``, and a classifier named ``fc``.
 
@@ -101,7 +106,7 @@ def from_chenyaofo(state: Mapping[str, Tensor]) -> ResNet20:
     """
     renamed = {
         key.replace(".downsample.", ".shortcut.").replace("fc.", "linear."): value
-        for key, value in state.items()
+        for key, value in plain_state(state).items()
     }
     return _load(renamed, shortcut="projection")
 
@@ -115,6 +120,7 @@ def _stage(channels_in: int, channels_out: int, *, stride: int, shortcut: Shortc
     )
 
 
+@keep_random_state()  # the random weights are replaced
 def _load(state: dict[str, Tensor], *, shortcut: Shortcut) -> ResNet20:
     """Build the network that ``state`` describes and load all of its keys."""
     if "linear.weight" not in state:

@@ -8,9 +8,13 @@ layers (512, 512, number of classes). Its state dict has the keys of chenyaofo's
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from labkit.environment import keep_random_state
+from labkit.models.foreign_state import plain_state
 
 __all__ = ["VGG16", "VGG16_CHANNELS", "vgg16_from_state"]
 
@@ -62,12 +66,16 @@ class VGG16(nn.Module):
         return self.classifier(self.features(x).flatten(1))
 
 
-def vgg16_from_state(state: Mapping[str, Tensor]) -> VGG16:
+@keep_random_state()  # the random weights are replaced
+def vgg16_from_state(state: Mapping[str, Any]) -> VGG16:
     """Build the VGG16 that a state dict describes; classes and channels follow from the shapes.
+
+    A checkpoint that holds the state dict is read as well.
 
     Raises:
         ValueError: if keys or shapes are not those of a VGG16 with batch normalization.
     """
+    state = plain_state(state)
     with torch.device("meta"):  # shapes and names only
         names = [name for name, module in VGG16(1).named_modules() if isinstance(module, nn.Conv2d)]
     missing = [f"{name}.weight" for name in (*names, "classifier.6") if f"{name}.weight" not in state]

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from labkit.models import evaluation_mode
 
@@ -80,8 +81,7 @@ def measure_latencies(
     Raises:
         ValueError: if ``batches`` is less than 1 or ``warmup`` less than 0.
     """
-    if batches < 1 or warmup < 0:
-        raise ValueError(f"latency needs batches ≥ 1 and warmup ≥ 0, got {batches} and {warmup}.")
+    _require_counts(warmup, batches)
     seconds: dict[Key, list[float]] = {name: [] for name in runs}
     for turn in range(warmup + batches):
         for name, run in runs.items():
@@ -108,10 +108,12 @@ def layer_times_ms(
     batches: int = 7,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, float]:
-    """Return the median milliseconds of each leaf layer on the batch ``x``, in the order of the calls.
+    """Return the median milliseconds of each layer per pass on the batch ``x``, in the order of the calls.
 
-    The device is synchronized around every layer, so the layers of a GPU do not overlap, and their sum
-    exceeds the latency of the whole network.
+    A layer is a module without others inside, except parametrizations of its own weights. Its calls within
+    a pass add up; a pass that does not call it counts as 0, and a layer that no pass calls is left out. The
+    device is synchronized around every layer, so the layers of a GPU do not overlap, and their sum exceeds
+    the latency of the whole network.
 
     Args:
         model: evaluated, and left in the mode it was in.
@@ -119,8 +121,12 @@ def layer_times_ms(
         warmup: passes that are not timed.
         batches: passes that are timed, at least 1.
         clock: returns seconds.
+
+    Raises:
+        ValueError: if ``batches`` is less than 1 or ``warmup`` less than 0.
     """
-    times: defaultdict[str, list[float]] = defaultdict(list)
+    _require_counts(warmup, batches)
+    passes: list[defaultdict[str, float]] = []  # seconds of each layer
     starts: dict[str, float] = {}
 
     def watch(name: str, layer: nn.Module) -> list[torch.utils.hooks.RemovableHandle]:
@@ -132,21 +138,21 @@ def layer_times_ms(
         def end(module: nn.Module, inputs: object, output: object) -> None:
             del module, inputs, output
             synchronize(x.device)
-            times[name].append(clock() - starts[name])
+            passes[-1][name] += clock() - starts[name]
 
         return [layer.register_forward_pre_hook(begin), layer.register_forward_hook(end)]
 
-    leaves = [(name, module) for name, module in model.named_modules() if not list(module.children())]
-    hooks = [hook for name, layer in leaves for hook in watch(name, layer)]
+    hooks = [hook for name, layer in _leaves(model) for hook in watch(name, layer)]
     try:
         with evaluation_mode(model), torch.inference_mode():
             for _ in range(warmup + batches):
+                passes.append(defaultdict(float))
                 model(x)
     finally:
         for hook in hooks:
             hook.remove()
-    # subtle: the calls of a layer within a pass add up; all passes call it equally often.
-    return {name: 1000 * _median_of_passes(calls, warmup, batches) for name, calls in times.items()}
+    called = dict.fromkeys(name for seconds in passes for name in seconds)
+    return {name: 1000 * float(np.median([each[name] for each in passes[warmup:]])) for name in called}
 
 
 def synchronize(device: torch.device | str) -> None:
@@ -155,7 +161,20 @@ def synchronize(device: torch.device | str) -> None:
         torch.cuda.synchronize(device)
 
 
-def _median_of_passes(seconds: list[float], warmup: int, batches: int) -> float:
-    """Return the median over the timed passes of a layer's time per pass."""
-    by_pass = np.reshape(seconds, (warmup + batches, -1)).sum(axis=1)
-    return float(np.median(by_pass[warmup:]))
+def _require_counts(warmup: int, batches: int) -> None:
+    """Refuse numbers of passes with which nothing is timed."""
+    if batches < 1 or warmup < 0:
+        raise ValueError(f"latency needs batches ≥ 1 and warmup ≥ 0, got {batches} and {warmup}.")
+
+
+def _leaves(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """Yield the modules that have no others inside but parametrizations, with their names."""
+    inner = {
+        module
+        for layer in model.modules()
+        if parametrize.is_parametrized(layer)
+        for module in layer.parametrizations.modules()  # type: ignore[union-attr]
+    }
+    for name, module in model.named_modules():
+        if module not in inner and inner.issuperset(module.children()):
+            yield name, module

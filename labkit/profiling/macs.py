@@ -10,14 +10,19 @@ from __future__ import annotations
 import re
 import warnings
 from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from labkit.models import evaluation_mode
+from labkit.models.weights import layer_label, named_layers
 
 __all__ = ["closed_form_macs", "count_macs", "traced_macs"]
+
+TRANSPOSED = nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d
 
 # subtle: includes products that closed_form_macs does not know, so they are noticed, not ignored.
 PRODUCTS = ("_convolution", "linear", "addmm", "addmv", "matmul", "bmm", "baddbmm", "einsum", "lstm")
@@ -36,8 +41,8 @@ def count_macs(model: nn.Module, x: Tensor) -> int:
         x: ``(n, …)``, an input of the model; only its first image is used.
 
     Raises:
-        ValueError: if the two counts differ, because a layer other than ``nn.Conv2d`` and ``nn.Linear``
-            multiplies, or if torchprofile cannot count a product.
+        ValueError: if the two counts differ, because something besides convolutions and linear layers
+            multiplies or a convolution is transposed, or if torchprofile cannot count a product.
 
     >>> count_macs(nn.Conv2d(3, 8, 3, padding=1), torch.zeros(1, 3, 32, 32))  # 32² · 8 · 3 · 3²
     221184
@@ -48,7 +53,7 @@ def count_macs(model: nn.Module, x: Tensor) -> int:
     if counted != sum(by_layer.values()):
         raise ValueError(
             f"torchprofile counts {counted} multiply-accumulates, the closed form {sum(by_layer.values())}: "
-            "some layer is neither nn.Conv2d nor nn.Linear; pass the count yourself (macs=…)."
+            f"{_suspects(model)}; pass the count yourself (macs=…)."
         )
     return counted
 
@@ -57,30 +62,26 @@ def closed_form_macs(model: nn.Module, x: Tensor) -> dict[str, int]:
     """Return the multiply-accumulates of one image by layer: output values times products per value.
 
     An output value of a convolution sums ``in / groups · kh · kw`` products, that of a linear layer
-    ``in``. A layer that is used twice counts twice.
+    ``in``; an input value of a transposed convolution enters ``out / groups · kh · kw`` products. A layer
+    that is used twice counts twice.
 
     >>> closed_form_macs(nn.Sequential(nn.Flatten(), nn.Linear(12, 5)), torch.zeros(2, 3, 2, 2))
     {'1': 60}
     """
     macs: Counter[str] = Counter()
 
-    def counter(name: str, products: int) -> object:
-        def count(module: nn.Module, inputs: object, output: Tensor) -> None:
-            del module, inputs
-            macs[name] += output.numel() * products
+    def counter(name: str, products: int) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
+        def count(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            values = inputs[0] if isinstance(module, TRANSPOSED) else output
+            macs[name] += values.numel() * products
 
         return count
 
-    hooks = [
-        module.register_forward_hook(counter(name, module.weight[0].numel()))  # type: ignore[arg-type]
-        for name, module in model.named_modules()
-        if isinstance(module, nn.Conv2d | nn.Linear)
-    ]
-    try:
+    with ExitStack() as hooks:
+        for name, layer in named_layers(model).items():
+            hook = layer.register_forward_hook(counter(name, layer.weight[0].numel()))
+            hooks.callback(hook.remove)
         _forward(model, x[:1])
-    finally:
-        for hook in hooks:
-            hook.remove()
     return dict(macs)
 
 
@@ -106,6 +107,18 @@ def traced_macs(model: nn.Module, x: Tensor) -> dict[str, int]:
     for node, macs in nodes.items():
         by_operator[node.operator] += macs
     return {operator: int(macs) for operator, macs in by_operator.items() if macs}
+
+
+def _suspects(model: nn.Module) -> str:
+    """Name the modules whose products the two counts may see differently."""
+    known = named_layers(model)
+    labels = [
+        layer_label(name, module)
+        for name, module in model.named_modules()
+        if isinstance(module, TRANSPOSED)
+        or (name not in known and any(p.ndim > 1 for p in module.parameters(recurse=False)))
+    ]
+    return f"they differ on {', '.join(labels)}" if labels else "a product belongs to no layer"
 
 
 def _forward(model: nn.Module, x: Tensor) -> None:

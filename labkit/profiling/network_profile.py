@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from labkit.data import Dataset
 from labkit.data.augment import normalize
-from labkit.models import evaluation_mode, total_sparsity
+from labkit.models import as_input, device_and_dtype, evaluation_mode, total_sparsity
 from labkit.profiling.energy import measure_energy
 from labkit.profiling.latency import Latency, measure_latencies, synchronize
 from labkit.profiling.macs import count_macs
@@ -101,8 +101,8 @@ def profile(
         inputs: a batch ``(n, 3, h, w)``, or a data set, whose first validation images are taken.
         accuracy: per cent by name.
         size_bytes: of its file; by default that of its state dict as safetensors.
-        macs: of one image; counted by default, which allows no products but those of ``nn.Conv2d``
-            and ``nn.Linear``.
+        macs: of one image; counted by default, which allows no products but those of convolutions
+            and linear layers.
         timing: by default a batch of 32 or the length of ``inputs``, 3 runs of warm-up, 15 timed.
 
     Raises:
@@ -141,10 +141,12 @@ def profile_networks(
     if not networks:
         raise ValueError("there are no networks to profile; pass at least one.")
     timing = timing or Timing()
-    device = next(next(iter(networks.values())).parameters()).device
+    device, _ = device_and_dtype(next(iter(networks.values())))
     batches = {
-        name: _batch(inputs[name] if isinstance(inputs, Mapping) else inputs, timing.batch_size).to(device)
-        for name in networks
+        name: as_input(
+            _batch(inputs[name] if isinstance(inputs, Mapping) else inputs, timing.batch_size), model
+        )
+        for name, model in networks.items()
     }
     if not all(map(len, batches.values())):
         raise ValueError("cannot profile on an empty batch; pass at least one image.")

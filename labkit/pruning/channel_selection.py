@@ -6,6 +6,7 @@ al., which may keep another number; it is here for comparison.
 
 from __future__ import annotations
 
+import operator
 import warnings
 from typing import Literal, NamedTuple
 
@@ -61,7 +62,11 @@ def select_channels(
     if selection not in SELECTIONS:
         raise ValueError(f"unknown selection {selection!r}; choose from {', '.join(SELECTIONS)}.")
     if selection == "random":
-        return torch.randperm(c, generator=torch.Generator().manual_seed(seed))[:count].sort().values
+        return (
+            torch.randperm(c, generator=torch.Generator().manual_seed(operator.index(seed)))[:count]
+            .sort()
+            .values
+        )
     if selection == "norm":
         score = weight.detach().reshape(len(weight), c, -1).square().sum((0, 2))
     else:
@@ -89,7 +94,9 @@ def bisect_channels(
         seed: decides which rows are drawn.
     """
     c = weight.shape[1] if weight.ndim == 4 else x.shape[1]
-    rows = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))[:SAMPLED_ROWS]
+    rows = torch.randperm(len(x), generator=torch.Generator().manual_seed(operator.index(seed)))[
+        :SAMPLED_ROWS
+    ]
     by_channel = weight.detach().reshape(len(weight), c, -1)
     z = torch.einsum("rck,nck->rnc", x[rows].view(len(rows), c, -1), by_channel).flatten(0, 1)
     solver = Lasso(warm_start=True, fit_intercept=False, selection="random", random_state=seed)

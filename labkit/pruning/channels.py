@@ -8,6 +8,7 @@ The smaller network still has to be fine-tuned.
 from __future__ import annotations
 
 import copy
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import cast
@@ -15,10 +16,20 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from labkit.data import Dataset
 from labkit.data.augment import normalize
-from labkit.models import VGG16, evaluation_mode
+from labkit.data.batches import batch_sizes
+from labkit.environment import keep_random_state
+from labkit.models import VGG16, device_and_dtype, evaluation_mode
+from labkit.models.weights import (
+    layer_label,
+    named_layers,
+    require_no_hooks,
+    require_own_weight,
+    require_type,
+)
 from labkit.pruning.channel_reconstruction import Moments, least_squares, streamed_moments
 from labkit.pruning.channel_selection import Selection, select_channels
 
@@ -39,6 +50,7 @@ BATCH = 128
 NORM_PARTS = ("weight", "bias", "running_mean", "running_var")
 
 
+@keep_random_state()  # the random weights are replaced
 def slice_channels(model: VGG16, kept: Sequence[Tensor]) -> VGG16:
     """Return a smaller network with only the ``kept`` output channels of each convolution.
 
@@ -50,8 +62,9 @@ def slice_channels(model: VGG16, kept: Sequence[Tensor]) -> VGG16:
         kept: thirteen int64 tensors of channel indices.
 
     Raises:
-        ValueError: if ``kept`` has not thirteen entries.
+        ValueError: if ``kept`` has not thirteen entries, or the model is not a plain VGG16.
     """
+    _require_plain(model)
     convolutions = len(_widths(model))
     if len(kept) != convolutions:
         raise ValueError(
@@ -66,7 +79,7 @@ def slice_channels(model: VGG16, kept: Sequence[Tensor]) -> VGG16:
     small = VGG16(len(state["classifier.6.weight"]), channels=[len(rows) for rows in kept])
     last = state["classifier.6.weight"]
     small.to(last.device, last.dtype).load_state_dict(state)
-    return small.train(model.training)
+    return _take_over_flags(small, model)
 
 
 def prune_channels(
@@ -93,8 +106,11 @@ def prune_channels(
         seed: decides which images, and with the random rule which channels.
 
     Raises:
-        ValueError: if a number of channels is out of range.
+        ValueError: if a number of channels is out of range, or the model is not a plain VGG16 in float32 or
+            float64.
     """
+    _require_plain(model)
+    _require_wide(model)
     counts = _counts(model, keep)
     kept = [torch.arange(width) for width in _widths(model)]
     original, pruned = copy.deepcopy(model).eval(), copy.deepcopy(model).eval()
@@ -107,7 +123,7 @@ def prune_channels(
             layer_inputs, layer.weight, counts[index - 1], selection=selection, seed=seed
         )
         reconstruct(layer, layer_inputs, kept[index - 1])
-    small = slice_channels(pruned, kept).train(model.training)
+    small = _take_over_flags(slice_channels(pruned, kept), model)
     reestimate_batch_norm(small, dataset, image_count=image_count, seed=seed)
     return small
 
@@ -120,8 +136,10 @@ def layer_moments(
     Inputs and targets both come from ``model``; the other arguments are those of :func:`prune_channels`.
 
     Raises:
-        ValueError: if there is no such layer.
+        ValueError: if there is no such layer, or the model is not a plain VGG16 in float32 or float64.
     """
+    _require_plain(model)
+    _require_wide(model)
     original = copy.deepcopy(model).eval()
     for position, moments in enumerate(
         _walk(original, original, training_images(dataset, image_count, seed))
@@ -146,8 +164,8 @@ def reestimate_batch_norm(
 ) -> None:
     """Replace the running mean and variance of batch norm by averages over training images, in place.
 
-    All layers are estimated at once, on batches of 128 as in training, without dropout. The mode is
-    restored.
+    All layers are estimated at once, on batches of 128 as in training, without dropout. Modes and
+    momenta are restored; if an exception ends the estimation, so are the running statistics.
 
     Args:
         model: any network of images.
@@ -155,24 +173,46 @@ def reestimate_batch_norm(
         image_count: the largest number of training images to use.
         seed: decides which images.
     """
-    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+    norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
     momenta = [norm.momentum for norm in norms]
-    parameter = next(model.parameters())
-    with evaluation_mode(model), torch.no_grad():
-        for norm in norms:
-            norm.reset_running_stats()
-            norm.momentum = None  # the plain average of all batches
-            norm.train()
-        for batch in training_images(dataset, image_count, seed).to(parameter).split(BATCH):
-            model(batch)
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
+    statistics = [{name: value.clone() for name, value in norm.named_buffers()} for norm in norms]
+    device, dtype = device_and_dtype(model)
+    images = training_images(dataset, image_count, seed).to(device, dtype)
+    try:
+        with evaluation_mode(model), torch.no_grad():
+            for norm in norms:
+                norm.reset_running_stats()
+                norm.momentum = None  # the plain average of all batches
+                norm.train()
+            for batch in images.split(batch_sizes(len(images), BATCH)):
+                model(batch)
+    except BaseException:
+        for norm, values in zip(norms, statistics, strict=True):
+            norm.load_state_dict({**norm.state_dict(), **values})
+        raise
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
 
 
 def training_images(dataset: Dataset, count: int, seed: int) -> Tensor:
     """Draw at most ``count`` training images without replacement, normalized."""
-    rows = torch.randperm(dataset.train.size, generator=torch.Generator().manual_seed(seed))[:count]
+    rows = torch.randperm(
+        dataset.train.size, generator=torch.Generator().manual_seed(operator.index(seed))
+    )[:count]
     return normalize(dataset.train.images[rows], dataset.mean, dataset.std)
+
+
+def _take_over_flags(small: VGG16, model: VGG16) -> VGG16:
+    """Give the modules of ``small`` the modes and dropout rates, and its parameters the ``requires_grad``, of ``model``."""
+    for name, module in model.named_modules():
+        copied = small.get_submodule(name)
+        copied.training = module.training
+        if isinstance(copied, nn.Dropout) and isinstance(module, nn.Dropout):
+            copied.p = module.p
+    for name, parameter in model.named_parameters():
+        small.get_parameter(name).requires_grad_(parameter.requires_grad)
+    return small
 
 
 def _walk(original: VGG16, pruned: VGG16, images: Tensor) -> Iterator[Callable[[], Moments]]:
@@ -207,6 +247,30 @@ def _moments(layer: ChannelConsumer, source: Tensor, inputs: Tensor) -> Moments:
 def _advance(block: nn.Sequential, maps: Tensor) -> Tensor:
     """Compute the feature maps after a block, in batches."""
     return torch.cat([block(batch) for batch in maps.split(BATCH)])
+
+
+def _require_plain(model: nn.Module) -> None:
+    """Refuse networks of which a new VGG16 would lose something."""
+    if type(model) is not VGG16:
+        raise ValueError(
+            f"only the channels of a VGG16 can be cut, got {type(model).__name__}; of a DataParallel pass "
+            "its module."
+        )
+    for name, layer in named_layers(model).items():
+        require_own_weight(name, layer)
+        require_type(name, layer, {nn.Conv2d: None, nn.Linear: None})
+    for name, module in model.named_modules():
+        require_no_hooks(name, module)
+
+
+def _require_wide(model: VGG16) -> None:
+    """Refuse half precision, in which sums of products overflow."""
+    for name, layer in named_layers(model).items():
+        if layer.weight.dtype not in (torch.float32, torch.float64):
+            raise ValueError(
+                f"{layer_label(name, layer)} is {layer.weight.dtype}, in which its outputs cannot be fitted; "
+                "call model.float() first."
+            )
 
 
 def _blocks(model: VGG16) -> list[nn.Sequential]:

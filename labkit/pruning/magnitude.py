@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from labkit.models import prunable_weights, total_sparsity
+from labkit.models.weights import named_layers, require_own_weight
 
 __all__ = [
     "Masks",
@@ -89,7 +90,8 @@ def deviation_mask(weight: Tensor, s: float) -> Tensor:
     _require_finite(weight, "weight")
     if not weight.numel():
         return torch.ones_like(weight, dtype=torch.bool)
-    return weight.detach().abs() > s * weight.detach().std(correction=0)
+    values = weight.detach().to(torch.promote_types(weight.dtype, torch.float32))
+    return values.abs() > s * values.std(correction=0)
 
 
 def layer_masks(model: nn.Module, sparsity: float) -> Masks:
@@ -129,9 +131,10 @@ def apply_masks(model: nn.Module, masks: Mapping[str, Tensor]) -> None:
 
     Raises:
         ValueError: if a mask belongs to no prunable weight, has another shape than its weight or is
-            not bool; then no weight is changed.
+            not bool, or if the layer computes its weight from other tensors, as weight normalization,
+            torch's own pruning and shared values do; then no weight is changed.
     """
-    weights = prunable_weights(model)
+    weights, layers = prunable_weights(model), named_layers(model)
     for name, mask in masks.items():
         if name not in weights:
             raise ValueError(f"mask {name!r} belongs to no weight; the model has {', '.join(weights)}.")
@@ -141,6 +144,8 @@ def apply_masks(model: nn.Module, masks: Mapping[str, Tensor]) -> None:
             )
         if mask.dtype != torch.bool:
             raise ValueError(f"mask {name!r} is {mask.dtype}, expected torch.bool, True where kept.")
+        layer = name.removesuffix("weight").removesuffix(".")
+        require_own_weight(layer, layers[layer])
     with torch.no_grad():
         for name, mask in masks.items():
             # subtle: multiplication would give −0.0 for negative weights and NaN for infinite ones.

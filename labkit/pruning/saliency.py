@@ -2,23 +2,29 @@
 
 SNIP keeps the weights to which the loss is most sensitive (Lee et al. 2019); GraSP removes those
 whose removal least harms, or most helps, the flow of gradients (Wang et al. 2020).
-While scores are computed, dropout is off and batch normalization uses batch statistics, as in training.
+While scores are computed, normalization uses batch statistics, as in training, and all else is in
+evaluation mode, so dropout of every kind is off. A frozen layer is scored like any other, and a layer that
+the loss does not depend on has the gradient 0.
 When to prune during training is in labkit.pruning.callbacks.
 """
 
 from __future__ import annotations
 
 import copy
+import operator
 from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.modules.batchnorm import _NormBase
 
 from labkit.data import Dataset
 from labkit.data.augment import normalize
-from labkit.models import prunable_weights
+from labkit.data.batches import batch_sizes
+from labkit.models import as_input, prunable_weights
+from labkit.models.weights import require_own_weights
 from labkit.pruning.magnitude import Masks, nonzero_masks, require_sparsity
 
 __all__ = [
@@ -45,13 +51,13 @@ def calibration_batches(
     Args:
         dataset: only its training split is used.
         images_per_class: drawn without replacement.
-        batch_size: images per batch; the last may be smaller.
+        batch_size: images per batch; the last may be smaller, or have one more.
         seed: decides which images and their order.
 
     Raises:
         ValueError: if a class has fewer images.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(operator.index(seed))
     labels, rows = dataset.train.labels, []
     for label, name in enumerate(dataset.classes):
         members = (labels == label).nonzero().flatten()
@@ -65,10 +71,11 @@ def calibration_batches(
     drawn = drawn[torch.randperm(len(drawn), generator=generator)]
     return [
         (normalize(dataset.train.images[part], dataset.mean, dataset.std), labels[part])
-        for part in drawn.split(batch_size)
+        for part in drawn.split(batch_sizes(len(drawn), batch_size))
     ]
 
 
+@torch.enable_grad()
 def hessian_gradient_product(
     model: nn.Module, batches: Batches, *, temperature: float = 200.0
 ) -> dict[str, Tensor]:
@@ -83,14 +90,15 @@ def hessian_gradient_product(
         temperature: T > 0; a large one makes the softmax of an untrained network nearly uniform.
 
     Returns:
-        For each prunable weight a tensor of its shape, dtype and device.
+        For each prunable weight a tensor of its shape, dtype and device; float32 for half precision.
 
     Raises:
-        ValueError: if there are no batches.
+        ValueError: if there are no batches, or a layer computes its weight from other tensors.
     """
     model = _scoring_copy(model)
-    weights = prunable_weights(model)
-    total = _count(batches)
+    weights, total = prunable_weights(model), _count(batches)
+    if not weights:
+        return {}
     gradient = [torch.zeros_like(weight) for weight in weights.values()]
     for images, labels in batches:
         parts = _gradient(model, weights, images, labels, temperature)
@@ -100,7 +108,7 @@ def hessian_gradient_product(
     for images, labels in batches:
         parts = _gradient(model, weights, images, labels, temperature, twice=True)
         inner = torch.stack([(a * b).sum() for a, b in zip(parts, gradient, strict=True)]).sum()
-        second = torch.autograd.grad(inner, list(weights.values()))
+        second = _differentiate(inner, weights)
         for held, part in zip(product, second, strict=True):
             held += part * (len(labels) / total)
     return dict(zip(weights, product, strict=True))
@@ -116,14 +124,17 @@ def grasp_scores(model: nn.Module, batches: Batches, *, temperature: float = 200
     return {name: -weights[name].detach() * part for name, part in product.items()}
 
 
+@torch.enable_grad()
 def snip_scores(model: nn.Module, batches: Batches) -> dict[str, Tensor]:
     """Return |θ ⊙ ∇L| divided by its sum over the network: remove the weights with the LOWEST scores.
 
     Raises:
-        ValueError: if there are no batches.
+        ValueError: if there are no batches, or a layer computes its weight from other tensors.
     """
     model = _scoring_copy(model)
     weights, total = prunable_weights(model), _count(batches)
+    if not weights:
+        return {}
     gradient = [torch.zeros_like(weight) for weight in weights.values()]
     for images, labels in batches:
         parts = _gradient(model, weights, images, labels, 1.0)
@@ -160,6 +171,8 @@ def saliency_masks(importance: Mapping[str, Tensor], sparsity: float, kept: Mapp
         raise ValueError(
             f"importance has the weights {', '.join(importance)}, but kept has {', '.join(kept)}."
         )
+    if not importance:
+        return {}
     flat = torch.cat([value.detach().flatten() for value in importance.values()])
     if bool(flat.isnan().any()):
         raise ValueError(f"{int(flat.isnan().sum())} of {flat.numel()} importances are NaN.")
@@ -215,7 +228,7 @@ def random_masks(model: nn.Module, sparsity: float, *, seed: int = 0) -> Masks:
 
 def _random_importance(model: nn.Module, seed: int) -> dict[str, Tensor]:
     """Draw a uniform random number for each prunable weight."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(operator.index(seed))
     return {
         name: torch.rand(weight.shape, generator=generator).to(weight.device)
         for name, weight in prunable_weights(model).items()
@@ -223,11 +236,17 @@ def _random_importance(model: nn.Module, seed: int) -> dict[str, Tensor]:
 
 
 def _scoring_copy(model: nn.Module) -> nn.Module:
-    """Return a copy in training mode without dropout."""
-    model = copy.deepcopy(model).train()
+    """Return a copy whose weights are differentiable, in at least float32, with batch statistics only."""
+    require_own_weights(model)
+    model = copy.deepcopy(model).eval()
     for module in model.modules():
-        if isinstance(module, nn.Dropout):
-            module.eval()
+        if isinstance(module, _NormBase):
+            module.train()
+    weights = prunable_weights(model).values()
+    if any(weight.dtype in (torch.float16, torch.bfloat16) for weight in weights):
+        model.float()  # products of small weights and gradients would underflow
+    for weight in weights:
+        weight.requires_grad_()
     return model
 
 
@@ -248,7 +267,17 @@ def _gradient(
     twice: bool = False,
 ) -> tuple[Tensor, ...]:
     """Return the gradient of a batch's mean loss; ``twice`` keeps the graph for a second derivative."""
-    device = next(model.parameters()).device
-    logits = model(images.to(device)) / temperature
-    loss = functional.cross_entropy(logits, labels.to(device))
-    return torch.autograd.grad(loss, list(weights.values()), create_graph=twice)
+    logits = model(as_input(images, model)) / temperature
+    loss = functional.cross_entropy(logits, labels.to(logits.device))
+    return _differentiate(loss, weights, twice=twice)
+
+
+def _differentiate(
+    scalar: Tensor, weights: Mapping[str, Tensor], *, twice: bool = False
+) -> tuple[Tensor, ...]:
+    """Return the gradient of ``scalar``; it is 0 for a weight that it does not depend on."""
+    if not scalar.requires_grad:
+        return tuple(torch.zeros_like(weight) for weight in weights.values())
+    return torch.autograd.grad(
+        scalar, list(weights.values()), create_graph=twice, allow_unused=True, materialize_grads=True
+    )

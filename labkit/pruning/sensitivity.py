@@ -14,14 +14,15 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from labkit.data import Dataset, Split
 from labkit.data.augment import normalize
-from labkit.models import VGG16, evaluation_mode, prunable_weights
+from labkit.data.batches import batch_sizes
+from labkit.models import VGG16, device_and_dtype, evaluation_mode, prunable_weights
+from labkit.models.weights import has_hooks, require_no_hooks, require_own_weights
 from labkit.pruning.allocation import SensitivityScan, greedy_sparsities
 from labkit.pruning.magnitude import Masks, magnitude_mask, removal_order
-from labkit.training.evaluate import top_k_hits
+from labkit.training.evaluate import summed_loss, top_k_hits
 
 __all__ = ["SensitivityScan", "greedy_sparsities", "sensitivity_masks", "sensitivity_scan"]
 
@@ -43,30 +44,33 @@ def sensitivity_scan(
     activations of ``split`` at one layer are in memory: 256 KiB per image in VGG16's first block.
 
     Args:
-        model: a chain of modules: a :class:`VGG16` or an ``nn.Sequential``, which may be nested.
+        model: a chain of modules: a :class:`VGG16` or an ``nn.Sequential``, which may be nested. Part of
+            the chain may be any module; one that computes with several layers runs as a whole.
         dataset: gives the statistics for normalization.
         split: held-out training images, never ``dataset.test``.
         sparsities: increasing shares in [0, 1].
         batch_size: images per batch.
 
     Raises:
-        ValueError: if the model is not a chain, has nothing to prune or contains a layer twice, if
-            ``sparsities`` do not increase within [0, 1], or if a weight is not finite.
+        ValueError: if the model is not a chain, has nothing to prune or uses a weight in two places, if a
+            layer computes its weight from other tensors, if ``sparsities`` do not increase within [0, 1],
+            or if a weight is not finite.
     """
     _require_levels(sparsities)
     stages = _stages(model)
-    device = next(model.parameters()).device
-    labels = split.labels.to(device).split(batch_size)
+    device, dtype = device_and_dtype(model)
+    sizes = batch_sizes(split.size, batch_size)
+    labels = split.labels.to(device).split(sizes)
     names, scores = [], []
     with evaluation_mode(model), torch.inference_mode():
         batches = [
-            normalize(images.to(device), dataset.mean, dataset.std)
-            for images in split.images.split(batch_size)
+            normalize(images.to(device), dataset.mean, dataset.std).to(dtype)
+            for images in split.images.split(sizes)
         ]
         measured = {0.0: _score(stages, batches, labels)} if 0 in sparsities else {}
         for index, (prefix, stage) in enumerate(stages):
             for name, weight in prunable_weights(stage).items():
-                names.append(f"{prefix}.{name}")
+                names.append(f"{prefix}.{name}".removeprefix("."))
                 order = removal_order(weight, names[-1])  # sorted once for all levels
                 scores.append(
                     [
@@ -121,24 +125,34 @@ def sensitivity_masks(
 
 def _stages(model: nn.Module) -> list[tuple[str, nn.Module]]:
     """Return the modules that ``model`` applies one after another, with their names."""
-    if isinstance(model, VGG16):
+    require_own_weights(model)
+    if isinstance(model, VGG16) and type(model).forward is VGG16.forward:
+        require_no_hooks("", model)
         parts = [("features", model.features), ("", nn.Flatten()), ("classifier", model.classifier)]
     elif isinstance(model, nn.Sequential):
         parts = [("", model)]
     else:
         raise ValueError(f"a scan needs a VGG16 or an nn.Sequential, got {type(model).__name__}.")
     stages = [leaf for name, part in parts for leaf in _leaves(name, part)]
-    weights = [id(weight) for _, stage in stages for weight in prunable_weights(stage).values()]
-    if not weights:
+    names: dict[int, str] = {}
+    for prefix, stage in stages:
+        for name, weight in prunable_weights(stage).items():
+            name = f"{prefix}.{name}".removeprefix(".")
+            if id(weight) in names:
+                raise ValueError(
+                    f"{names[id(weight)]!r} and {name!r} are one weight: the model applies a layer twice or "
+                    "ties two; a scan needs a separate weight for each use."
+                )
+            names[id(weight)] = name
+    if not names:
         raise ValueError("the model has no convolution or linear layer to scan.")
-    if len(set(weights)) < len(weights):
-        raise ValueError("the model applies a layer twice; a scan needs a separate layer for each use.")
     return stages
 
 
 def _leaves(name: str, module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Yield the modules inside nested Sequentials, in order."""
-    if not isinstance(module, nn.Sequential):
+    """Yield the modules inside nested Sequentials, in order; one that does more than call them is whole."""
+    own_forward = type(module).forward is not nn.Sequential.forward
+    if not isinstance(module, nn.Sequential) or own_forward or has_hooks(module):
         yield name, module
         return
     for key, child in module._modules.items():  # subtle: named_children skips a module that occurs again
@@ -178,7 +192,7 @@ def _score(
     for x, target in zip(batches, labels, strict=True):
         for _, stage in stages:
             x = stage(x)
-        loss += functional.cross_entropy(x, target, reduction="sum").item()
+        loss += summed_loss(x, target)
         hits += top_k_hits(x, target, k=1)
     size = sum(map(len, labels))
     return 100 * hits / size, loss / size

@@ -9,6 +9,7 @@ Leaves out: quantized layers (:mod:`labkit.quantization.layers`), and levels tha
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -93,7 +94,7 @@ def fit_grid(
 
     Args:
         x: any shape, floating, finite; at least one dimension if ``per_channel``.
-        bits: 1–16; a symmetric grid needs 2, since its only level at 1 bit would be 0.
+        bits: 1–16, of Python or NumPy; a symmetric grid needs 2, since its only level at 1 bit would be 0.
         scheme: ``"asymmetric"`` or ``"symmetric"``.
         per_channel: one grid for each ``x[i]`` instead of one for all.
 
@@ -104,7 +105,7 @@ def fit_grid(
     >>> grid.scale.item(), grid.zero_point.item()
     (1.0, 1)
     """
-    steps = _require_steps(bits, scheme)
+    bits = _require_bits(bits, scheme)
     _require_floating(x, per_channel)
     channels = len(x) if per_channel else 1
     rows = x.detach().reshape(channels, x.numel() // max(1, channels))
@@ -114,6 +115,7 @@ def fit_grid(
     if scheme == "symmetric":
         high = torch.maximum(-low, high)
         low = -high
+    steps = _highest_level(bits, scheme) * (1 if scheme == "asymmetric" else 2)
     scale = _round_towards_zero((high - low) / steps)
     # A range below float32's normal numbers counts as empty: the level 0 alone is within scale / 2.
     scale = torch.where(scale < torch.finfo(torch.float32).tiny, 1.0, scale)
@@ -208,15 +210,15 @@ def _highest_level(bits: int, scheme: Scheme) -> int:
     return 2**bits - 1 if scheme == "asymmetric" else 2 ** (bits - 1) - 1
 
 
-def _require_steps(bits: int, scheme: Scheme) -> int:
-    """Number of steps between the first and the last level; raises unless there is at least one."""
+def _require_bits(bits: int, scheme: Scheme) -> int:
+    """``bits`` as Python's int, which does not overflow as NumPy's do; raises unless there are two levels."""
     if scheme not in ("asymmetric", "symmetric"):
         raise ValueError(f"scheme must be 'asymmetric' or 'symmetric', got {scheme!r}.")
-    if isinstance(bits, bool) or not isinstance(bits, int) or not 1 <= bits <= 16:
+    if isinstance(bits, bool) or not isinstance(bits, Integral) or not 1 <= bits <= 16:
         raise ValueError(f"bits must be an integer from 1 to 16, got {bits!r}.")
     if scheme == "symmetric" and bits == 1:
         raise ValueError("a symmetric grid of 1 bit has only the level 0; use 2 bits or asymmetric.")
-    return _highest_level(bits, scheme) * (1 if scheme == "asymmetric" else 2)
+    return int(bits)
 
 
 def _require_floating(x: Tensor, per_channel: bool) -> None:

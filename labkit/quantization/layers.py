@@ -9,11 +9,18 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
+from typing import Any
 
 from torch import Tensor, nn
 from torch.nn import functional
 
-from labkit.models import prunable_weights
+from labkit.models.weights import (
+    Layer,
+    named_layers,
+    require_no_hooks,
+    require_own_weight,
+    require_type,
+)
 from labkit.quantization.affine import (
     AffineGrid,
     Scheme,
@@ -22,7 +29,10 @@ from labkit.quantization.affine import (
 )
 
 __all__ = [
+    "QuantizedConv1d",
     "QuantizedConv2d",
+    "QuantizedConv3d",
+    "QuantizedLayer",
     "QuantizedLinear",
     "quantize_layers",
     "quantize_residual_blocks",
@@ -33,13 +43,21 @@ __all__ = [
 RESIDUAL_STAGES = ("layer1", "layer2", "layer3")
 
 
-class _QuantizedLayer(nn.Module):
+class QuantizedLayer(nn.Module):
     """The common part of quantized layers, which rounds the float ``weight``."""
 
     weight: Tensor
     bits: int
     scheme: Scheme
     per_channel: bool
+
+    def _take_over(self, layer: Layer, bits: int, scheme: Scheme, per_channel: bool) -> None:
+        """Adopt parameters and mode of ``layer``, and refuse bad bits, schemes and weights."""
+        self.register_parameter("weight", layer.weight)  # type: ignore[arg-type]
+        self.register_parameter("bias", layer.bias)  # type: ignore[arg-type]
+        self.bits, self.scheme, self.per_channel = bits, scheme, per_channel
+        self.bits = self.grid().bits
+        self.train(layer.training)
 
     def quantized_weight(self) -> Tensor:
         """The weight that the forward pass uses; differentiable, straight through."""
@@ -56,7 +74,40 @@ class _QuantizedLayer(nn.Module):
         return f"{super().extra_repr()}, bits={self.bits}, {self.scheme}, per_channel={self.per_channel}"
 
 
-class QuantizedConv2d(_QuantizedLayer, nn.Conv2d):
+class _QuantizedConv(QuantizedLayer):
+    """The common part of quantized convolutions; each inherits from its float class as well."""
+
+    def __init__(
+        self,
+        layer: nn.Conv1d | nn.Conv2d | nn.Conv3d,
+        *,
+        bits: int,
+        scheme: Scheme = "asymmetric",
+        per_channel: bool = False,
+    ) -> None:
+        super().__init__(
+            layer.in_channels,
+            layer.out_channels,
+            layer.kernel_size,
+            layer.stride,
+            layer.padding,
+            layer.dilation,
+            layer.groups,
+            padding_mode=layer.padding_mode,
+            device="meta",  # its own weights are never made
+        )
+        self._take_over(layer, bits, scheme, per_channel)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(n, channels_in, …)`` to ``(n, channels_out, …)``."""
+        return self._conv_forward(x, self.quantized_weight(), self.bias)  # type: ignore[operator]
+
+
+class QuantizedConv1d(_QuantizedConv, nn.Conv1d):
+    """:class:`QuantizedConv2d` in one dimension."""
+
+
+class QuantizedConv2d(_QuantizedConv, nn.Conv2d):
     """A convolution with ``bits``-bit weights that takes over the parameters of ``layer``.
 
     Arguments and errors are those of :func:`labkit.quantization.affine.fit_grid`.
@@ -66,30 +117,12 @@ class QuantizedConv2d(_QuantizedLayer, nn.Conv2d):
     3
     """
 
-    def __init__(
-        self, layer: nn.Conv2d, *, bits: int, scheme: Scheme = "asymmetric", per_channel: bool = False
-    ) -> None:
-        super().__init__(
-            layer.in_channels,
-            layer.out_channels,
-            layer.kernel_size,  # type: ignore[arg-type]
-            layer.stride,  # type: ignore[arg-type]
-            layer.padding,  # type: ignore[arg-type]
-            layer.dilation,  # type: ignore[arg-type]
-            layer.groups,
-            padding_mode=layer.padding_mode,
-            device="meta",  # its own weights are never made
-        )
-        self.weight, self.bias = layer.weight, layer.bias
-        self.bits, self.scheme, self.per_channel = bits, scheme, per_channel
-        self.grid()  # refuses bad bits, schemes and weights here, not in the first forward pass
 
-    def forward(self, x: Tensor) -> Tensor:
-        """``(n, channels_in, h, w)`` to ``(n, channels_out, h', w')``."""
-        return self._conv_forward(x, self.quantized_weight(), self.bias)
+class QuantizedConv3d(_QuantizedConv, nn.Conv3d):
+    """:class:`QuantizedConv2d` in three dimensions."""
 
 
-class QuantizedLinear(_QuantizedLayer, nn.Linear):
+class QuantizedLinear(QuantizedLayer, nn.Linear):
     """A linear layer with ``bits``-bit weights and a float bias that takes over those of ``layer``.
 
     Arguments and errors are those of :func:`labkit.quantization.affine.fit_grid`.
@@ -99,13 +132,20 @@ class QuantizedLinear(_QuantizedLayer, nn.Linear):
         self, layer: nn.Linear, *, bits: int, scheme: Scheme = "asymmetric", per_channel: bool = False
     ) -> None:
         super().__init__(layer.in_features, layer.out_features, device="meta")
-        self.weight, self.bias = layer.weight, layer.bias
-        self.bits, self.scheme, self.per_channel = bits, scheme, per_channel
-        self.grid()
+        self._take_over(layer, bits, scheme, per_channel)
 
     def forward(self, x: Tensor) -> Tensor:
         """``(…, features_in)`` to ``(…, features_out)``."""
         return functional.linear(x, self.quantized_weight(), self.bias)
+
+
+QUANTIZED: dict[type[nn.Module], Any] = {
+    nn.Conv1d: QuantizedConv1d,
+    nn.Conv2d: QuantizedConv2d,
+    nn.Conv3d: QuantizedConv3d,
+    nn.Linear: QuantizedLinear,
+}
+QUANTIZED |= {quantized: quantized for quantized in QUANTIZED.values()}
 
 
 def quantize_layers(
@@ -119,7 +159,8 @@ def quantize_layers(
     """A copy of ``model`` in which convolutions and linear layers compute with quantized weights.
 
     State-dict keys stay the same, so a float checkpoint loads. Layers that are quantized already
-    get the new grid on their float weights.
+    get the new grid on their float weights. A layer under several names stays one layer, and a weight that
+    several layers share stays one parameter.
 
     Args:
         model: left as it is.
@@ -127,7 +168,9 @@ def quantize_layers(
         bits, scheme, per_channel: as in :func:`labkit.quantization.affine.fit_grid`.
 
     Raises:
-        ValueError: if a name is not that of a convolution or linear layer, or the grid cannot be fitted.
+        ValueError: if a name is not that of a convolution or linear layer, if a layer is a transposed
+            convolution or a subclass, has hooks or computes its weight from other tensors, or if the grid
+            cannot be fitted.
 
     >>> quantize_layers(nn.Sequential(nn.Linear(4, 3), nn.ReLU()), bits=8)
     Sequential(
@@ -135,20 +178,23 @@ def quantize_layers(
       (1): ReLU()
     )
     """
-    model = copy.deepcopy(model)
-    layers = {
-        name: layer for name, layer in model.named_modules() if isinstance(layer, nn.Conv2d | nn.Linear)
-    }
+    layers = named_layers(model, every_name=True)
+    chosen: dict[Layer, str] = {}
     for name in layers if names is None else names:
         if name not in layers:
             raise ValueError(
                 f"{name!r} is not a convolution or linear layer; there are {', '.join(layers)}."
             )
-        quantized = _quantized_layer(layers[name], bits, scheme, per_channel)
-        if not name:
-            return quantized
-        model.set_submodule(name, quantized)
-    return model
+        chosen.setdefault(layers[name], name)
+    # subtle: what deepcopy finds in its memo it takes as the copy, wherever the model holds the layer.
+    memo: dict[int, Any] = {}
+    for layer, name in chosen.items():
+        require_own_weight(name, layer)
+        require_no_hooks(name, layer)
+        require_type(name, layer, QUANTIZED)
+        copied = copy.deepcopy(layer, memo)
+        memo[id(layer)] = QUANTIZED[type(layer)](copied, bits=bits, scheme=scheme, per_channel=per_channel)
+    return copy.deepcopy(model, memo)
 
 
 def quantize_residual_blocks(
@@ -178,32 +224,19 @@ def quantize_residual_blocks(
     return quantize_layers(model, names, bits=bits, scheme=scheme, per_channel=per_channel)
 
 
-def quantized_layers(model: nn.Module) -> dict[str, QuantizedConv2d | QuantizedLinear]:
+def quantized_layers(model: nn.Module) -> dict[str, QuantizedLayer]:
     """The quantized layers of ``model`` by name, in its order."""
-    return {
-        name: layer
-        for name, layer in model.named_modules()
-        if isinstance(layer, QuantizedConv2d | QuantizedLinear)
-    }
+    return {name: layer for name, layer in model.named_modules() if isinstance(layer, QuantizedLayer)}
 
 
 def quantized_weights(model: nn.Module) -> dict[str, Tensor]:
-    """The weights ``model`` computes with, rounded where its layers are quantized, by name.
+    """The weights ``model`` computes with, rounded where its layers are quantized, under each of their names.
 
     ``{**model.state_dict(), **quantized_weights(model)}`` is the state of the float network that
     gives the same outputs.
     """
-    weights = {name: weight.detach() for name, weight in prunable_weights(model).items()}
-    for name, layer in quantized_layers(model).items():
-        weights[f"{name}.weight".removeprefix(".")] = layer.quantized_weight().detach()
+    weights = {}
+    for name, layer in named_layers(model, every_name=True).items():
+        weight = layer.quantized_weight() if isinstance(layer, QuantizedLayer) else layer.weight
+        weights[f"{name}.weight".removeprefix(".")] = weight.detach()
     return weights
-
-
-def _quantized_layer(
-    layer: nn.Conv2d | nn.Linear, bits: int, scheme: Scheme, per_channel: bool
-) -> QuantizedConv2d | QuantizedLinear:
-    """The quantized layer that stands in for ``layer``, in the same mode."""
-    if isinstance(layer, nn.Conv2d):
-        conv = QuantizedConv2d(layer, bits=bits, scheme=scheme, per_channel=per_channel)
-        return conv.train(layer.training)
-    return QuantizedLinear(layer, bits=bits, scheme=scheme, per_channel=per_channel).train(layer.training)

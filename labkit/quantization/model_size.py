@@ -52,27 +52,28 @@ def sparsity_change(model: nn.Module) -> SparsityChange:
     >>> sparsity_change(quantize_layers(layer, bits=2, scheme="symmetric"))
     SparsityChange(before=0.25, after=0.5)
     """
-    return SparsityChange(
-        _zero_share(prunable_weights(model).values()), _zero_share(quantized_weights(model).values())
-    )
+    weights, quantized = prunable_weights(model), quantized_weights(model)
+    return SparsityChange(_zero_share(weights.values()), _zero_share(quantized[name] for name in weights))
 
 
 def count_model_bytes(model: nn.Module) -> ModelBytes:
     """Count the bytes of the state of ``model`` with its quantized weights as packed levels.
+
+    A tensor that the state contains under several names is counted once.
 
     >>> from labkit.quantization.layers import quantize_layers
     >>> count_model_bytes(quantize_layers(nn.Linear(100, 10), bits=4))
     ModelBytes(payload=500, parameters=5, other=40)
     """
     sizes = {
-        name: count_quantized_bytes(layer.weight.numel(), layer.grid())
-        for name, layer in quantized_layers(model).items()
+        id(layer.weight): count_quantized_bytes(layer.weight.numel(), layer.grid())
+        for layer in quantized_layers(model).values()
     }
-    packed = {f"{name}.weight".removeprefix(".") for name in sizes}
+    state = {id(value): value for value in model.state_dict(keep_vars=True).values()}
     return ModelBytes(
         sum(size.payload for size in sizes.values()),
         sum(size.parameters for size in sizes.values()),
-        sum(value.nbytes for name, value in model.state_dict().items() if name not in packed),
+        sum(value.nbytes for key, value in state.items() if key not in sizes),
     )
 
 

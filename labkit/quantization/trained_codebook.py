@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from labkit.models import prunable_weights
+from labkit.models.weights import require_own_weights, require_untied_weights
 from labkit.quantization.kmeans import kmeans
 from labkit.quantization.weight_sharing import owner
 from labkit.training import Callback
@@ -51,8 +52,9 @@ class _NearestLevel(nn.Module):
     def __init__(self, weight: Tensor, clusters: int) -> None:
         super().__init__()
         self.register_buffer("mask", weight != 0)
-        kept = weight[self.mask].cpu().numpy()
-        centroids = torch.from_numpy(kmeans(kept, clusters).centroids).to(weight)
+        kept = weight[self.mask].cpu()
+        kept = kept.float() if kept.dtype == torch.bfloat16 else kept  # NumPy has no such type
+        centroids = torch.from_numpy(kmeans(kept.numpy(), clusters).centroids).to(weight)
         self.register_buffer("levels", torch.cat([centroids, centroids.new_zeros(1)]).sort().values)
 
     def forward(self, latent: Tensor) -> Tensor:
@@ -83,12 +85,15 @@ def cluster_layers(model: nn.Module, clusters: int) -> nn.Module:
         clusters: at least 1.
 
     Raises:
-        ValueError: if a weight is NaN or infinite, or ``clusters`` is less than 1.
+        ValueError: if a weight is NaN or infinite, or ``clusters`` is less than 1; if a layer computes its
+            weight from other tensors, or two layers have one weight.
 
     >>> layer = cluster_layers(nn.Linear(64, 64), 4)
     >>> layer.weight.unique().numel()
     5
     """
+    require_own_weights(model)
+    require_untied_weights(model)
     model = copy.deepcopy(model)
     for name, weight in prunable_weights(model).items():
         parametrize.register_parametrization(
@@ -102,8 +107,9 @@ def fit_codebooks(model: nn.Module) -> None:
     for name in prunable_weights(model):
         layer = owner(model, name)
         if parametrize.is_parametrized(layer, "weight"):
-            weight = layer.parametrizations["weight"]  # type: ignore[index]
-            weight[0].fit(weight.original)  # type: ignore[union-attr]
+            weight: Any = layer.parametrizations["weight"]  # type: ignore[index]
+            if isinstance(weight[0], _NearestLevel):
+                weight[0].fit(weight.original)
 
 
 class CodebookCallback(Callback):

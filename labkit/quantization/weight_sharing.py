@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,13 @@ from torch.nn import functional
 from torch.nn.utils import parametrize
 
 from labkit.models import prunable_weights
+from labkit.models.weights import (
+    layer_label,
+    named_layers,
+    require_own_weight,
+    require_own_weights,
+    require_untied_weights,
+)
 from labkit.quantization.kmeans import Initialization, kmeans
 
 __all__ = [
@@ -86,6 +94,7 @@ def share_weights(
     SharedWeights(codebook=tensor([0., 2., 8.]), indices=tensor([0, 1, 1, 0, 2], dtype=torch.uint8))
     """
     values = weight.detach().cpu()
+    values = values.float() if values.dtype == torch.bfloat16 else values  # NumPy has no such type
     kept = values != 0
     result = kmeans(values[kept].numpy(), clusters, initialization=initialization, seed=seed)
     entries = torch.from_numpy(result.centroids).to(weight.dtype)
@@ -117,10 +126,13 @@ def share_layers(
         clusters, initialization, seed: as in :func:`share_weights`, for each layer.
 
     Raises:
-        ValueError: if weights are shared already, NaN or infinite, or ``clusters`` is less than 1.
+        ValueError: if weights are shared already, NaN or infinite, or ``clusters`` is less than 1; if a
+            layer computes its weight from other tensors, or two layers have one weight.
     """
     if shared_layers(model):
         raise ValueError("the weights of this model are shared already; call unshare_layers first.")
+    require_own_weights(model)
+    require_untied_weights(model)
     model = copy.deepcopy(model)
     for name, weight in prunable_weights(model).items():
         shared = share_weights(weight, clusters, initialization=initialization, seed=seed)
@@ -131,13 +143,25 @@ def share_layers(
 
 
 def unshare_layers(model: nn.Module) -> nn.Module:
-    """A copy of ``model`` with ordinary weights of the same values, and the usual state-dict keys."""
+    """A copy of ``model`` with ordinary weights of the same values, and the usual state-dict keys.
+
+    Every parametrization of a weight is undone, such as torch's weight normalization.
+
+    Raises:
+        ValueError: if a layer computes its weight in another way, as torch's own pruning does, or
+            another of its tensors is parametrized.
+    """
+    for name, layer in named_layers(model).items():
+        if not parametrize.is_parametrized(layer, "weight"):
+            require_own_weight(name, layer)
+        elif list(layer.parametrizations) != ["weight"]:  # type: ignore[arg-type]
+            raise ValueError(f"{layer_label(name, layer)} has a parametrization of more than its weight.")
     model = copy.deepcopy(model)
-    for name in prunable_weights(model):
-        layer = owner(model, name)
+    for layer in named_layers(model).values():
         if not parametrize.is_parametrized(layer, "weight"):
             continue
-        weight = nn.Parameter(layer.weight.detach().clone())  # type: ignore[operator]
+        trained = any(original.requires_grad for original in layer.parametrizations.parameters())  # type: ignore[union-attr]
+        weight = nn.Parameter(layer.weight.detach().clone(), requires_grad=trained)
         # subtle: a copy has the class of its original, and remove_parametrizations works on the class.
         layer.__class__ = type(layer).__bases__[0]
         del layer.parametrizations
@@ -146,14 +170,18 @@ def unshare_layers(model: nn.Module) -> nn.Module:
 
 
 def shared_layers(model: nn.Module) -> dict[str, SharedWeights]:
-    """Codebook and indices of every shared weight of ``model`` by the weight's name, as they are now."""
+    """Codebook and indices of every shared weight of ``model`` by the weight's name, as they are now.
+
+    Weights of :func:`labkit.quantization.trained_codebook.cluster_layers` are not among them.
+    """
     shared = {}
     for name in prunable_weights(model):
         layer = owner(model, name)
         if parametrize.is_parametrized(layer, "weight"):
-            parametrization = layer.parametrizations["weight"]  # type: ignore[index]
-            codebook = functional.pad(parametrization.original.detach(), (1, 0))  # type: ignore
-            shared[name] = SharedWeights(codebook, parametrization[0].indices)  # type: ignore
+            parametrization: Any = layer.parametrizations["weight"]  # type: ignore[index]
+            if isinstance(parametrization[0], _Codebook):
+                codebook = functional.pad(parametrization.original.detach(), (1, 0))
+                shared[name] = SharedWeights(codebook, parametrization[0].indices)
     return shared
 
 

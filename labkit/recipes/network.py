@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from labkit.data import Dataset
-from labkit.environment import seed_everything
+from labkit.environment import keep_random_state, seed_everything
 from labkit.models import VGG16, ResNet20, total_sparsity
 from labkit.models.vgg import VGG16_CHANNELS, vgg16_from_state
 from labkit.recipes.recipe import Network, Recipe
@@ -37,6 +37,7 @@ def build_network(network: Network, class_count: int) -> nn.Module:
     return VGG16(class_count, channels=[count // divisor for count in VGG16_CHANNELS])
 
 
+@keep_random_state()  # the random weights are replaced
 def load_network(network: Network, checkpoint: str, dataset: Dataset) -> nn.Module:
     """Return a network with the stored weights ``checkpoint``; a VGG16 may have fewer channels.
 
@@ -51,6 +52,7 @@ def load_network(network: Network, checkpoint: str, dataset: Dataset) -> nn.Modu
     return model
 
 
+@keep_random_state()
 def starting_model(recipe: Recipe, dataset: Dataset) -> nn.Module:
     """Return the model before its first training step.
 

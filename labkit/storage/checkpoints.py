@@ -12,13 +12,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
+import torch
+from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
 from labkit import settings
 from labkit.files import digest, write_atomically
 from labkit.storage.state_dict import pack_state, unpack_state
-from labkit.training.loop import EpochRecord
+from labkit.training.config import EpochRecord
 
 __all__ = [
     "CheckpointError",
@@ -82,7 +84,7 @@ def read_manifest(dataset: str) -> dict[str, Entry]:
             name: Entry(**{**entry, "epochs": [EpochRecord(**row) for row in entry["epochs"]]})
             for name, entry in entries.items()
         }
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise CheckpointError(
             f"{path} is damaged ({error}); restore it with `git checkout {path}`."
         ) from error
@@ -118,7 +120,10 @@ def read_weights(dataset: str, name: str) -> dict[str, Tensor]:
             f"{path} is damaged: {len(content)} bytes with SHA-256 {actual[:12]}…, expected "
             f"{entry.size_bytes} bytes with {entry.sha256[:12]}…; rebuild it: {_remedy(name)}."
         )
-    return _from_bytes(content, entry.format)
+    try:
+        return _from_bytes(content, entry.format)
+    except (SafetensorError, ValueError) as error:  # the manifest vouches for a file that nothing can read
+        raise CheckpointError(f"{path} is damaged ({error}); rebuild it: {_remedy(name)}.") from error
 
 
 def write_checkpoint(
@@ -152,7 +157,11 @@ def write_checkpoint(
 
 
 def _to_bytes(state: dict[str, Tensor], file_format: FileFormat) -> bytes:
-    tensors = {key: value.detach().cpu().contiguous() for key, value in state.items()}
+    # Cloned because safetensors refuses tensors that share memory, as tied parameters do.
+    tensors = {
+        key: value.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for key, value in state.items()
+    }
     if file_format == "safetensors":
         return save(tensors)
     return pack_state(tensors)

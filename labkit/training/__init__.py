@@ -1,6 +1,7 @@
 """Training, evaluation and distillation."""
 
+from labkit.training.config import EpochRecord, TrainConfig
 from labkit.training.evaluate import Evaluation, evaluate
-from labkit.training.loop import Callback, EpochRecord, TrainConfig, fit
+from labkit.training.loop import Callback, fit
 
 __all__ = ["Callback", "EpochRecord", "Evaluation", "TrainConfig", "evaluate", "fit"]

@@ -5,12 +5,13 @@ If the teacher is the dense network that the student was compressed from, it is 
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from labkit import settings
-from labkit.training.loop import Callback, mixed_precision
+from labkit.training.loop import Callback, mixed_precision, to_training_layout
 
 __all__ = ["Distiller", "distillation_loss"]
 
@@ -44,7 +45,7 @@ class Distiller(Callback):
     """Callback that adds a teacher's term to the loss; ``inner`` acts as it would alone.
 
     Args:
-        teacher: moved to the device and layout of training; its weights never change.
+        teacher: a copy is used, as it is now, in evaluation mode; the network itself stays as it is.
         weight, temperature: as in :func:`distillation_loss`.
         inner: the callback that prunes or quantizes.
 
@@ -57,7 +58,7 @@ class Distiller(Callback):
             raise ValueError(
                 f"weight must be in [0, 1] and temperature positive, got {weight}, {temperature}."
             )
-        self.teacher = teacher.to(settings.choose_device()).to(memory_format=torch.channels_last).eval()
+        self.teacher = to_training_layout(copy.deepcopy(teacher)).eval()
         self.weight, self.temperature, self.inner = weight, temperature, inner
 
     def before_epoch(self, model: nn.Module, epoch: int) -> None:

@@ -1,6 +1,6 @@
-"""Loss and accuracy of a classifier on a split, always in float32.
+"""Loss and accuracy of a classifier on a split, in the type of its weights and without autocast.
 
-Rounding to bf16 here would make recorded accuracies depend on the machine.
+Autocast to bf16 here would make recorded accuracies depend on the machine.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from torch.nn import functional
 
 from labkit.data import Dataset, Split
 from labkit.data.augment import normalize
-from labkit.models import evaluation_mode
+from labkit.data.batches import batch_sizes
+from labkit.models import device_and_dtype, evaluation_mode
 
-__all__ = ["Evaluation", "evaluate", "top_k_hits"]
+__all__ = ["Evaluation", "evaluate", "summed_loss", "top_k_hits"]
 
 
 class Evaluation(NamedTuple):
@@ -30,23 +31,28 @@ def evaluate(model: nn.Module, dataset: Dataset, split: Split, *, batch_size: in
     """Evaluate ``model`` on ``split`` of ``dataset`` and leave it in the mode it was in.
 
     Args:
-        model: maps float32 images ``(n, 3, 32, 32)`` to logits ``(n, classes)``.
+        model: maps images ``(n, 3, 32, 32)`` in the type of its parameters to logits ``(n, classes)``.
         dataset: gives the statistics for normalization.
         split: usually ``dataset.validation``; ``dataset.test`` only for a number that is reported.
         batch_size: images per batch; does not change the result.
     """
-    device = next(model.parameters()).device
+    device, dtype = device_and_dtype(model)
     loss, top1, top5 = 0.0, 0, 0
     with evaluation_mode(model), torch.inference_mode():
-        for images, labels in zip(
-            split.images.split(batch_size), split.labels.split(batch_size), strict=True
-        ):
-            logits = model(normalize(images.to(device), dataset.mean, dataset.std))
+        sizes = batch_sizes(split.size, batch_size)
+        for images, labels in zip(split.images.split(sizes), split.labels.split(sizes), strict=True):
+            logits = model(normalize(images.to(device), dataset.mean, dataset.std).to(dtype))
             labels = labels.to(device)
-            loss += functional.cross_entropy(logits, labels, reduction="sum").item()
+            loss += summed_loss(logits, labels)
             top1 += top_k_hits(logits, labels, k=1)
             top5 += top_k_hits(logits, labels, k=min(5, logits.shape[1]))
     return Evaluation(loss / split.size, 100 * top1 / split.size, 100 * top5 / split.size)
+
+
+def summed_loss(logits: Tensor, labels: Tensor) -> float:
+    """Return the sum of the cross-entropies, in nats; logits in half precision are widened to float32."""
+    wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    return functional.cross_entropy(wide, labels, reduction="sum").item()
 
 
 def top_k_hits(logits: Tensor, labels: Tensor, *, k: int) -> int:

@@ -9,10 +9,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from pickle import UnpicklingError
 
 import torch
 from torch import Tensor, nn
@@ -22,55 +21,21 @@ from tqdm import tqdm
 from labkit import settings
 from labkit.data import Dataset
 from labkit.data.augment import normalize, random_crop, random_flip
-from labkit.environment import has_fast_bf16
-from labkit.files import write_atomically
-from labkit.models import total_sparsity
+from labkit.data.batches import batch_sizes
+from labkit.environment import has_fast_bf16, keep_random_state
+from labkit.models import device_and_dtype, keep_modes, total_sparsity
+from labkit.training.config import EpochRecord, TrainConfig
 from labkit.training.evaluate import evaluate
+from labkit.training.run_state import restore_state, save_state
 
 __all__ = [
     "Callback",
-    "EpochRecord",
-    "TrainConfig",
     "fit",
     "learning_rate",
     "loss_prefix",
     "mixed_precision",
+    "to_training_layout",
 ]
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """The hyperparameters of a training run."""
-
-    epochs: int = 30
-    batch_size: int = 128
-    peak_lr: float = 0.4
-    warmup: float = 0.25  # share of all steps with a linearly rising rate; then a cosine to 0
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Refuse values that cannot train."""
-        for name, low in (("epochs", 1), ("batch_size", 2), ("seed", 0)):
-            if getattr(self, name) < low:
-                raise ValueError(f"{name} must be at least {low}, got {getattr(self, name)}.")
-        if not 0 <= self.warmup < 1 or not self.peak_lr > 0:
-            raise ValueError(
-                f"warmup must be in [0, 1) and peak_lr positive, got {self.warmup}, {self.peak_lr}."
-            )
-
-
-@dataclass(frozen=True)
-class EpochRecord:
-    """The results of one epoch; accuracy in per cent, ``sparsity`` as a share of the prunable weights."""
-
-    epoch: int
-    train_loss: float
-    validation_loss: float
-    validation_top1: float
-    sparsity: float
-    seconds: float
 
 
 class Callback:
@@ -93,6 +58,14 @@ def mixed_precision(inputs: Tensor) -> torch.autocast:
     return torch.autocast(inputs.device.type, torch.bfloat16, enabled=enabled)
 
 
+def to_training_layout(model: nn.Module) -> nn.Module:
+    """Move ``model`` in place to the chosen device, with channels last unless it convolves volumes."""
+    model.to(settings.choose_device())
+    if all(parameter.ndim < 5 for parameter in model.parameters()):  # torch has another layout for those
+        model.to(memory_format=torch.channels_last)
+    return model
+
+
 def learning_rate(step: int, total_steps: int, config: TrainConfig) -> float:
     """Return the rate at ``step`` (from 0): linear warm-up to the peak, then a cosine towards 0.
 
@@ -106,6 +79,7 @@ def learning_rate(step: int, total_steps: int, config: TrainConfig) -> float:
     return config.peak_lr * (1 + math.cos(math.pi * progress)) / 2
 
 
+@keep_random_state()
 def fit(
     model: nn.Module,
     dataset: Dataset,
@@ -116,6 +90,9 @@ def fit(
     progress: bool = True,
 ) -> list[EpochRecord]:
     """Train ``model`` in place on ``dataset.train``; validation accuracy is recorded but not used.
+
+    All modules train, also those that are in evaluation mode. Afterwards, even if an exception ends the
+    training, each is in the mode it was in; gradients and the global generators are as they were, too.
 
     Args:
         model: moved to the device that ``$LABKIT_DEVICE`` chooses.
@@ -131,27 +108,31 @@ def fit(
 
     Raises:
         FloatingPointError: if the loss becomes NaN or infinite.
-        ValueError: if ``resume`` is damaged or holds another model's state.
+        ValueError: if ``model`` has nothing to train; if ``resume`` is damaged, or holds the state of
+            another model, ``config`` or data set. The message names what differs, and the model stays as
+            it is.
     """
     callback = callback or Callback()
     optimizer, records = _prepare(model, config), list[EpochRecord]()
     if resume is not None and resume.is_file():
-        records = _restore(resume, model, optimizer)
-    bar = tqdm(range(len(records), config.epochs), "epochs", disable=not progress)
-    for epoch in bar:
-        start = time.perf_counter()
-        callback.before_epoch(model, epoch)
-        losses = list(_run_epoch(model, dataset, config, optimizer, callback, epoch))
-        result = evaluate(model, dataset, dataset.validation)
-        mean = sum(losses) / len(losses)
-        seconds = time.perf_counter() - start
-        records.append(EpochRecord(epoch, mean, result.loss, result.top1, total_sparsity(model), seconds))
-        bar.set_postfix(loss=f"{mean:.3f}", validation=f"{result.top1:.1f} %")
-        if resume is not None:
-            _save(resume, model, optimizer, records)
+        records = restore_state(resume, model, optimizer, config, dataset)
+    with _training(model), tqdm(range(len(records), config.epochs), "epochs", disable=not progress) as bar:
+        for epoch in bar:
+            start = time.perf_counter()
+            callback.before_epoch(model, epoch)
+            losses = list(_run_epoch(model, dataset, config, optimizer, callback, epoch))
+            result = evaluate(model, dataset, dataset.validation)
+            mean, seconds = sum(losses) / len(losses), time.perf_counter() - start
+            records.append(
+                EpochRecord(epoch, mean, result.loss, result.top1, total_sparsity(model), seconds)
+            )
+            bar.set_postfix(loss=f"{mean:.3f}", validation=f"{result.top1:.1f} %")
+            if resume is not None:
+                save_state(resume, model, optimizer, records, config, dataset)
     return records
 
 
+@keep_random_state()
 def loss_prefix(
     model: nn.Module,
     dataset: Dataset,
@@ -180,13 +161,18 @@ def loss_prefix(
     callback = callback or Callback()
     callback.before_epoch(model.to(settings.choose_device()), 0)
     optimizer = _prepare(model.double(), config)
-    epoch = _run_epoch(model, dataset, config, optimizer, callback, 0, images=images)
-    return list(islice(epoch, steps))
+    with _training(model):
+        epoch = _run_epoch(model, dataset, config, optimizer, callback, 0, images=images)
+        return list(islice(epoch, steps))
 
 
 def _prepare(model: nn.Module, config: TrainConfig) -> torch.optim.SGD:
     """Move the model to its device and layout; return its optimizer."""
-    model.to(settings.choose_device()).to(memory_format=torch.channels_last)
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise ValueError(
+            f"the {type(model).__name__} has no parameter that requires a gradient, so nothing can be trained."
+        )
+    to_training_layout(model)
     return torch.optim.SGD(
         model.parameters(),
         lr=config.peak_lr,
@@ -194,6 +180,18 @@ def _prepare(model: nn.Module, config: TrainConfig) -> torch.optim.SGD:
         weight_decay=config.weight_decay,
         nesterov=config.momentum > 0,
     )
+
+
+@contextmanager
+def _training(model: nn.Module) -> Iterator[None]:
+    """Compute gradients in the block; afterwards each mode and each parameter's gradient is as it was."""
+    gradients = [(parameter, parameter.grad) for parameter in model.parameters()]
+    try:
+        with keep_modes(model), torch.enable_grad():
+            yield
+    finally:
+        for parameter, gradient in gradients:
+            parameter.grad = gradient
 
 
 def _run_epoch(  # noqa: PLR0913
@@ -207,9 +205,8 @@ def _run_epoch(  # noqa: PLR0913
     images: int | None = None,
 ) -> Iterator[float]:
     """Take the optimizer steps of one epoch and yield their losses; ``images`` shortens each batch."""
-    parameter = next(model.parameters())
-    device = parameter.device
-    steps = math.ceil(dataset.train.size / config.batch_size)
+    device, dtype = device_and_dtype(model)
+    steps = len(batch_sizes(dataset.train.size, config.batch_size))
     # subtle: seeds depend on the epoch, so a resumed run draws what an uninterrupted one would; the
     # second is for dropout, which draws from the global generator.
     generator = torch.Generator().manual_seed(config.seed * 1_000 + epoch)
@@ -217,7 +214,7 @@ def _run_epoch(  # noqa: PLR0913
     model.train()
     for step, (batch, labels) in enumerate(_batches(dataset, config.batch_size, generator)):
         optimizer.param_groups[0]["lr"] = learning_rate(epoch * steps + step, config.epochs * steps, config)
-        inputs = normalize(batch[:images].to(device), dataset.mean, dataset.std).to(parameter.dtype)
+        inputs = normalize(batch[:images].to(device), dataset.mean, dataset.std).to(dtype)
         with mixed_precision(inputs):
             logits = model(inputs)
         loss = callback.loss(inputs, logits.to(inputs.dtype), labels[:images].to(device))
@@ -235,34 +232,10 @@ def _run_epoch(  # noqa: PLR0913
 def _batches(
     dataset: Dataset, batch_size: int, generator: torch.Generator
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield augmented batches of the training split in a random order; the last may be smaller."""
-    for rows in torch.randperm(dataset.train.size, generator=generator).split(batch_size):
+    """Yield augmented batches of the training split in a random order."""
+    order = torch.randperm(dataset.train.size, generator=generator)
+    for rows in order.split(batch_sizes(len(order), batch_size)):
         images = random_crop(dataset.train.images[rows], generator)
         if dataset.flip:
             images = random_flip(images, generator)
         yield images, dataset.train.labels[rows]
-
-
-def _save(path: Path, model: nn.Module, optimizer: torch.optim.SGD, records: list[EpochRecord]) -> None:
-    """Write the state that an interrupted run needs, atomically."""
-    import io
-
-    buffer = io.BytesIO()
-    rows = [asdict(record) for record in records]
-    torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "records": rows}, buffer)
-    write_atomically(path, buffer.getvalue())
-
-
-def _restore(path: Path, model: nn.Module, optimizer: torch.optim.SGD) -> list[EpochRecord]:
-    """Restore the state that :func:`_save` wrote; return the records up to there."""
-    try:
-        state = torch.load(path, map_location=next(model.parameters()).device, weights_only=True)
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        names = {field.name for field in fields(EpochRecord)}
-        return [EpochRecord(**{k: v for k, v in row.items() if k in names}) for row in state["records"]]
-    except (OSError, EOFError, UnpicklingError, RuntimeError, ValueError, TypeError, KeyError) as error:
-        raise ValueError(
-            f"{path} is not a state of this training run ({type(error).__name__}); "
-            "delete it to start again."
-        ) from error

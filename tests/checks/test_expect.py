@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labkit.checks import expect as expect_module
-from labkit.checks.expect import CheckFailed, Expect, NotStarted, check
+from labkit.checks.expect import CheckFailed, Expect, NotStarted, check, hint
 
 HINT = "Which one is smaller?"
 
@@ -78,11 +78,18 @@ def test_an_exercise_that_does_not_exist_is_named(exercise):
 
 
 def test_an_exception_in_an_answer_is_explained_and_kept_as_the_cause(case):
-    with pytest.raises(CheckFailed, match="got:      ZeroDivisionError: division by zero") as caught:
+    with pytest.raises(
+        CheckFailed, match="got:      your code raised ZeroDivisionError: division by zero"
+    ) as caught:
         case.call(lambda x: x / 0, 1, hint=HINT)
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
     assert "input:    w = [1, 2]" in str(caught.value)
     assert "hint:     Which one is smaller?" in str(caught.value)
+
+
+def test_none_is_told_apart_from_other_values(case):
+    message = message_of(lambda: case.call({}.get, 1, hint=HINT))
+    assert "expected: a value\n  got:      None, as from a function without return" in message
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
@@ -231,7 +238,8 @@ def test_the_expected_error_counts_as_a_case(case, error, raised):
 
 
 @pytest.mark.parametrize(
-    ("answer", "got"), [(lambda x: [x], "[1]"), (_raising(KeyError("k")), "KeyError"), (abs, "1")]
+    ("answer", "got"),
+    [(lambda x: [x], "[1]"), (_raising(KeyError("k")), "your code raised KeyError: 'k'"), (abs, "1")],
 )
 def test_a_value_or_another_error_fails_and_is_shown(case, answer, got):
     message = message_of(lambda: case.raises(ValueError, answer, 1, hint=HINT))
@@ -265,7 +273,7 @@ def test_large_values_are_shown_by_shape_and_long_ones_are_cut(case):
 
 
 def test_the_public_names_are_what_labs_and_checks_use():
-    assert set(expect_module.__all__) == {"Case", "CheckFailed", "Expect", "NotStarted", "check"}
+    assert set(expect_module.__all__) == {"Case", "CheckFailed", "Expect", "NotStarted", "check", "hint"}
     assert issubclass(CheckFailed, AssertionError)
 
 
@@ -275,13 +283,13 @@ def _shown_by_ipython(error):
 
 
 def test_a_notebook_shows_the_message_alone_with_the_line_of_the_students_cell():
-    namespace = {}
+    namespace = {"__name__": "__main__"}
     exec(compile("def f(x):\n    y = x\n    return z", "<cell 3>", "exec"), namespace)
     with pytest.raises(CheckFailed) as caught:
         Expect("01.1").given("x = 1").call(namespace["f"], 1, hint="return a number")
     shown = _shown_by_ipython(caught.value)
     assert shown.splitlines()[0] == "01.1 is not right yet."
-    assert "NameError: name 'z' is not defined (line 3 of your cell)" in shown
+    assert "your code raised NameError: name 'z' is not defined (line 3 of your cell)" in shown
     assert "labkit" not in shown
 
 
@@ -298,10 +306,52 @@ def test_an_exercise_that_is_not_started_says_so_in_one_line():
         check("01.3", stub)
 
 
-def test_another_not_implemented_error_of_an_answer_passes_through():
+def test_another_not_implemented_error_of_an_answer_is_explained_like_any_error():
     def unsupported(*_):
         raise NotImplementedError("no kernel for this dtype")
 
-    with pytest.raises(NotImplementedError, match="no kernel") as caught:
+    with pytest.raises(CheckFailed, match="your code raised NotImplementedError: no kernel for this dtype"):
         check("01.2", unsupported)
-    assert type(caught.value) is NotImplementedError
+    message = message_of(lambda: Expect("99.1").given("x").raises(ValueError, unsupported, hint=HINT))
+    assert "your code raised NotImplementedError: no kernel" in message
+
+
+def test_an_error_in_a_function_of_another_cell_tells_the_line_of_the_call_and_the_function():
+    namespace = {"__name__": "__main__"}
+    exec(compile("def helper(x):\n    return 1 / x", "<cell 2>", "exec"), namespace)
+    exec(compile("def answer(x):\n    y = 0\n    return helper(y)", "<cell 3>", "exec"), namespace)
+    message = message_of(lambda: Expect("99.1").given("x = 1").call(namespace["answer"], 1, hint=HINT))
+    assert "(line 3 of your cell, which calls helper of another cell)" in message
+
+
+@pytest.mark.usefixtures("lab")
+def test_an_error_of_the_check_itself_is_told_as_a_value_that_it_cannot_use():
+    def cases(expect, answer):
+        got = expect.given("x = 1").call(answer, 1, hint=HINT)
+        expect.latest.close(got.sum(), 1, hint=HINT)
+
+    sys.modules["labkit.checks.lab99"].CASES["99.1"] = cases
+    message = message_of(lambda: check("99.1", str))
+    assert "input:    x = 1\n" in message
+    assert "a value that the check cannot use (AttributeError" in message
+    assert "docstring" in message
+
+
+# hint
+
+
+@pytest.mark.usefixtures("lab")
+def test_a_failing_check_names_the_second_hint_only_where_there_is_one(monkeypatch, capsys):
+    assert "more:" not in message_of(lambda: check("99.1", abs))
+    monkeypatch.setattr(sys.modules["labkit.checks.lab99"], "HINTS", {"99.1": "Use +."}, raising=False)
+    message = message_of(lambda: check("99.1", abs))
+    command = message.partition("  more:     ")[2]
+    assert command == 'from labkit.checks import hint; hint("99.1")'
+    assert "Use +." not in message
+    exec(command, {})
+    assert capsys.readouterr().out == "99.1: Use +.\n"
+
+
+def test_a_hint_for_an_exercise_that_does_not_exist_is_refused():
+    with pytest.raises(ValueError, match=r"no check for exercise '02\.99'"):
+        hint("02.99")

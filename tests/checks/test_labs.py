@@ -1,4 +1,4 @@
-"""Every exercise of every lab: the solution passes, the stub fails, wrong answers fail.
+"""Every exercise of every lab: right answers pass, the stub and wrong answers fail.
 
 A cell runs here as it would in a student's kernel: after the setup cell and the other exercises'
 solutions. An answer is rejected if the visible check raises, or if the hidden cell raises or prints
@@ -8,131 +8,92 @@ and not by the release, so that each checks the other.
 
 from __future__ import annotations
 
-import contextlib
 import importlib
-import io
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from exercises import EXERCISES, LABS, Exercise
 
-from labkit import settings
 from labkit.checks import CheckFailed
-from labkit.course.notebook import structure
-from labkit.course.notebook.comparison import DEFAULT, Tolerance, differences
 
 pytestmark = pytest.mark.heavy
 
-LABS = sorted((settings.home() / "labs").glob("[0-9][0-9]_*.ipynb"))
-WRONG_ANSWERS = Path(__file__).parent / "wrong_answers"
-SOLUTION = re.compile(r"^[ \t]*### BEGIN SOLUTION\n.*?^[ \t]*### END SOLUTION$", re.M | re.S)
+WRONG = sorted((Path(__file__).parent / "wrong_answers").glob("*/*.py"))
+RIGHT = sorted((Path(__file__).parent / "right_answers").glob("*/*.py"))
 
 
-@dataclass(frozen=True)
-class Exercise:
-    """The cells of one exercise, and what its todo cell needs to have run before it."""
-
-    name: str
-    before: tuple[str, ...]
-    todo: str
-    check: str
-    hidden: str
-    hidden_output: str
-    tolerance: Tolerance
-
-    def differences(self, printed: str) -> list[str]:
-        """Compare the hidden cell's output with the recorded one, as the nbval run does."""
-        return differences(self.hidden_output, printed, self.tolerance)
-
-    @property
-    def stub(self) -> str:
-        indent = re.search(r"^([ \t]*)### BEGIN SOLUTION", self.todo, re.M)[1]
-        return SOLUTION.sub(f'{indent}raise NotImplementedError("Exercise {self.name}")', self.todo)
-
-
-def _exercises(path: Path) -> list[Exercise]:
-    lab = structure.read_lab(path)
-    coded = {name: cells for name, cells in structure.exercises(lab).items() if "todo" in cells}
-    setup = [cell.source for cell in lab.cells if structure.cell_info(cell)["role"] == "setup"]
-    result = []
-    for name, cells in coded.items():
-        others = [other["todo"].source for key, other in coded.items() if key != name]
-        recorded = "".join(output.get("text", "") for output in cells["hidden"].outputs)
-        sources = [cells[role].source for role in ("todo", "check", "hidden")]
-        info = structure.cell_info(cells["hidden"])
-        tolerance = Tolerance(info.get("rtol", DEFAULT.rtol), info.get("atol", DEFAULT.atol))
-        result.append(Exercise(name, (*setup, *others), *sources, recorded, tolerance))
-    return result
-
-
-EXERCISES = {exercise.name: exercise for lab in LABS for exercise in _exercises(lab)}
-WRONG = sorted(WRONG_ANSWERS.glob("*/*.py"))
-
-
-def _namespace(exercise: Exercise, answer: str) -> dict[str, object]:
-    namespace: dict[str, object] = {"__name__": "__main__"}
-    with contextlib.redirect_stdout(io.StringIO()):
-        for source in exercise.before:
-            exec(source, namespace)
-        exec(answer, namespace)
-    return namespace
+def _name(path: Path) -> str:
+    return f"{path.parent.name}-{path.stem}"
 
 
 def _check_failure(exercise: Exercise, namespace: dict[str, object]) -> CheckFailed | None:
     """Return the visible check's failure for the answer in ``namespace``; None if it passes."""
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            exec(exercise.check, namespace)
+        exercise.run_check(namespace)
     except CheckFailed as failure:
         return failure
     return None
 
 
-def _hidden_output(exercise: Exercise, namespace: dict[str, object]) -> str:
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        exec(exercise.hidden, namespace)
-    return printed.getvalue()
-
-
 @pytest.mark.parametrize("name", EXERCISES)
-def test_the_solution_passes_its_check_and_prints_what_was_recorded(name, capsys):
+def test_the_solution_passes_its_check_and_both_cells_print_what_was_recorded(name):
     exercise = EXERCISES[name]
-    namespace = _namespace(exercise, exercise.todo)
-    exec(exercise.check, namespace)
-    assert re.fullmatch(rf"{re.escape(name)} ok \(\d+ cases\)\n", capsys.readouterr().out)
-    assert exercise.differences(_hidden_output(exercise, namespace)) == []
+    namespace = exercise.namespace(exercise.todo)
+    assert exercise.run_check(namespace) == exercise.check_output
+    assert re.fullmatch(rf"{re.escape(name)} ok \(\d+ cases\)\n", exercise.check_output)
+    assert exercise.differences(exercise.run_hidden(namespace)) == []
+
+
+@pytest.mark.filterwarnings("ignore")  # a warning of a library does not make an answer wrong
+@pytest.mark.parametrize("path", RIGHT, ids=_name)
+def test_an_unusual_right_answer_is_accepted_by_the_check_and_the_hidden_cell(path):
+    exercise = EXERCISES[path.parent.name]
+    namespace = exercise.namespace(path.read_text(encoding="utf-8"))
+    exercise.run_check(namespace)
+    assert exercise.differences(exercise.run_hidden(namespace)) == []
 
 
 @pytest.mark.parametrize("name", EXERCISES)
 def test_the_stub_fails_and_names_its_exercise(name):
     exercise = EXERCISES[name]
-    namespace = _namespace(exercise, exercise.stub)
+    namespace = exercise.namespace(exercise.stub)
     with pytest.raises(NotImplementedError, match=re.escape(f"Exercise {name}")):
-        exec(exercise.check, namespace)
+        exercise.run_check(namespace)
 
 
-@pytest.mark.parametrize("path", WRONG, ids=lambda path: f"{path.parent.name}-{path.stem}")
+@pytest.mark.parametrize("path", WRONG, ids=_name)
 def test_a_wrong_answer_is_rejected_by_the_check_or_the_hidden_cell(path):
     exercise = EXERCISES[path.parent.name]
-    namespace = _namespace(exercise, path.read_text(encoding="utf-8"))
+    namespace = exercise.namespace(path.read_text(encoding="utf-8"))
     failure = _check_failure(exercise, namespace)
     if failure is not None:
         assert f"{exercise.name} is not right yet" in str(failure)
         assert "hint:" in str(failure)
         return
     try:
-        printed = _hidden_output(exercise, namespace)
+        printed = exercise.run_hidden(namespace)
     except Exception:
         return
     assert exercise.differences(printed), "accepted by both the check and the hidden cell"
 
 
-def test_every_exercise_has_at_least_three_wrong_answers():
-    counts = {name: sum(path.parent.name == name for path in WRONG) for name in EXERCISES}
+@pytest.mark.parametrize("name", ["kth_value_threshold", "quantile_threshold"])
+def test_a_threshold_in_the_place_of_a_ranking_is_told_about_equal_magnitudes(name):
+    exercise = EXERCISES["02.1"]
+    source = (Path(__file__).parent / "wrong_answers" / "02.1" / f"{name}.py").read_text(encoding="utf-8")
+    message = str(_check_failure(exercise, exercise.namespace(source)))
+    assert "weights share the magnitude" in message
+    assert "stable" not in message
+    assert 'hint("02.1")' in message
+
+
+@pytest.mark.parametrize("paths", [WRONG, RIGHT], ids=["wrong", "right"])
+def test_every_exercise_has_at_least_three_wrong_and_three_unusual_right_answers(paths):
+    names = [name for name in EXERCISES if paths is WRONG or not EXERCISES[name].is_true_or_false]
+    counts = {name: sum(path.parent.name == name for path in paths) for name in names}
     assert {name: count for name, count in counts.items() if count < 3} == {}
-    assert EXERCISES
+    assert counts
 
 
 def test_most_wrong_answers_are_already_explained_by_the_visible_check():
@@ -140,12 +101,13 @@ def test_most_wrong_answers_are_already_explained_by_the_visible_check():
     explained = 0
     for path in WRONG:
         exercise = EXERCISES[path.parent.name]
-        namespace = _namespace(exercise, path.read_text(encoding="utf-8"))
+        namespace = exercise.namespace(path.read_text(encoding="utf-8"))
         explained += _check_failure(exercise, namespace) is not None
     assert explained >= 0.7 * len(WRONG)
 
 
-def test_no_lab_is_missing_a_check_module():
+def test_every_lab_has_a_check_for_each_exercise_and_second_hints_only_for_these():
     for lab in LABS:
-        number = lab.name[:2]
-        assert importlib.import_module(f"labkit.checks.lab{number}").CASES
+        module = importlib.import_module(f"labkit.checks.lab{lab.name[:2]}")
+        assert set(module.CASES) == {name for name in EXERCISES if name[:2] == lab.name[:2]}
+        assert set(getattr(module, "HINTS", {})) <= set(module.CASES)

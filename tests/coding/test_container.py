@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-import json
 import tracemalloc
 import zlib
 from collections.abc import Mapping
 
 import numpy as np
 import pytest
+from crafted_containers import crafted, seal
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import SETTINGS, sequences, stored_tensors
@@ -14,15 +14,16 @@ from strategies import SETTINGS, sequences, stored_tensors
 from labkit.coding import (
     Clustered,
     FormatError,
-    HalfPrecision,
+    NamedTensor,
     StoredTensor,
     decode,
     encode,
     ledger,
+    read_container,
     symbol_stream,
 )
-from labkit.coding.bits import ByteReader, varint
-from labkit.coding.header import DTYPES, TensorSpec, read_header, write_header
+from labkit.coding.bits import ByteReader
+from labkit.coding.header import DTYPES, Header, TensorSpec, read_header, write_header
 from labkit.coding.huffman import entropy_bits
 from labkit.coding.symbol_stream import CODERS, read_stream, write_stream
 
@@ -49,7 +50,7 @@ def is_same(written: Mapping[str, StoredTensor], read: Mapping[str, StoredTensor
     def same(left: StoredTensor, right: StoredTensor) -> bool:
         if type(left) is not type(right):
             return False
-        if isinstance(left, HalfPrecision):
+        if isinstance(left, NamedTensor):
             return left.dtype == right.dtype and same(left.stored, right.stored)
         if isinstance(left, Clustered):
             equal = left.indices.shape == right.indices.shape and (left.indices == right.indices).all()
@@ -76,17 +77,6 @@ def network(
 
 
 SMALL = network(0, shapes={"conv1.weight": (8, 3, 3, 3), "conv1.scale": (8,), "linear.weight": (10, 8)})
-
-
-def seal(content: bytes) -> bytes:
-    return content + zlib.crc32(content).to_bytes(4, "little")
-
-
-def hostile(header: object, body: bytes = b"") -> bytes:
-    """A file with a right checksum, this header as JSON and this body."""
-    content = header if isinstance(header, bytes) else json.dumps(header).encode()
-    packed = zlib.compress(content)
-    return seal(b"\x89LKC\x01" + varint(len(packed)) + packed + body)
 
 
 def encode_with(kind: int, tensors: Mapping[str, StoredTensor]) -> bytes:
@@ -199,13 +189,13 @@ def test_golden_bytes() -> None:
     assert zlib.decompress(data[6 : 6 + size]) == GOLDEN_HEADER
     assert data[6 + size : -4].hex() == bytes.fromhex(GOLDEN_BODY).hex()
     assert data == seal(data[:-4])
-    assert is_same(tensors, decode(hostile(GOLDEN_HEADER, bytes.fromhex(GOLDEN_BODY))))
+    assert is_same(tensors, decode(crafted(GOLDEN_HEADER, bytes.fromhex(GOLDEN_BODY))))
 
 
 def test_golden_bytes_of_version_2() -> None:
     tensors = {
-        "w": HalfPrecision("bfloat16", Clustered(np.array([[0, 1], [2, 0]]), BFLOAT16_BITS)),
-        "h": HalfPrecision("float16", np.array([1.5], np.float16)),
+        "w": NamedTensor("bfloat16", Clustered(np.array([[0, 1], [2, 0]]), BFLOAT16_BITS)),
+        "h": NamedTensor("float16", np.array([1.5], np.float16)),
     }
     data = encode(tensors)
     size = data[5]
@@ -216,8 +206,31 @@ def test_golden_bytes_of_version_2() -> None:
     assert data == seal(data[:-4])
 
 
+def test_golden_bytes_of_version_3() -> None:
+    tensors = {
+        "c": NamedTensor("complex64", np.array([[1, 2]], np.float32)),
+        "q": NamedTensor("float8_e5m2", np.array([60, 61], np.uint8)),
+    }
+    data = encode(tensors, {"format": "pt"})
+    size = data[5]
+    assert data[:5].hex() == "894c4b4303"  # magic, version
+    assert zlib.decompress(data[6 : 6 + size]) == (
+        b'{"metadata":{"format":"pt"},"tensors":[["c","complex64",[1],null],["q","float8_e5m2",[2],null]]}'
+    )
+    body = "00 00  00 00  00 02 0000 00 02 0000 00 02 8000 00 02 3f40  00 02 3c3d"
+    assert data[6 + size : -4].hex() == bytes.fromhex(body).hex()
+    assert data == seal(data[:-4])
+    assert read_container(data).metadata == {"format": "pt"}
+
+
+@pytest.mark.parametrize("metadata", [{"a": 1}, {1: "a"}, ["a"]])
+def test_metadata_that_is_not_text_is_refused(metadata: object) -> None:
+    with pytest.raises(ValueError, match="metadata"):
+        encode({}, metadata)
+
+
 def test_half_precision_types_need_version_2() -> None:
-    data = encode({"a": HalfPrecision("float16", np.ones(3, np.float16))})
+    data = encode({"a": NamedTensor("float16", np.ones(3, np.float16))})
     with pytest.raises(FormatError, match="version 2"):
         decode(seal(data[:4] + b"\x01" + data[5:-4]))
 
@@ -225,9 +238,11 @@ def test_half_precision_types_need_version_2() -> None:
 @pytest.mark.parametrize(
     ("tensors", "error", "message"),
     [
-        ({"a": HalfPrecision("bfloat16", np.zeros(2, np.float16))}, TypeError, "bfloat16"),
-        ({"a": HalfPrecision("float16", np.zeros(2, np.uint16))}, TypeError, "float16"),
-        ({"a": HalfPrecision("float8", np.zeros(2, np.uint8))}, TypeError, "float8"),
+        ({"a": NamedTensor("bfloat16", np.zeros(2, np.float16))}, TypeError, "bfloat16"),
+        ({"a": NamedTensor("float16", np.zeros(2, np.uint16))}, TypeError, "float16"),
+        ({"a": NamedTensor("float8", np.zeros(2, np.uint8))}, TypeError, "float8"),
+        ({"a": NamedTensor("complex64", np.zeros(2, np.float64))}, TypeError, "complex64"),
+        ({"a": NamedTensor("complex64", np.zeros((2, 3), np.float32))}, TypeError, "complex64"),
         ({"a": Clustered(np.array([0]), np.zeros(2, np.uint16))}, ValueError, "codebook"),
         ({"a": np.zeros(2, np.complex64)}, TypeError, "'a' is complex64"),
         ({"a": np.array(["x"])}, TypeError, "'a'"),
@@ -258,7 +273,7 @@ def test_foreign_files_and_other_versions_are_refused() -> None:
         with pytest.raises(FormatError, match="not a labkit container"):
             decode(foreign)
     data = encode(SMALL)
-    for version in (b"\x00", b"\x03", b"\xff"):
+    for version in (b"\x00", b"\x04", b"\xff"):
         with pytest.raises(FormatError, match=f"version {version.hex()}"):
             decode(data[:4] + version + data[5:])
 
@@ -339,7 +354,7 @@ def test_damage_under_a_right_checksum_never_crashes_nor_runs_out_of_memory(kind
     ],
 )
 def test_headers_that_promise_too_much_are_refused_before_memory_is_used(header: object) -> None:
-    data = hostile(header, write_stream(np.zeros(0, np.uint8), 2) * 2)
+    data = crafted(header, write_stream(np.zeros(0, np.uint8), 2) * 2)
     tracemalloc.start()
     with pytest.raises(FormatError):
         decode(data)
@@ -353,7 +368,7 @@ def test_the_largest_content_of_a_small_file_stays_within_memory(kind: int) -> N
     size = symbol_stream.FREE_SYMBOLS
     constant = bytes([kind, 2, 1, 1])  # only symbol 0
     header = [["a", "<f2", [size], 0], *([dtype, dtype, [size], None] for dtype in DTYPES)]
-    bomb = hostile(header, constant + b"\x00\x00" + constant * sum(int(dtype[2]) for dtype in DTYPES))
+    bomb = crafted(header, constant + b"\x00\x00" + constant * sum(int(dtype[2]) for dtype in DTYPES))
     tracemalloc.start()
     read = decode(bomb)
     peak = tracemalloc.get_traced_memory()[1]
@@ -364,7 +379,7 @@ def test_the_largest_content_of_a_small_file_stays_within_memory(kind: int) -> N
 
 def test_long_and_deep_headers_stay_within_memory() -> None:
     for content in (b"[" + b"[]," * 340_000 + b"[]]", b"[" * 500_000, b"9" * 1_000_000, bytes(1 << 24)):
-        bomb = hostile(content)
+        bomb = crafted(content)
         tracemalloc.start()
         with pytest.raises(FormatError):
             decode(bomb)
@@ -389,10 +404,10 @@ def test_very_compressible_tensors_are_stored_so_that_a_reader_accepts_them() ->
 def test_duplicate_names_and_headers_of_anything_else_are_refused() -> None:
     tensor = ["a", "<f4", [2], None]
     with pytest.raises(FormatError, match="duplicate"):
-        decode(hostile([tensor, tensor]))
+        decode(crafted([tensor, tensor]))
     for shape, dtype in ((0, "|O"), ([0], ["<f4"]), ([-1], "<f4"), ([2], "<c8"), ([2], None)):
         with pytest.raises(FormatError, match="header"):
-            decode(hostile([["a", dtype, shape, None]]))
+            decode(crafted([["a", dtype, shape, None]]))
     for header in (
         7,
         {},
@@ -416,16 +431,16 @@ def test_duplicate_names_and_headers_of_anything_else_are_refused() -> None:
         b"[NaN]",
     ):
         with pytest.raises(FormatError):
-            decode(hostile(header))
+            decode(crafted(header))
     for damaged in (b"", b"abc", zlib.compress(b"[]")[:-1], zlib.compress(b"[]") + b"\x00"):
         with pytest.raises(FormatError):
-            read_header(damaged)
+            read_header(damaged, 1)
 
 
 def test_names_that_repeat_take_few_bytes() -> None:
     specs = [
         TensorSpec(f"layer{i}.{j}.conv1.weight", "<f4", (64, 64, 3, 3)) for i in range(3) for j in range(9)
     ]
-    header = write_header(specs)
-    assert read_header(header) == specs
+    header = write_header(Header(tuple(specs)))
+    assert read_header(header, 1).specs == tuple(specs)
     assert len(header) < 8 * len(specs) + 30

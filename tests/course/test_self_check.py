@@ -6,6 +6,7 @@ import nbformat
 import pytest
 from small_labs import code, write
 
+from labkit.cli import main
 from labkit.course.self_check import Row, run_checks, table
 
 pytestmark = pytest.mark.heavy
@@ -53,9 +54,17 @@ def test_a_kernel_that_dies_after_its_cell_ended_is_noticed(tmp_path):
 
 def test_a_cell_that_asks_for_input_fails_and_does_not_wait(tmp_path):
     start = time.monotonic()
-    (row,) = check(tmp_path, f"input()\n{GOOD}")
-    assert "StdinNotImplementedError" in row.verdict
+    rows = check(tmp_path, f"input()\n{GOOD}", "import getpass\ndef f():\n    return getpass.getpass()")
+    assert [row.verdict.partition(":")[0] for row in rows] == ["input() cannot be used"] * 2
     assert time.monotonic() - start < 60
+
+
+def test_a_failing_exercise_names_the_failing_one_that_it_uses(tmp_path):
+    uses = "def f():\n    return g(1) - w"
+    rows = check(tmp_path, "def g(x, extra): return x\ndef f(): return 2\nw = 0", uses, "w = f = 0")
+    assert "uses" not in rows[0].verdict
+    assert rows[1].verdict.startswith("it uses 9.1, 9.3, not ok yet; TypeError")
+    assert "uses" not in rows[2].verdict
 
 
 def test_only_setup_todo_and_check_cells_run(tmp_path):
@@ -88,3 +97,19 @@ def test_an_emptied_todo_is_not_answered_although_an_earlier_cell_defines_its_na
     assert "Next: 9.2." in text
     assert text.splitlines()[2].split() == ["9.2", "1", "not", "answered", "yet"]
     assert "Nothing is left to do." in table(rows[:1])
+
+
+def test_of_several_labs_it_says_how_far_they_are_together_and_what_is_next(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("LABKIT_HOME", str(tmp_path))
+    (tmp_path / "labs").mkdir()
+    for number, todo in (("07", "f = lambda: 1"), ("08", 'raise NotImplementedError("Exercise 08.1")')):
+        cells = [
+            code("todo", todo, role="todo", id=f"{number}.1"),
+            code("check", "assert f() == 1", role="check", id=f"{number}.1", points=1),
+        ]
+        write(tmp_path / "labs" / f"{number}_lab.ipynb", nbformat.v4.new_notebook(cells=cells))
+    (tmp_path / "labs" / "09_lab.ipynb").write_text("{")
+    assert main(["check"]) == 2, "one lab cannot be checked"
+    shown = capsys.readouterr()
+    assert shown.out.endswith("3 labs: 1 visible checks are ok. Next: 08.1.\n")
+    assert "09_lab.ipynb: not JSON" in shown.err

@@ -17,7 +17,7 @@ from torchvision.datasets import CIFAR10, CIFAR100
 from labkit.data import Dataset, Split, load_dataset, photodigits
 from labkit.data.cifar import load_cifar
 from labkit.data.dataset import channel_statistics, hold_out
-from labkit.data.folder import load_folder
+from labkit.data.folder import _read_image, load_folder
 from labkit.data.photodigits import GLYPH_COUNTS, PARTS, SIZES, build, checksum, glyphs_of, photo_columns
 
 pytestmark = pytest.mark.heavy
@@ -378,6 +378,20 @@ def test_a_folder_of_mixed_sizes_modes_and_formats_becomes_a_data_set(tree, monk
     assert (dataset.name, dataset.classes, dataset.flip) == ("folder-pets", ("cat", "dog"), True)
     assert [split.size for split in (dataset.train, dataset.validation, dataset.test)] == [25, 3, 14]
     assert dataset.test.labels.tolist() == [0] * 7 + [1] * 7
+
+
+def test_a_photo_is_turned_upright_by_its_exif_orientation(tmp_path):
+    picture = np.zeros((64, 64, 3), dtype=np.uint8)
+    picture[:32] = 200  # the upper half is light
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera stored it turned by 90° to the left
+    turned = Image.fromarray(np.ascontiguousarray(np.rot90(picture)))
+    for name, options in (("turned.png", {"exif": exif}), ("damaged.png", {"exif": b"Exif\0\0broken"})):
+        turned.save(tmp_path / name, **options)
+    upright, as_stored = (_read_image(str(tmp_path / name)) for name in ("turned.png", "damaged.png"))
+    assert upright[:, :14].min() > 150
+    assert upright[:, 18:].max() < 50
+    assert as_stored[:, :, :14].min() > 150
 
 
 def test_a_relative_folder_is_looked_for_in_the_workbook_wherever_a_notebook_runs(tree, monkeypatch):

@@ -194,6 +194,11 @@ def solved_nothing(good):
     return notebook
 
 
+def _with_strange_fields(notebook):
+    for number, cell in enumerate(notebook.cells):
+        cell.cell_type, cell.id = "\ud800\n<b>", [number]
+
+
 def _cells(good) -> dict[str, Case]:
     """Notebooks whose cells were moved, lost, doubled or renamed."""
 
@@ -233,6 +238,7 @@ def _cells(good) -> dict[str, Case]:
         cell_of(notebook, "99-1-todo").source = "def double(x):\n    return x + x + x"
 
     return {
+        "strange-fields": Case(changed(_with_strange_fields), FULL, "unknown cell"),
         "cell-deleted": Case(changed(delete), _only("99.2"), "99-2-todo"),
         "cell-duplicated": Case(changed(duplicate), FULL, "several cells have the id"),
         "cells-reordered": Case(changed(lambda notebook: notebook.cells.reverse()), FULL, "another order"),
@@ -262,6 +268,7 @@ def _code(lab, outside, port) -> dict[str, Case]:
         "import os, time\nfor _ in range(100):\n    if os.fork() == 0:\n        time.sleep(600)\n"
         "        os._exit(0)\ntime.sleep(600)"
     )
+    ladder = "if 0:\n    pass\n" + "".join(f"elif {number} < 0:\n    pass\n" for number in range(900))
     lost = _only("99.3")
     secret = str(outside / "secret.txt")
     return {
@@ -271,7 +278,9 @@ def _code(lab, outside, port) -> dict[str, Case]:
         "calls-exit": Case(at_margin("exit()"), lost, "SystemExit"),
         "ends-hard": Case(at_margin("import os\nos._exit(0)"), lost, "ends the process"),
         "kernel-killed": Case(
-            at_margin("import os, signal\nos.kill(os.getppid(), 9)\nos.kill(os.getpid(), 9)"), lost, "ended"
+            at_margin("import os, signal\nos.kill(os.getppid(), 9)\nos.kill(os.getpid(), 9)"),
+            lost,
+            "process",
         ),
         "crashes": Case(at_margin("import ctypes\nctypes.string_at(0)"), lost, "ends the process"),
         "endless-loop": Case(in_call("while True: pass"), lost, "not finished"),
@@ -310,6 +319,7 @@ def _code(lab, outside, port) -> dict[str, Case]:
         "prints-a-lot": Case(in_call("print('a remark')"), FULL),
         "fails-after-defining": Case(answer("99.3", SOLUTIONS["99.3"] + "\nplot(mean([1, 2]))"), FULL),
         "magics": Case(answer("99.3", "%%time\n" + SOLUTIONS["99.3"] + "\n!pip list"), FULL),
+        "long-ladder": Case(answer("99.3", f"{SOLUTIONS['99.3']}\n{ladder}"), FULL),
         "half-a-pair": Case(answer("99.3", SOLUTIONS["99.3"] + "\nx = '\ud800'"), FULL),
     }
 
@@ -372,6 +382,13 @@ def _archives(good) -> dict[str, Case]:
         link.external_attr = (stat.S_IFLNK | 0o777) << 16
         archive.writestr(link, "/etc/passwd")
 
+    def zip_in_folder(place):
+        as_zip(lambda archive: archive.writestr(f"labs/{NAME}", text))(place)
+        packed = place.with_suffix(".zip").read_bytes()
+        place.with_suffix(".zip").unlink()
+        place.mkdir()
+        (place / "submission.zip").write_bytes(packed)
+
     def odd_name(archive):
         archive.writestr(NAME, text)
         archive.writestr(b"\xff\xfe.txt".decode("cp437"), "x")
@@ -385,6 +402,7 @@ def _archives(good) -> dict[str, Case]:
         "zip-bomb": Case(
             as_zip(lambda archive: archive.writestr(NAME, b"0" * 30_000_000)), NOTHING, "compressed more"
         ),
+        "zip-in-a-folder": Case(zip_in_folder, FULL),
         "zip-odd-names": Case(as_zip(odd_name), FULL),
         "zip-broken": Case(
             lambda place: place.with_suffix(".zip").write_bytes(b"PK\x03\x04" + b"x" * 50),

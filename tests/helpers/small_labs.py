@@ -44,7 +44,7 @@ def small_lab():
             ),
             markdown("99-between", "The hidden cell uses other numbers."),
             code("99-1-hidden", "[double(0.1), double(5)]", role="hidden", id="99.1", points=50),
-            markdown("99-answer", "It doubles.", role="answer", id="99.2", points=20),
+            markdown("99-answer", "**Why?**\n\nIt doubles.", role="answer", id="99.2", points=20),
             code("99-table", TABLE, atol=0.5),
             code("99-claim", CLAIM, role="claim"),
         ]

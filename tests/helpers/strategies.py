@@ -7,8 +7,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from labkit.coding import Clustered, HalfPrecision, StoredTensor
-from labkit.coding.header import DTYPES, HALF_DTYPES
+from labkit.coding import Clustered, NamedTensor, StoredTensor
+from labkit.coding.header import DTYPES, NAMED_DTYPES
 
 SETTINGS = settings(deadline=None, derandomize=True, max_examples=60, database=None)
 
@@ -57,17 +57,17 @@ def clustered_tensors(draw: st.DrawFn) -> Clustered:
 
 
 @st.composite
-def half_tensors(draw: st.DrawFn) -> HalfPrecision:
-    """A float16 or bfloat16 tensor, as an array of any bits or clustered."""
-    dtype = draw(st.sampled_from(["float16", "bfloat16"]))
-    if draw(st.booleans()):
-        shape = draw(shapes)
-        size = 2 * int(np.prod(shape, dtype=int))
-        bits = np.frombuffer(draw(st.binary(min_size=size, max_size=size)), HALF_DTYPES[dtype])
-        return HalfPrecision(dtype, bits.reshape(shape))
-    clustered = draw(clustered_tensors())
-    codebook = clustered.codebook.astype(np.float16).view(HALF_DTYPES[dtype])
-    return HalfPrecision(dtype, Clustered(clustered.indices, codebook))
+def named_tensors(draw: st.DrawFn) -> NamedTensor:
+    """A tensor of a named type, as an array of any bits or, where that is allowed, clustered."""
+    dtype, form = draw(st.sampled_from(sorted(NAMED_DTYPES.items())))
+    if form.version == 2 and draw(st.booleans()):
+        clustered = draw(clustered_tensors())
+        codebook = clustered.codebook.astype(np.float16).view(form.dtype)
+        return NamedTensor(dtype, Clustered(clustered.indices, codebook))
+    shape = (*draw(shapes), *[form.items] * (form.items > 1))
+    size = int(np.prod(shape, dtype=int)) * np.dtype(form.dtype).itemsize
+    bits = np.frombuffer(draw(st.binary(min_size=size, max_size=size)), form.dtype)
+    return NamedTensor(dtype, bits.reshape(shape))
 
 
 def stored_tensors() -> st.SearchStrategy[dict[str, StoredTensor]]:
@@ -76,5 +76,5 @@ def stored_tensors() -> st.SearchStrategy[dict[str, StoredTensor]]:
         st.sampled_from(["conv1.weight", "layer1.0.conv1.weight", "layer1.1.conv1.weight", "linear.bias"]),
         st.text(st.characters(codec="utf-8"), max_size=12),
     )
-    kinds = st.one_of(dense_arrays(), clustered_tensors(), half_tensors())
+    kinds = st.one_of(dense_arrays(), clustered_tensors(), named_tensors())
     return st.dictionaries(names, kinds, max_size=6)

@@ -138,6 +138,19 @@ def test_chenyaofos_weights_load_and_compute_what_they_should(classes):
         torch.testing.assert_close(model(x), reference_logits(state, x), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("load", "keys"), [(from_akamaster, AKAMASTER_KEYS), (from_chenyaofo, CHENYAOFO_KEYS)]
+)
+@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "module._orig_mod."])
+@pytest.mark.parametrize("wrapper", [None, "state_dict", "model_state_dict", "model"])
+def test_a_wrapped_checkpoint_with_prefixes_is_read(load, keys, prefix, wrapper):
+    state = random_state(keys)
+    prefixed = {prefix + key: value for key, value in state.items()}
+    loaded = load({wrapper: prefixed, "best_prec1": 91.7, "optimizer": {}} if wrapper else prefixed)
+    assert all(map(torch.equal, loaded.state_dict().values(), load(state).state_dict().values()))
+    assert torch.equal(loaded.conv1.weight, state["conv1.weight"])
+
+
 def test_loading_copies_the_tensors_of_the_state_dict():
     state = random_state(AKAMASTER_KEYS)
     before = state["conv1.weight"].clone()

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from tiny import same_state
 from torchvision.models import vgg as torchvision_vgg
 
 from labkit.models import VGG16, prunable_weights
@@ -49,6 +50,13 @@ def test_a_state_dict_with_pruned_channels_gives_a_network_of_those_channels():
     images = torch.randn(2, 3, 32, 32)
     assert again(images).shape == (2, 7)
     assert torch.equal(again(images), model(images))
+
+
+def test_a_checkpoint_with_dataparallels_prefix_gives_the_network_inside():
+    model = VGG16(7, channels=NARROW)
+    state = {f"module.{key}": value for key, value in model.state_dict().items()}
+    loaded = vgg16_from_state({"epoch": 3, "net": state})
+    assert same_state(loaded, model)
 
 
 def test_half_precision_weights_are_read_as_float32():

@@ -26,6 +26,7 @@ from labkit.pruning.channels import (
     slice_channels,
     training_images,
 )
+from labkit.quantization.layers import quantize_layers
 
 WIDTHS = (4, 5, 6, 4, 6, 5, 4, 6, 5, 4, 6, 8, 7)
 KEEP = (4, 3, 4, 4, 3, 5, 2, 3, 5, 2, 3, 4, 5)
@@ -479,3 +480,78 @@ def test_values_that_are_not_finite_are_refused(bad):
     for batch in ((images * bad, images), (images, images * bad)):
         with pytest.raises(ValueError, match="NaN or infinite"):
             streamed_moments([batch], (1, 1))
+
+
+# --- unusual networks ---------------------------------------------------------------------------
+
+
+class OwnVGG16(VGG16):
+    """A network whose forward pass does more."""
+
+    def forward(self, x):
+        return 10 * super().forward(x)
+
+
+def hooked_vgg():
+    model = small_vgg()
+    model.classifier.register_forward_hook(lambda _module, _inputs, output: 10 * output)
+    return model
+
+
+def normalized_vgg():
+    model = small_vgg()
+    nn.utils.parametrizations.weight_norm(model.classifier[3])
+    return model
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: nn.DataParallel(small_vgg()), "DataParallel"),
+        (lambda: OwnVGG16(10, channels=WIDTHS), "OwnVGG16"),
+        (hooked_vgg, r"'classifier' \(Sequential\) has hooks"),
+        (normalized_vgg, r"'classifier\.3'"),
+        (lambda: quantize_layers(small_vgg(), bits=8), r"'features\.0' \(QuantizedConv2d\)"),
+    ],
+)
+def test_a_network_of_which_something_would_be_lost_is_refused_by_name(build, message):
+    model, kept = build(), [torch.arange(count) for count in KEEP]
+    dataset = tiny_dataset(train=8)
+    for run in (
+        lambda: slice_channels(model, kept),
+        lambda: prune_channels(model, dataset, KEEP),
+        lambda: layer_moments(model, dataset, 0),
+    ):
+        with pytest.raises(ValueError, match=message):
+            run()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_channels_in_half_precision_can_be_sliced_but_not_fitted(dtype):
+    model, kept = small_vgg().to(dtype), [torch.arange(count) for count in KEEP]
+    assert slice_channels(model, kept).features[0].weight.dtype == dtype
+    with pytest.raises(ValueError, match=rf"'features\.0' .*{dtype}"):
+        prune_channels(model, tiny_dataset(train=8), KEEP)
+
+
+def test_dropout_frozen_layers_and_modes_are_those_of_the_larger_network():
+    model = small_vgg().train()
+    model.features.eval().requires_grad_(False)
+    model.classifier[2].p = 0.125
+    small = slice_channels(model, [torch.arange(count) for count in KEEP])
+    assert [module.training for module in small.modules()] == [
+        module.training for module in model.modules()
+    ]
+    assert [p.requires_grad for p in small.parameters()] == [p.requires_grad for p in model.parameters()]
+    assert [small.classifier[2].p, small.classifier[5].p] == [0.125, 0.5]
+
+
+@pytest.mark.parametrize("build", [nn.BatchNorm1d, nn.BatchNorm3d])
+def test_batch_norm_of_other_dimensions_is_re_estimated(build):
+    shape = (3, 1024) if build is nn.BatchNorm1d else (3, 4, 16, 16)
+    norm = build(3)
+    dataset = tiny_dataset(train=32)
+    reestimate_batch_norm(nn.Sequential(nn.Flatten(), nn.Unflatten(1, shape), norm, nn.Flatten()), dataset)
+    images = training_images(dataset, 32, 0)
+    torch.testing.assert_close(norm.running_mean, images.mean((0, 2, 3)))
+    torch.testing.assert_close(norm.running_var, images.transpose(0, 1).flatten(1).var(1))

@@ -417,3 +417,82 @@ def test_training_with_grasp_in_stages_ends_at_the_target():
     assert shares == sorted(shares)
     assert round(shares[-1] * weights) == round(0.9 * weights)
     assert total_sparsity(model) == shares[-1]
+
+
+# --- unusual networks ---------------------------------------------------------------------------
+
+
+class ByMode(nn.Module):
+    """Dropout without a layer, as many networks write it."""
+
+    def forward(self, x):
+        return functional.dropout(x, 0.5, training=self.training)
+
+
+@pytest.mark.parametrize("scores", [saliency.snip_scores, saliency.grasp_scores])
+@pytest.mark.parametrize(
+    "dropout", [nn.Dropout, nn.Dropout2d, nn.AlphaDropout, nn.FeatureAlphaDropout, ByMode]
+)
+def test_no_kind_of_dropout_changes_scores_or_the_global_generator(scores, dropout):
+    plain, model, data = network(), network(), batches(8)
+    plain.insert(3, nn.Identity())
+    model.insert(3, dropout())  # after the convolution
+    state = torch.get_rng_state()
+    scored, expected = scores(model.train(), data), scores(plain, data)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert scored.keys() == expected.keys()
+    assert all(torch.equal(scored[name], expected[name]) for name in expected)
+
+
+@pytest.mark.parametrize("scores", [saliency.snip_scores, saliency.grasp_scores])
+def test_a_frozen_layer_is_scored_like_any_other_and_stays_frozen(scores):
+    model, data = network(), batches(8)
+    expected = scores(model, data)
+    model[0].requires_grad_(False)
+    scored = scores(model, data)
+    assert all(torch.equal(scored[name], expected[name]) for name in expected)
+    assert not model[0].weight.requires_grad
+    scored = scores(model.requires_grad_(False), data)
+    assert all(torch.equal(scored[name], expected[name]) for name in expected)
+
+
+class WithoutLast(nn.Sequential):
+    """Layers one after another, of which the last is never called."""
+
+    def forward(self, x):
+        for layer in list(self)[:-1]:
+            x = layer(x)
+        return x
+
+
+def test_an_unused_layer_has_the_gradient_0_and_changes_no_other_score():
+    plain, data = network(), batches(8)
+    expected = saliency.snip_scores(plain, data), saliency.hessian_gradient_product(plain, data)
+    model = WithoutLast(*plain, nn.Linear(5, 5).double())
+    scored = saliency.snip_scores(model, data), saliency.hessian_gradient_product(model, data)
+    for found, right in zip(scored, expected, strict=True):
+        assert not found.pop("9.weight").any()
+        assert all(torch.equal(found[name], right[name]) for name in right)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("scores", [saliency.snip_scores, saliency.grasp_scores])
+def test_half_precision_is_scored_in_single(scores, dtype):
+    model, data = network().to(dtype), batches(8)
+    scored, expected = scores(model, data), scores(copy.deepcopy(model).float(), data)
+    assert all(torch.equal(scored[name], expected[name]) for name in expected)
+    assert model[0].weight.dtype == dtype
+
+
+def test_a_tied_weight_has_the_sum_of_both_gradients_once():
+    model, data = (
+        nn.Sequential(nn.Flatten(), nn.Linear(48, 3), nn.Linear(3, 3), nn.Linear(3, 3)).double(),
+        batches(8),
+    )
+    model[3].weight = model[2].weight
+    scored = saliency.snip_scores(model, data)
+    assert list(scored) == ["1.weight", "2.weight"]
+    functional.cross_entropy(model(data[0][0]), data[0][1]).backward()
+    right = [(layer.weight * layer.weight.grad).abs().detach() for layer in (model[1], model[2])]
+    for found, exact in zip(scored.values(), right, strict=True):
+        torch.testing.assert_close(found, exact / sum(part.sum() for part in right))

@@ -378,3 +378,53 @@ def test_quantization_aware_training_keeps_masks_and_learns():
     assert all(not torch.equal(a, b) for a, b in zip(
         prunable_weights(quantized).values(), prunable_weights(model).values(), strict=True))  # fmt: skip
     assert records[-1].train_loss < 0.8 * records[0].train_loss
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.int8, np.uint8])
+@pytest.mark.parametrize("bits", [4, 8, 16])
+def test_numpys_integers_are_bits_like_pythons(kind, bits):
+    x = torch.linspace(-1, 2, 100)
+    assert torch.equal(fake_quantize(x, bits=kind(bits)), fake_quantize(x, bits=bits))
+    assert fit_grid(x, bits=kind(bits)).highest == 2**bits - 1
+    layer = quantize_layers(nn.Linear(3, 2), bits=kind(bits))
+    assert type(layer.bits) is int
+
+
+def test_a_layer_that_another_one_also_calls_by_a_list_is_replaced_there_too():
+    class Listed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(3, 3)
+            self.calls = [self.layer, self.layer]  # not registered, as a list of modules is not
+
+        def forward(self, x):
+            return self.calls[1](self.calls[0](x))
+
+    quantized = quantize_layers(Listed(), bits=2)
+    assert quantized.calls == [quantized.layer, quantized.layer]
+    assert isinstance(quantized.layer, QuantizedLinear)
+
+
+def test_one_of_two_names_chooses_the_layer_under_both():
+    model = nn.Sequential(nn.Linear(3, 3), nn.ReLU())
+    model.append(model[0])
+    quantized = quantize_layers(model, ["2"], bits=2)
+    assert quantized[0] is quantized[2]
+    assert isinstance(quantized[0], QuantizedLinear)
+    assert type(model[0]) is nn.Linear
+
+
+def test_attention_is_refused_because_it_reads_its_projections_weight_itself():
+    with pytest.raises(ValueError, match=r"'attention\.out_proj'"):
+        quantize_layers(nn.ModuleDict({"attention": nn.MultiheadAttention(4, 2)}), bits=4)
+
+
+def test_a_layer_whose_bias_alone_is_parametrized_is_refused_by_name():
+    layer = nn.utils.parametrize.register_parametrization(nn.Linear(3, 2), "bias", nn.Tanh())
+    with pytest.raises(ValueError, match=r"'0' \(ParametrizedLinear\)"):
+        quantize_layers(nn.Sequential(layer), bits=4)
+
+
+def test_a_layer_that_its_first_input_initializes_is_refused_before():
+    with pytest.raises(ValueError, match=r"'0' \(LazyLinear\) has no weight"):
+        quantize_layers(nn.Sequential(nn.LazyLinear(3)), bits=4)

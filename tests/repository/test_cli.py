@@ -167,3 +167,9 @@ def test_a_reader_that_stops_early_ends_the_program_quietly():
 
 def test_a_lab_is_found_by_its_number():
     assert [path.name[:3] for path in find_labs(["1", "02", "02_"])] == ["01_", "02_"]
+
+
+def test_a_damaged_container_is_named(tmp_path, capsys):
+    (tmp_path / "net.lkc").write_bytes(b"PK")
+    assert cli.main(["inspect", str(tmp_path / "net.lkc")]) == 2
+    assert "net.lkc: not a labkit container" in capsys.readouterr().err

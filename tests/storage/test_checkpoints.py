@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from labkit.files import write_atomically
+from labkit.files import digest, write_atomically
 from labkit.storage.checkpoints import (
     CheckpointError,
     manifest_path,
@@ -234,3 +234,34 @@ def test_no_interruption_leaves_weights_that_pass_for_another_runs(monkeypatch, 
             read_weights("digits", "net")
         store(seed=1)
         assert torch.equal(read_weights("digits", "net")["half"], state(1)["half"])
+
+
+@pytest.mark.parametrize("file_format", ["safetensors", "lkc"])
+def test_tied_parameters_are_stored(file_format):
+    weight = torch.randn(3, 2)
+    write_checkpoint(
+        "digits", "tied", {"in": weight, "out": weight, "row": weight[0]}, facts(), file_format
+    )
+    back = read_weights("digits", "tied")
+    assert torch.equal(back["in"], weight)
+    assert torch.equal(back["out"], weight)
+    assert torch.equal(back["row"], weight[0])
+
+
+@pytest.mark.parametrize("file_format", ["safetensors", "lkc"])
+def test_content_that_cannot_be_read_is_a_checkpoint_error_although_its_hash_is_right(file_format):
+    write_checkpoint("digits", "net", {"w": torch.ones(2)}, facts(), file_format)
+    content = b"\x00" * 20
+    weights_path("digits", "net", file_format).write_bytes(content)
+    manifest = json.loads(manifest_path("digits").read_text())
+    manifest["net"]["sha256"] = digest(content)
+    manifest_path("digits").write_text(json.dumps(manifest))
+    with pytest.raises(CheckpointError, match="labkit train net"):
+        read_weights("digits", "net")
+
+
+def test_a_manifest_nested_too_deep_is_a_checkpoint_error():
+    write_checkpoint("digits", "net", {"w": torch.ones(2)}, facts())
+    manifest_path("digits").write_text("[" * 100_000)
+    with pytest.raises(CheckpointError, match="damaged"):
+        read_manifest("digits")

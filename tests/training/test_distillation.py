@@ -61,7 +61,7 @@ def test_the_teacher_stays_as_it_is_and_the_inner_callback_keeps_its_zeros():
         callback=Distiller(teacher, weight=0.9, temperature=4.0, inner=inner),
     )
     assert same_state(teacher, before)
-    assert not teacher.training
+    assert teacher.training
     assert total_sparsity(student) == 0.5
 
 

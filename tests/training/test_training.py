@@ -1,5 +1,6 @@
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -193,7 +194,10 @@ def test_the_loss_prefix_is_in_float64_even_with_a_teacher():
     callback = Distiller(teacher, weight=0.5, temperature=2.0, inner=Callback())
     losses = loss_prefix(model, tiny_dataset(), CONFIG, callback=callback)
     assert len(losses) == 4
-    assert {p.dtype for network in (model, teacher) for p in network.parameters()} == {torch.float64}
+    assert {p.dtype for network in (model, callback.teacher) for p in network.parameters()} == {
+        torch.float64
+    }
+    assert {p.dtype for p in teacher.parameters()} == {torch.float32}
     assert losses != [float(np.float32(loss)) for loss in losses]
 
 
@@ -252,6 +256,83 @@ def test_a_state_that_cannot_be_resumed_is_refused_with_the_remedy(tmp_path, dam
     state.write_bytes(wrong.get(damage, content))
     with pytest.raises(ValueError, match=r"state\.pt .*delete it"):
         fit(seeded_network(), tiny_dataset(), CONFIG, resume=state, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "other", "message"),
+    [
+        ({"peak_lr": 0.2}, {}, r"peak_lr is 0\.1 in the file, but 0\.2 was asked for"),
+        ({"epochs": 4, "seed": 1}, {}, r"epochs is 3 .* but 4 .*, seed is 0 .* but 1 "),
+        ({}, {"name": "folder-mine"}, r"dataset is 'tiny' .* but 'folder-mine' was asked for"),
+    ],
+)
+def test_a_run_with_another_configuration_is_not_resumed_but_told_what_differs(
+    tmp_path, changes, other, message
+):
+    state, dataset = tmp_path / "state.pt", tiny_dataset(train=64)
+    with pytest.raises(KeyboardInterrupt):
+        fit(seeded_network(), dataset, CONFIG, callback=Stop(3), resume=state, progress=False)
+    with pytest.raises(ValueError, match=rf"state\.pt .*{message}.*delete it"):
+        fit(
+            seeded_network(),
+            replace(dataset, **other),
+            replace(CONFIG, **changes),
+            resume=state,
+            progress=False,
+        )
+
+
+def test_a_run_configured_with_numpy_numbers_is_resumed(tmp_path):
+    config = replace(CONFIG, epochs=np.int64(3), peak_lr=np.float64(0.1))
+    options = {"resume": tmp_path / "state.pt", "progress": False}
+    first = fit(seeded_network(), tiny_dataset(train=64), config, **options)
+    assert fit(seeded_network(), tiny_dataset(train=64), CONFIG, **options) == first
+
+
+def test_a_model_stays_as_it_is_if_a_state_is_refused(tmp_path):
+    state, model = tmp_path / "state.pt", seeded_network()
+    data = tiny_dataset(classes=5, train=64)
+    fit(seeded_network(seed=1, classes=5), data, CONFIG, resume=state, progress=False)
+    with pytest.raises(ValueError, match="RuntimeError"):
+        fit(model, data, CONFIG, resume=state, progress=False)
+    assert same_state(model, seeded_network())
+
+
+# Small batches
+
+
+class Standardized(nn.Sequential):
+    """Batch normalization of one value per channel and image, with or without running statistics."""
+
+    def __init__(self, *, track: bool = True):
+        torch.manual_seed(0)
+        norm = nn.BatchNorm1d(6, track_running_stats=track)
+        super().__init__(nn.Flatten(), nn.Linear(3072, 6), norm, nn.Linear(6, 4))
+
+
+@pytest.mark.parametrize(("train", "batches"), [(65, [32, 33]), (66, [32, 32, 2]), (33, [33])])
+def test_a_last_batch_of_one_image_joins_the_batch_before_it(train, batches):
+    sizes = []
+
+    class Watch(Callback):
+        def loss(self, inputs, logits, labels):
+            sizes.append(len(inputs))
+            return super().loss(inputs, logits, labels)
+
+    model, dataset = Standardized(), tiny_dataset(train=train)
+    teacher = Standardized(track=False)
+    callback = Distiller(teacher, weight=0.5, temperature=2.0, inner=Callback())
+    fit(model, dataset, TrainConfig(epochs=2, batch_size=32), callback=callback, progress=False)
+    fit(model, dataset, TrainConfig(epochs=2, batch_size=32), callback=Watch(), progress=False)
+    assert sizes == 2 * batches
+
+
+def test_evaluation_does_not_end_at_a_last_batch_of_one_image():
+    dataset = tiny_dataset(held=33)
+    whole, parts = (
+        evaluate(Standardized(track=False), dataset, dataset.test, batch_size=size) for size in (33, 32)
+    )
+    assert parts == whole
 
 
 # Configuration and learning rate

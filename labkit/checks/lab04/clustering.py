@@ -80,6 +80,12 @@ def initial_centroids(expect: Expect, answer: Answer) -> None:
     _drawn(expect, drawn, [0.0, 1.0, 10.0], why)
     shares = {0.0: 0.5216, 1.0: 0.4858, 10.0: 0.9926}
     _shares(expect.given("values 0, 1, 10; 2 clusters, kmeans++"), drawn, shares, why)
+    for kind in ("random", "kmeans++"):
+        first, again = (start(list(range(10)), 3, kind, seed=7) for _ in range(2))
+        why = "draw from the generator that is passed, and only from it: equal seeds give equal centroids"
+        expect.given(f"values 0 to 9, 3 clusters, {kind}, the same seed again").equal(
+            again, first, hint=why
+        )
     why = "if every value is a centroid already, all distances are 0: draw any, and do not divide by 0"
     expect.given("4 equal values, kmeans++").equal(
         start([0.5] * 4, 3, "kmeans++", why=why), [0.5] * 3, hint=why
@@ -92,7 +98,7 @@ def share(expect: Expect, answer: Answer) -> None:
     for weight, centroids, why in (
         ([0.9, -2.0, 0.0, 2.2], [-2.0, 1.0, 2.0], ZERO),
         ([[0.001, 0.0], [-0.001, 5.0]], [-1.0, 1.0], ZERO),
-        ([0.0, 0.5, -0.0], [0.0, 4.0], ZERO),
+        ([0.0, 0.5, -0.0, 4.6], [0.0, 4.0, 5.0], ZERO),
         ([1.0, 3.0, 2.0], [1.0, 3.0], TIE),
         ([[[-1.0]], [[4.0]]], [2.0], "one centroid: every weight but the zeros gets index 1"),
         ([0.0, 0.0], [1.0], "an all-zero weight has only index 0"),
@@ -122,7 +128,7 @@ def density_centroids(expect: Expect, answer: Answer) -> None:
         ([0.0, 0.1, 0.3, 4.0], 3, 4, CUBE),
         (skewed, 5, 8, CUBE),
         ([-1.0, *[-0.9] * 64, 0.3, 1.0], 7, 2, CUBE),
-        ([2.0, 5.0], 1, 1, "one bin and one centroid: the middle of the range"),
+        ([2.0, 5.0, 3.0, 2.5], 1, 1, "one bin and one centroid: the middle of the range"),
         ([2.5, 2.5, 2.5], 3, 10, "equal values: every centroid lies on them"),
         ([-0.5], 2, 4, "equal values: every centroid lies on them"),
     ):

@@ -90,6 +90,7 @@ def encode_decode(expect: Expect, encode: Answer, decode: Answer) -> None:
     for symbols, table, bits in (
         ([0, 9, 5, 0], codes, "0111100"),
         ([2, 2, 9, 0, 5, 5], codes, "110110111" + "01010"),
+        ([5, 5, 2, 9], {0: "10", 5: "0", 2: "111", 9: "110"}, "00111110"),
         ([1, 0, 1], {0: "0", 1: "1"}, "101"),
         ([], codes, ""),
         ([4, 4, 4], {4: ""}, ""),

@@ -27,6 +27,16 @@ def concept_answers(expect: Expect, answer: Answer) -> None:
     expect.verdicts(answer, STATEMENTS)
 
 
+HINTS = {
+    "07.1": "Keep a clone of the weight, rank its magnitudes once, and at each level write a pruned copy of the "
+    "clone into the weight with weight.data.copy_(…). Put the loop into `try:` and copy the clone back in "
+    "`finally:`, which runs however the loop ends.",
+    "07.4": "weight.nonzero() gives one row per nonzero value, in row-major order; COO wants one column each. "
+    "weight[tuple(indices)] takes the values there. For the second function write True at all positions of an "
+    "empty mask, and compare both the mask and the number of positions.",
+    "07.6": "With k of n weights kept, dense takes n · value_bytes and COO k · (8 · dimensions + value_bytes). "
+    "They are equal at k / n = value_bytes / (8 · dimensions + value_bytes); the share of zeros is the rest.",
+}
 CASES: dict[str, Callable[..., None]] = {
     "07.1": sensitivity_curve,
     "07.2": by_hand,

@@ -20,7 +20,7 @@ __all__ = ["by_hand", "greedy_choice", "sensitivity_curve"]
 Answer = Callable[..., Any]
 
 CURVE = "at each level the round(level / 100 · n) least |w| of the original weight are 0, the others as they were"
-RESTORE = "put the original values back into the same tensor, in a `finally` block"
+RESTORE = "the same tensor has its original values again, however the measurement ends"
 RATIO = "zeros over all weights, so a large layer counts for more; round each layer's count"
 RULE = (
     "raise the layer whose next level has the least (loss added) / (weights removed), one level at a time"
@@ -40,7 +40,7 @@ def sensitivity_curve(expect: Expect, answer: Answer) -> None:
         ([0.5, -0.1, 2.0, -3.0, 0.3], [0, 20, 40, 80, 100], CURVE),
         (
             [0.5, -0.1, 2.0, -3.0, 0.3],
-            [90, 20],
+            [90, 20, 40, 60, 0],
             "start each level from the original weight: levels may decrease",
         ),
         (
@@ -99,7 +99,8 @@ def by_hand(expect: Expect, overall: Answer, choice: Answer) -> None:
     got = case.call(choice, hint=hint)
     case.keys(got, list(LAYERS), hint=hint)
     fits = all(
-        isinstance(s, int | float) and not isinstance(s, bool) and 0 <= s <= 99 for s in got.values()
+        isinstance(s, int | float | np.integer | np.floating) and not isinstance(s, bool) and 0 <= s <= 99
+        for s in got.values()
     )
     why = "no layer may lose more than 99 %: nothing would pass"
     case.true(fits, expected="numbers from 0 to 99", got=got, hint=why)
@@ -114,44 +115,57 @@ def by_hand(expect: Expect, overall: Answer, choice: Answer) -> None:
 
 def greedy_choice(expect: Expect, answer: Answer) -> None:
     """07.3: compare with the same rule, where every step is searched from scratch."""
-    levels = [0.0, 20.0, 50.0, 80.0, 95.0]
+    usual, others = [0.0, 20.0, 50.0, 80.0, 95.0], [0.0, 10.0, 40.0, 70.0, 90.0]
     cheap, dear = [0.0, 0.1, 0.3, 0.8, 2.0], [0.0, 1.0, 2.5, 4.5, 7.0]
-    for counts, losses, target, why in (
-        ({"a": 100, "b": 100}, {"a": cheap, "b": dear}, 40.0, RULE),
+    for counts, levels, losses, target, why in (
+        ({"a": 100, "b": 100}, usual, {"a": cheap, "b": dear}, 40.0, RULE),
+        ({"a": 100, "b": 100}, others, {"a": cheap, "b": dear}, 40.0, "the levels are an argument"),
         (
             {"a": 10, "b": 1000},
+            usual,
             {"a": cheap, "b": dear},
             30.0,
             "divide by the weights removed: n · (s' − s)",
         ),
         (
             {"a": 50, "b": 50},
+            usual,
             {"a": [0, 0.1, 1, 3, 9], "b": [0, 0.2, 0.4, 0.6, 0.8]},
             60.0,
             "the price of a layer changes with its level",
         ),
         (
             {"a": 50, "b": 50},
+            usual,
             {"a": [5.0, 5.1, 5.3, 5.8, 7.0], "b": cheap},
             30.0,
             "the loss added, not the loss",
         ),
         (
             {"b": 10, "a": 10},
+            usual,
             {"a": cheap, "b": cheap},
             10.0,
             "of equal prices raise the layer that comes first in counts",
         ),
-        ({"a": 10, "b": 20}, {"a": cheap, "b": dear}, 0.0, "at target 0 nothing is pruned"),
-        ({"a": 10, "b": 20}, {"a": cheap, "b": dear}, 95.0, "stop when all layers are at their last level"),
+        ({"a": 10, "b": 20}, usual, {"a": cheap, "b": dear}, 0.0, "at target 0 nothing is pruned"),
+        (
+            {"a": 10, "b": 20},
+            usual,
+            {"a": cheap, "b": dear},
+            95.0,
+            "stop when all layers are at their last level",
+        ),
         (
             {"a": 50, "b": 50},
+            usual,
             {"a": cheap, "b": dear},
             25.0,
             "stop at the first step that reaches the target",
         ),
         (
             {"a": 50, "b": 50},
+            usual,
             {"a": [1, 0.8, 0.9, 3, 4], "b": cheap},
             30.0,
             "a loss may decrease: then the price is negative",
@@ -173,7 +187,7 @@ def _restores(expect: Expect, answer: Answer) -> None:
         raise KeyboardInterrupt
 
     case = expect.given("a score that raises KeyboardInterrupt")
-    why = "let the exception pass on: `finally`, not `except`"
+    why = "let the exception pass on; a student who stops a scan wants to see it stop"
     case.raises(KeyboardInterrupt, answer, weight, [50.0], score, hint=why)
     expect.given(f"the weight after {case}").equal(weight, torch.arange(1.0, 11.0), hint=RESTORE)
 

@@ -19,7 +19,7 @@ __all__ = ["coordinates", "sparse_layers", "storage"]
 
 Answer = Callable[..., Any]
 
-COO = "one column per nonzero value, in the row-major order of nonzero(); then take the values there"
+COO = "one column per nonzero value, in row-major order, and the values in the same order"
 MASK = "there are as many columns as True entries, and together they cover the mask"
 LINEAR = "y = x Wᵀ + bias"
 CONV = "place the values in a dense weight of zeros, then convolve with padding 1"
@@ -32,6 +32,7 @@ def coordinates(expect: Expect, to_coo: Answer, indices_are_mask: Answer) -> Non
     """07.4: compare with a loop over all positions."""
     for weight in (
         torch.tensor([[0.0, 5.0], [7.0, 0.0]]),
+        torch.tensor([[0.0, 0.0], [-3.0, 2.0]]),
         torch.tensor([0.0, -0.0, 1e-30, -2.0]),
         (torch.arange(36).view(2, 2, 3, 3) % 5 - 2).double(),
         torch.zeros(2, 3),
@@ -61,15 +62,20 @@ def coordinates(expect: Expect, to_coo: Answer, indices_are_mask: Answer) -> Non
         got = case.call(indices_are_mask, torch.tensor(named).T, mask.clone(), hint=MASK)
         case.true(isinstance(got, bool), expected="True or False", got=got, hint="return a bool")
         case.true(got == expected, expected=str(expected), got=got, hint=why)
-    got = indices_are_mask(torch.zeros(2, 0, dtype=torch.int64), torch.zeros(2, 3, dtype=torch.bool))
-    expect.given("no positions, an empty mask").true(got is True, expected="True", got=got, hint=MASK)
+    case, empty = expect.given("no positions, an empty mask"), torch.zeros(2, 0, dtype=torch.int64)
+    got = case.call(indices_are_mask, empty, torch.zeros(2, 3, dtype=torch.bool), hint=MASK)
+    case.true(got is True, expected="True", got=got, hint=MASK)
 
 
 def sparse_layers(expect: Expect, linear: Answer, conv: Answer) -> None:
     """07.5: compare with dense layers, and use a weight that would not fit in memory if it were dense."""
     generator = torch.Generator().manual_seed(6)
-    for shape, n in (((4, 6), 3), ((1, 5), 1), ((5, 1), 2), ((3, 3), 0)):
-        weight = torch.randint(-1, 2, shape, generator=generator).float()
+    weights = [
+        torch.randint(-1, 2, shape, generator=generator).float() for shape in ((4, 6), (1, 5), (5, 1))
+    ]
+    weights.insert(1, -weights[0].flip(0))
+    for weight, n in zip([*weights, torch.eye(3)], (3, 3, 1, 2, 0), strict=True):
+        shape = tuple(weight.shape)
         x, bias = torch.randn(n, shape[1], generator=generator), torch.randn(shape[0], generator=generator)
         case = expect.given(f"x ({n}, {shape[1]}), a weight {shape}, {int((weight != 0).sum())} kept")
         got = case.call(linear, x, *_coo(weight), shape, bias, hint=LINEAR)
@@ -85,8 +91,13 @@ def sparse_layers(expect: Expect, linear: Answer, conv: Answer) -> None:
     form = tuple(got.shape) if isinstance(got, Tensor) else type(got).__name__
     case.true(form == (1, size), expected=f"shape (1, {size})", got=form, hint=why)
     case.close([got[0, 7], got[0, -1], got.sum()], [2.0, 3.0, 5.0], hint=LINEAR)
-    for out, inputs, height in ((3, 2, 4), (1, 1, 1), (2, 5, 3)):
-        weight = torch.randint(-1, 2, (out, inputs, 3, 3), generator=generator).float()
+    weights = [
+        torch.randint(-1, 2, (*shape, 3, 3), generator=generator).float()
+        for shape in ((3, 2), (1, 1), (2, 5))
+    ]
+    weights.insert(1, -weights[0].flip(0))
+    for weight, height in zip(weights, (4, 4, 1, 3), strict=True):
+        out, inputs = weight.shape[:2]
         x, bias = (
             torch.randn(2, inputs, height, 5, generator=generator),
             torch.randn(out, generator=generator),
@@ -102,7 +113,7 @@ def storage(expect: Expect, count: Answer, even: Answer) -> None:
         torch.eye(3),
         torch.tensor([[0.0, 5.0, 0.0]]),
         torch.ones(2, 1, 3, 3),
-        torch.zeros(4, 4),
+        torch.zeros(3, 3),
         torch.eye(9, dtype=torch.float16),
         torch.eye(17, dtype=torch.float64)[:, :5],
         torch.zeros(0, 3),
@@ -122,7 +133,7 @@ def storage(expect: Expect, count: Answer, even: Answer) -> None:
         case.equal([got[form] for form in expected], list(expected.values()), hint=BYTES)
     for dimensions, size in ((4, 4), (2, 4), (1, 4), (4, 2), (3, 8)):
         case = expect.given(f"dimensions = {dimensions}, value_bytes = {size}")
-        why = "dense and COO are equal when kept / n is value_bytes / (bytes of a COO entry); answer in per cent"
+        why = "at which share of kept weights do both forms take the same bytes? Answer with the zeros, in per cent"
         got = case.call(even, dimensions, size, hint=why)
         case.close(got, 100 - 100 * size / (size + 8 * dimensions), hint=why)
     why = "values are float32 unless said otherwise"

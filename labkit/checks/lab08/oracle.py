@@ -31,9 +31,9 @@ def tiny_network(activation: nn.Module) -> nn.Sequential:
     return layers
 
 
-def tiny_batches(sizes: Sequence[int]) -> Batches:
-    """Draw images for :func:`tiny_network` with labels 0 to 2, the same each time."""
-    generator = torch.Generator().manual_seed(80)
+def tiny_batches(sizes: Sequence[int], seed: int = 80) -> Batches:
+    """Draw images for :func:`tiny_network` with labels 0 to 2."""
+    generator = torch.Generator().manual_seed(seed)
     return [
         (
             torch.randn(size, 2, 3, 3, generator=generator, dtype=torch.float64),

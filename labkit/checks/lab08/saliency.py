@@ -45,19 +45,22 @@ HIGHEST = "remove the highest scores of all layers together, until round(sparsit
 NEVER = "a removed weight stays removed, whatever it scores: 0 is in the middle of signed scores"
 STAGES = "half, three quarters and all of the target, from 20, 40 and 60 % accuracy on"
 SNIP = "|θ ⊙ g|, divided by its sum over the whole network"
+TINY = "tiny gradients rank too: add nothing to the sum"
 COPY = "leave the arguments as they are and return something new"
 
 
 def hessian_gradient_product(expect: Expect, answer: Answer) -> None:
     """08.1: compare with the full Hessian of a network of 60 weights."""
-    for sizes, temperature, activation, why in (
-        ((6,), (1.0,), nn.Tanh(), PRODUCT),
-        ((6,), (2.0,), nn.Tanh(), DIVIDE),
-        ((4, 4), (1.0,), nn.Tanh(), SUMMED),
-        ((5, 3, 1), (3.0,), nn.ReLU(), IMAGES),
-        ((5, 3, 1), (), nn.Tanh(), "T is 200 where none is given"),
+    for seed, (sizes, temperature, activation, why) in enumerate(
+        (
+            ((6,), (1.0,), nn.Tanh(), PRODUCT),
+            ((6,), (2.0,), nn.Tanh(), DIVIDE),
+            ((4, 4), (1.0,), nn.Tanh(), SUMMED),
+            ((5, 3, 1), (3.0,), nn.ReLU(), IMAGES),
+            ((5, 3, 1), (), nn.Tanh(), "T is 200 where none is given"),
+        )
     ):
-        model, batches = tiny_network(activation), tiny_batches(sizes)
+        model, batches = tiny_network(activation), tiny_batches(sizes, seed)
         named = f"T = {temperature[0]:g}" if temperature else "no temperature given"
         before = {name: part.clone() for name, part in model.state_dict().items()}
         expected = full_hessian_product(model, batches, *(temperature or (200.0,)))
@@ -103,7 +106,7 @@ def staged_masks(expect: Expect, answer: Answer) -> None:
         (two, [], 0.0, "at sparsity 0 everything stays"),
         (two, [], 1.0, "at sparsity 1 nothing stays"),
         ({"a": [0.0, -2.0, 1.5, 0.4], "b": [0.0, -0.1]}, [0, 4], 0.5, NEVER),
-        ({"a": [-9.0, -2.0, 1.5, 0.4], "b": [-8.0, -0.1]}, [0, 4], 0.5, NEVER),
+        ({"a": [-9.0, -2.0, 0.4, 1.5], "b": [-8.0, -0.1]}, [0, 4], 0.5, NEVER),
         (
             {"a": [9.0, -2.0, 1.5, 0.4], "b": [8.0, -0.1]},
             [0, 4],
@@ -154,16 +157,16 @@ def snip_scores(expect: Expect, answer: Answer) -> None:
     loss = loss_of_weights(model, batches, 1.0)
     gradient = torch.autograd.functional.jacobian(loss, join(weights))
     switch = torch.autograd.functional.jacobian(lambda c: loss(c * join(weights)), torch.ones(60).double())
-    cases: list[tuple[dict[str, Tensor], dict[str, Tensor], Tensor, str]] = [
-        (weights, as_layers(weights, gradient), switch.abs() / switch.abs().sum(), SNIP)
-    ]
+    cases: list[tuple[dict[str, Tensor], dict[str, Tensor], Tensor, str]] = []
     for values, slopes, expected, why in (
         ([2.0, -1.0, 0.0, 1.0], [1.0, 1.0, 5.0, -1.0], [0.5, 0.25, 0.0, 0.25], SNIP),
-        ([1.0, 1.0], [1e-30, 3e-30], [0.25, 0.75], "tiny gradients rank too: add nothing to the sum"),
+        ([1.0, 1.0, 4.0, 0.5], [1e-30, 3e-30, 5e-31, 4e-30], [0.125, 0.375, 0.25, 0.25], TINY),
         ([0.0, 0.0], [1.0, 2.0], [0.0, 0.0], "where every product is 0 all scores are 0, not NaN"),
     ):
         theta, slope = (dict(zip("ab", _halves(row), strict=True)) for row in (values, slopes))
         cases.append((theta, slope, torch.tensor(expected).double(), why))
+    relative = switch.abs() / switch.abs().sum()
+    cases.append((weights, as_layers(weights, gradient), relative, SNIP))
     for theta, slope, target, why in cases:
         case = expect.given(
             "a network of 60 weights" if len(target) > 8 else f"weights = {theta}, gradients = {slope}"

@@ -19,15 +19,19 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from labkit.course.grading.answer_sheets import MARKS, write_answer_sheets
 from labkit.course.grading.config import GradingConfig
 from labkit.course.grading.feedback import FeedbackPages, write_class_page, write_feedback
 from labkit.course.grading.gradebook import apply_manual_marks, write_tables
 from labkit.course.grading.job import Job, failed_result, find_submissions, grade_job, jobs_for_student
 from labkit.course.grading.late_penalty import apply_late_rules, submitted_at
+from labkit.course.grading.merged_notebooks import write_notebooks
 from labkit.course.grading.results import GradedLab, read_result, read_results, write_result
-from labkit.course.grading.sandbox.box import SANDBOXES, Limits, choose_backend
+from labkit.course.grading.sandbox.box import SANDBOXES, choose_backend
+from labkit.course.grading.sandbox.limits import Limits
 from labkit.course.grading.scoring import coding_exercises
 from labkit.course.notebook import structure
+from labkit.course.notebook.lab_id import LabId
 
 __all__ = ["ClassReport", "Options", "grade_class", "run_jobs"]
 
@@ -36,7 +40,11 @@ RETRIES = 3  # of a job whose Dask worker died
 
 @dataclass(frozen=True)
 class Options:
-    """Where results go and how jobs run; ``students`` restricts the run to some, by name."""
+    """Where results go and how jobs run.
+
+    ``students`` restricts the run to some, by name; ``answers`` asks for the pages of written answers, and
+    ``notebooks`` for what was graded as notebooks.
+    """
 
     out: Path
     processes: int = 1
@@ -44,6 +52,8 @@ class Options:
     sandbox: str = "auto"
     students: Sequence[str] = ()
     limits: Limits = field(default_factory=Limits)
+    answers: bool = False
+    notebooks: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,6 +66,7 @@ class ClassReport:
         page: the overview of the class.
         ignored: the names of files among the submissions that are not taken for students.
         incomplete_pages: the number of feedback pages that show only the marks.
+        answers: the table of marks for written answers, if it was asked for.
     """
 
     results: list[GradedLab]
@@ -63,6 +74,7 @@ class ClassReport:
     page: Path
     ignored: list[str]
     incomplete_pages: int
+    answers: Path | None = None
 
     @property
     def failed(self) -> list[GradedLab]:
@@ -74,6 +86,9 @@ def grade_class(
     submissions: Path, labs: Sequence[Path], options: Options, config: GradingConfig | None = None
 ) -> ClassReport:
     """Grade every submission in every lab, then write the tables and the feedback pages.
+
+    Marks that were filled into ``answers/marks.csv`` of an earlier run are merged, then those of the
+    configuration.
 
     Args:
         submissions: a folder that contains one folder, zip or notebook per student.
@@ -88,8 +103,11 @@ def grade_class(
     """
     config = config or GradingConfig()
     results = run_jobs(submissions, labs, options)
-    if config.marks is not None:
-        results = apply_manual_marks(results, config.marks)
+    if options.notebooks:
+        write_notebooks(options.out, labs, results)
+    for marks in (options.out / MARKS, config.marks):  # in this order: the configured file decides
+        if marks is not None and (marks == config.marks or marks.is_file()):
+            results = apply_manual_marks(results, marks)
     entries = find_submissions(submissions)
     times = {student: submitted_at(path) for student, path in entries.paths.items()}
     results = apply_late_rules(results, config.late_rules, times)
@@ -99,7 +117,11 @@ def grade_class(
     results = [_with_page_error(result, pages) for result in results]
     tables = write_tables(options.out, results, config.columns)
     page = write_class_page(options.out, results, pages.paths)
-    return ClassReport(results, tables, page, entries.ignored, len(pages.errors))
+    answers = None
+    if options.answers:
+        sources = {LabId(lab.stem): structure.read_lab(lab) for lab in labs}
+        answers = write_answer_sheets(options.out, sources, results)
+    return ClassReport(results, tables, page, entries.ignored, len(pages.errors), answers)
 
 
 def _with_page_error(result: GradedLab, pages: FeedbackPages) -> GradedLab:

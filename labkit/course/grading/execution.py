@@ -1,32 +1,35 @@
 """Run a student's answers in a sandbox: each exercise alone, all visible checks before the hidden cells.
 
-An exercise runs after the setup cell and after those other TODO cells whose names it uses, and no
-others, so one broken exercise does not cost another. All visible checks run before the first hidden
+An exercise runs after the setup cell and after those other TODO cells that define a name it reads, and
+no others, so one broken exercise does not cost another. Of the rest it gets only the imports that it
+reads. All visible checks run before the first hidden
 cell enters the sandbox, because their messages are shown to students.
 """
 
 from __future__ import annotations
 
+import builtins
 import math
 import sys
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from nbformat import NotebookNode
 
-from labkit.course.grading.sandbox.box import Backend, Box, Limits, Overrun
+from labkit.course.grading.sandbox.box import Backend, Box, Overrun
+from labkit.course.grading.sandbox.limits import Limits
 from labkit.course.grading.scoring import (
     RIGHT,
     CodingExercise,
     ExerciseOutcome,
     Phase,
     coding_exercises,
-    defined_names,
     outcome_of_reply,
-    used_names,
 )
+from labkit.course.notebook.names import CellNames, cell_names
 from labkit.course.notebook.structure import cell_info
 from labkit.course.release.strip import is_started
 
@@ -63,6 +66,13 @@ def run_exercises(
         return runner.outcomes(answers)
 
 
+class Needs(NamedTuple):
+    """What an exercise reads of other exercises: those that it needs, and statements that import names."""
+
+    exercises: list[CodingExercise]
+    imports: list[str]
+
+
 class ExerciseRunner:
     """A lab and its sandbox, which is started when needed and again after an exercise has broken it.
 
@@ -77,6 +87,7 @@ class ExerciseRunner:
         self.answers: Mapping[str, str] = {}
         self.box: Box | None = None
         self.used = False
+        self.end = time.monotonic() + sandbox.limits.lab_s
 
     def __enter__(self) -> ExerciseRunner:
         return self
@@ -85,7 +96,12 @@ class ExerciseRunner:
         self._close()
 
     def outcomes(self, answers: Mapping[str, str]) -> dict[str, ExerciseOutcome]:
-        """The outcome of every exercise whose TODO cell is in ``answers``; see :func:`run_exercises`."""
+        """The outcome of every exercise whose TODO cell is in ``answers``; see :func:`run_exercises`.
+
+        The time that a lab may take counts from here, over all boxes that it needs.
+        """
+        self.answers = answers
+        self.end = time.monotonic() + self.sandbox.limits.lab_s
         submitted = {
             name: exercise for name, exercise in self.exercises.items() if exercise.todo.id in answers
         }
@@ -102,18 +118,19 @@ class ExerciseRunner:
                 problem = self.run(phase, submitted[name], answers)
                 if problem is not None:
                     problems[name] = problem
-        return {name: problems.get(name, RIGHT) for name in submitted}
+        return {name: self._explained(submitted[name], problems) for name in submitted}
 
     def run(
         self, phase: Phase, exercise: CodingExercise, answers: Mapping[str, str]
     ) -> ExerciseOutcome | None:
         """Run the check or the hidden cell of one exercise; None if the exercise passes."""
         self.answers = answers
-        before = self._needs(exercise)
+        before, imports = self._needs(exercise)
         cell = exercise.cell(phase)
         seconds, cpu_s = self._seconds(cell)
         while True:
-            cells = [[other.todo.id, answers[other.todo.id]] for other in (*before, exercise)]
+            cells = [["import", statement] for statement in imports]
+            cells += [[other.todo.id, answers[other.todo.id]] for other in (*before, exercise)]
             request = self._request([*cells, [cell.id, cell.source]], seconds, cpu_s)
             try:
                 reply = self._ask(request, seconds * (len(cells) + 1) + SPARE_SECONDS)
@@ -125,29 +142,56 @@ class ExerciseRunner:
                 return outcome_of_reply(phase, exercise, reply, min(seconds, cpu_s))
             before = kept
 
-    def _needs(self, exercise: CodingExercise) -> list[CodingExercise]:
-        """The other exercises whose names this one uses, directly or not, in order."""
+    def _explained(
+        self, exercise: CodingExercise, problems: Mapping[str, ExerciseOutcome]
+    ) -> ExerciseOutcome:
+        """The outcome of an exercise; if it is lost, the reason names those it needs that are not right."""
+        outcome = problems.get(exercise.name, RIGHT)
+        broken = [other.name for other in self._needs(exercise).exercises if other.name in problems]
+        if outcome.status in ("right", "not started") or not broken:
+            return outcome
+        verb = "is" if len(broken) == 1 else "are"
+        return outcome._replace(
+            reason=f"it uses {', '.join(broken)}, which {verb} not right: {outcome.reason}"
+        )
+
+    def _needs(self, exercise: CodingExercise) -> Needs:
+        """The other exercises that define a name which this one reads, directly or not, in order."""
         others = {
             name: other
             for name, other in self.exercises.items()
             if name != exercise.name and other.todo.id in self.answers
         }
-        used = used_names(self.answers[exercise.todo.id])
-        for cell in (exercise.todo, exercise.check, exercise.hidden):
-            used |= used_names(cell.source)
+        own = self._names(exercise)
+        read = set(own.needs)
+        for cell in (exercise.check, exercise.hidden):
+            read |= (cell_names(cell.source) or CellNames()).needs - own.defines - set(own.imports)
         needed: set[str] = set()
         while True:
             fresh = {
-                name for name, other in others.items() if name not in needed and used & self._defines(other)
+                name for name, other in others.items() if name not in needed and read & self._defines(other)
             }
             if not fresh:
-                return [other for name, other in others.items() if name in needed]
+                break
             needed |= fresh
-            used |= {used for name in fresh for used in used_names(self.answers[others[name].todo.id])}
+            read |= {name for other in fresh for name in self._names(others[other]).needs}
+        given = {name for _, source in self.setup for name in _bound(cell_names(source) or CellNames())}
+        imports = {
+            name: statement
+            for other in others.values()
+            for name, statement in self._names(other).imports.items()
+            if name in read - given and not hasattr(builtins, name)
+        }
+        return Needs([other for name, other in others.items() if name in needed], list(imports.values()))
 
-    def _defines(self, exercise: CodingExercise) -> set[str]:
+    def _names(self, exercise: CodingExercise) -> CellNames:
+        """The names of a student's answer; if it is not plain Python, those of the lab's solution."""
+        answer = cell_names(self.answers[exercise.todo.id])
+        return answer or cell_names(exercise.todo.source) or CellNames()
+
+    def _defines(self, exercise: CodingExercise) -> frozenset[str]:
         """The names that the lab's or the student's version of an exercise defines."""
-        return defined_names(exercise.todo.source) | defined_names(self.answers[exercise.todo.id])
+        return (cell_names(exercise.todo.source) or CellNames()).defines | self._names(exercise).defines
 
     def _seconds(self, cell: NotebookNode) -> tuple[float, int]:
         """The seconds and the processor seconds that a cell may take; its own ``timeout`` raises both."""
@@ -182,18 +226,24 @@ class ExerciseRunner:
 
     def _ready(self) -> Box:
         """The box in use, or a new one in which the setup has run."""
+        left_s = self.end - time.monotonic()
+        if left_s <= 0:
+            self._close()
+            raise Overrun(f"the {self.sandbox.limits.lab_s / 60:g} minutes for the whole lab are used up")
         if self.box is None:
             command = [sys.executable, "-I", "-m", "labkit.course.grading.sandbox.runner"]
             self.box = Box(
                 command,
                 backend=self.sandbox.backend,
-                limits=self.sandbox.limits,
+                limits=replace(self.sandbox.limits, lab_s=left_s),
                 concealed=self.sandbox.concealed,
             )
             self.used = False
             try:
                 reply = self.box.ask({"setup": self.setup}, START_SECONDS)
             except Overrun as overrun:
+                if time.monotonic() > self.end:
+                    raise
                 raise RuntimeError(f"the lab's setup does not run in the sandbox: {overrun}.") from overrun
             if not reply.get("ready"):
                 raise RuntimeError(f"the lab's setup does not run in the sandbox: {reply.get('error')}.")
@@ -203,6 +253,11 @@ class ExerciseRunner:
         if self.box is not None:
             self.box.close()
             self.box = None
+
+
+def _bound(names: CellNames) -> set[str]:
+    """The names that are there after a cell has run."""
+    return {*names.defines, *names.imports}
 
 
 def _ended_in(reply: Mapping[str, Any]) -> str | None:

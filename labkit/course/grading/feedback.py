@@ -1,7 +1,8 @@
 """Write feedback pages: one page per student and lab, and an overview of the class.
 
-The pages are self-contained. A student's page is made from the released lab, so it has no hidden
-cell and no expected value to show. Jinja templates and CSS are in ``reports/templates/labkit``.
+The pages are self-contained. Leaves out: what a student's page shows
+(:mod:`labkit.course.grading.feedback_page`) and the limits of rendering it
+(:mod:`labkit.course.grading.page_renderer`).
 """
 
 from __future__ import annotations
@@ -15,20 +16,18 @@ from typing import Any, NamedTuple
 import nbformat
 from nbformat import NotebookNode
 
+from labkit.course.grading.feedback_page import marks_page
 from labkit.course.grading.gradebook import by_student, max_points
-from labkit.course.grading.results import GradedLab, student_file_name
+from labkit.course.grading.page_renderer import PageLimits, PageRenderer, RenderError
+from labkit.course.grading.results import GradedLab, Mark, student_file_name
 from labkit.course.grading.sandbox.box import UNPROTECTED
-from labkit.course.grading.scoring import coding_exercises, written_questions
 from labkit.course.notebook import structure
 from labkit.course.notebook.lab_id import LabId
-from labkit.course.reports.page import Page, plain_text
 from labkit.course.reports.site import html_exporter
-from labkit.course.submission.answers import Answers, insert_answers
 from labkit.files import write_atomically
 
 __all__ = ["FeedbackPages", "write_class_page", "write_feedback"]
 
-PRIORITY = ("text/html", "text/plain")
 BINS = 10
 BAR_REM = 20.0
 STAMP = "<!-- {} -->"  # a hash of everything that a page was made of
@@ -39,13 +38,6 @@ class FeedbackPages(NamedTuple):
 
     paths: dict[tuple[str, str], str]
     errors: dict[tuple[str, str], str]
-
-
-class _Head(NamedTuple):
-    """What the template of a lab's page asks about the lab."""
-
-    title: str
-    reason: str = ""
 
 
 class _LabCell(NamedTuple):
@@ -75,23 +67,28 @@ class _Bar(NamedTuple):
 
 
 class _QuestionShare(NamedTuple):
-    """The share of a question's points that the class earned."""
+    """The share of a question's points that the class earned; ``percent`` is None until all are marked."""
 
     name: str
-    percent: float
+    percent: float | None
+    to_mark: int
 
 
-def write_feedback(out: Path, labs: Sequence[Path], results: Sequence[GradedLab]) -> FeedbackPages:
+def write_feedback(
+    out: Path, labs: Sequence[Path], results: Sequence[GradedLab], limits: PageLimits | None = None
+) -> FeedbackPages:
     """Write ``feedback/<student>/<lab>.html`` for every result.
 
-    A page that is up to date is not written again. Where a student's cells cannot be rendered, the
-    page shows the marks without them, and the error is returned; the other pages are not affected.
+    A page that is up to date is not written again. Where a student's cells cannot be rendered within
+    the limits, the page shows the marks without them, and the error is returned; the other pages are
+    not affected.
 
     Args:
         out: the folder that holds the results.
         labs: labs with solutions, as recorded; one without results is not read. Results of a lab
             that is not among them get no page.
         results: with manual marks and late penalties.
+        limits: of rendering one page.
 
     Raises:
         ValueError: if a lab is not well formed.
@@ -100,14 +97,15 @@ def write_feedback(out: Path, labs: Sequence[Path], results: Sequence[GradedLab]
     graded = {result.lab for result in results}
     sources = {LabId(lab.stem): structure.read_lab(lab) for lab in labs if lab.stem in graded}
     pages = FeedbackPages({}, {})
-    for result in results:
-        source = sources.get(result.lab)
-        if source is not None:
-            page = f"feedback/{student_file_name(result.student)}/{result.lab}.html"
-            pages.paths[result.student, result.lab] = page
-            error = _write_page(out / page, source, result)
-            if error is not None:
-                pages.errors[result.student, result.lab] = error
+    with PageRenderer(limits) as renderer:
+        for result in results:
+            source = sources.get(result.lab)
+            if source is not None:
+                page = f"feedback/{student_file_name(result.student)}/{result.lab}.html"
+                pages.paths[result.student, result.lab] = page
+                error = _write_page(renderer, out / page, source, result)
+                if error is not None:
+                    pages.errors[result.student, result.lab] = error
     return pages
 
 
@@ -126,45 +124,19 @@ def write_class_page(out: Path, results: Sequence[GradedLab], paths: Mapping[tup
     return out / "index.html"
 
 
-def _write_page(path: Path, source: NotebookNode, result: GradedLab) -> str | None:
+def _write_page(renderer: PageRenderer, path: Path, source: NotebookNode, result: GradedLab) -> str | None:
     """Render a student's page unless the existing one was made of the same; return what failed."""
-    made_of = [result.marks, result.late, result.sources, result.warnings, nbformat.writes(source)]
-    stamp = STAMP.format(hashlib.sha256(repr(made_of).encode("utf-8", "replace")).hexdigest())
-    if path.is_file() and path.read_text(encoding="utf-8").endswith(stamp):
+    made_of = repr((result, nbformat.writes(source)))
+    stamp = STAMP.format(hashlib.sha256(made_of.encode("utf-8", "replace")).hexdigest()).encode()
+    if path.is_file() and path.read_bytes().endswith(stamp):
         return None
-    error = None
     try:
-        html = _page(source, result, Answers(dict(result.sources), attachments=dict(result.attachments)))
-    except Exception as problem:  # the renderer's libraries raise errors of many types
-        error = f"{type(problem).__name__}: {str(problem)[:200]}"
-        html, stamp = _page(source, result, Answers()), ""
-    write_atomically(path, (html + stamp).encode("utf-8", "backslashreplace"))
-    return error
-
-
-def _page(source: NotebookNode, result: GradedLab, answers: Answers) -> str:
-    """A student's page."""
-    notebook = insert_answers(source, answers)
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs = []
-    questions = _question_cells(source)
-    title = next((cell.source for cell in notebook.cells if cell.cell_type == "markdown"), result.lab)
-    variables = {
-        "lab": _Head(plain_text(title.splitlines()[0].lstrip("# "))),
-        "page": Page(None),
-        "result": result,
-        "questions": questions,
-        "shown": set(questions.values()),
-    }
-    html, _ = html_exporter("feedback.html.j2", PRIORITY).from_notebook_node(notebook, resources=variables)
-    return str(html)
-
-
-def _question_cells(source: NotebookNode) -> dict[str, str]:
-    """The question whose mark is shown below a cell, by the cell's id."""
-    cells = {exercise.check.id: name for name, exercise in coding_exercises(source).items()}
-    return cells | {cell.id: name for name, cell in written_questions(source).items()}
+        write_atomically(path, renderer.render(source, result) + stamp)
+    except RenderError as problem:
+        page = marks_page(source, result, str(problem))
+        write_atomically(path, page.encode("utf-8", "backslashreplace"))
+        return str(problem)
+    return None
 
 
 def _class(results: Sequence[GradedLab], pages: Mapping[tuple[str, str], str]) -> dict[str, Any]:
@@ -222,11 +194,20 @@ def _bars(percents: Sequence[float]) -> list[_Bar]:
 
 
 def _question_shares(results: Sequence[GradedLab]) -> list[_QuestionShare]:
-    """The share of points earned by question, the hardest first; answers still to mark do not count."""
-    earned: dict[str, list[float]] = {}
+    """The share of points earned by question, the hardest first, then the questions that are not marked yet.
+
+    A question with an answer to mark has no share: those who left it empty would make it look hard.
+    """
+    marks: dict[str, list[Mark]] = {}
     for result in results:
         for mark in result.marks:
-            if mark.status != "to mark" and mark.max:
-                earned.setdefault(mark.question, []).append(100 * mark.earned / mark.max)
-    shares = [_QuestionShare(name, statistics.fmean(values)) for name, values in earned.items()]
-    return sorted(shares, key=lambda share: (share.percent, share.name))
+            if mark.max:
+                marks.setdefault(mark.question, []).append(mark)
+    shares = [_question_share(name, of_question) for name, of_question in marks.items()]
+    return sorted(shares, key=lambda share: (share.to_mark > 0, share.percent or 0.0, share.name))
+
+
+def _question_share(name: str, marks: Sequence[Mark]) -> _QuestionShare:
+    to_mark = sum(mark.status == "to mark" for mark in marks)
+    percent = 100 * statistics.fmean(mark.earned / mark.max for mark in marks)
+    return _QuestionShare(name, None if to_mark else percent, to_mark)

@@ -14,7 +14,7 @@ from labkit.course.grading.results import GradedLab, LatePenalty, Mark
 from labkit.course.grading.spreadsheet import FORMULA, read_rows
 from labkit.files import write_atomically
 
-__all__ = ["apply_manual_marks", "by_student", "max_points", "write_tables"]
+__all__ = ["apply_manual_marks", "by_student", "csv_bytes", "max_points", "write_tables"]
 
 MANUAL_COLUMNS = ("student", "lab", "question", "points")
 GRADES_COLUMNS = ("student", "lab", "question", "earned", "max", "status", "reason")
@@ -77,7 +77,7 @@ def write_tables(
     if columns is not None:
         tables["lms.csv"] = _lms(results, columns)
     for name, rows in tables.items():
-        write_atomically(out / name, _csv(rows))
+        write_atomically(out / name, csv_bytes(rows))
     return [out / name for name in tables]
 
 
@@ -204,7 +204,7 @@ def _percent(earned: float, most: float) -> float:
     return round(100 * earned / most, 1) if most else 0.0
 
 
-def _csv(rows: Iterable[Sequence[object]]) -> bytes:
+def csv_bytes(rows: Iterable[Sequence[object]]) -> bytes:
     """Rows as a file; text that a spreadsheet would take for a formula gets an apostrophe."""
     text = io.StringIO(newline="")
     csv.writer(text).writerows([_without_formula(value) for value in row] for row in rows)

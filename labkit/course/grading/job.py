@@ -10,6 +10,7 @@ import json
 import os
 import re
 import time
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
@@ -21,12 +22,13 @@ import nbformat
 import labkit
 from labkit.course.grading.execution import SandboxConfig, run_exercises
 from labkit.course.grading.results import GradedLab
-from labkit.course.grading.sandbox.box import Backend, Limits, choose_backend
+from labkit.course.grading.sandbox.box import Backend, choose_backend
+from labkit.course.grading.sandbox.limits import Limits
 from labkit.course.grading.scoring import ExerciseOutcome, coding_exercises, mark_lab
 from labkit.course.notebook.lab_id import LabId
 from labkit.course.submission.answers import Answers, collect_answers
-from labkit.course.submission.lab_match import assign_labs
-from labkit.course.submission.read import Submission, read_submission
+from labkit.course.submission.limited import read_within_limits
+from labkit.course.submission.read import Submission
 
 __all__ = [
     "Job",
@@ -134,9 +136,9 @@ def jobs_for_student(
     """Yield one job per lab for a student, whatever the submission ``path`` holds."""
     try:
         names = [LabId(lab.stem) for lab in labs]
-        submission = assign_labs(read_submission(path), names)
+        submission = read_within_limits(path, names)
         problem = "nothing was submitted for this lab"
-    except Exception as error:  # a damaged archive can raise almost any error
+    except Exception as error:  # also a process that cannot be started: it costs this student only
         submission, problem = Submission(student), f"the submission cannot be read: {error}"
     for lab in labs:
         content = submission.notebooks.get(lab.name)
@@ -205,5 +207,6 @@ def fingerprint() -> str:
 
 def _printable(name: str) -> str:
     """A student's name as it can be stored and shown."""
-    text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    # subtle: an accent may be a letter of its own (macOS) or a part of one; both print alike.
+    text = unicodedata.normalize("NFC", os.fsencode(name).decode("utf-8", "backslashreplace"))
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +9,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from labkit.course.grading.results import GradedLab, LatePenalty
-from labkit.course.submission.read import IGNORED_FOLDERS
+from labkit.course.submission.files import (
+    SubmittedFile,
+    file_of_disk,
+    folder_files,
+    is_archive,
+    is_notebook,
+)
 
 __all__ = ["UNKNOWN_TIME", "LateRule", "apply_late_rules", "parse_late_rule", "submitted_at"]
 
@@ -63,7 +68,7 @@ def parse_late_rule(text: str) -> LateRule:
 
 
 def submitted_at(path: Path) -> datetime | None:
-    """The local time at which ``path`` was submitted: of the file, or of a folder's newest notebook.
+    """The local time at which ``path`` was submitted: of the file, or of a folder's newest notebook or zip.
 
     For a zip the time of the zip itself counts, not that of the files in it. Times up to 1980 belong
     to files that carry no time, such as those that :mod:`labkit.files` packs.
@@ -71,19 +76,20 @@ def submitted_at(path: Path) -> datetime | None:
     Returns:
         None if no file carries a time.
     """
-    files = [path]
     if path.is_dir() and not path.is_symlink():
-        files = []
-        for root, folders, names in os.walk(path):
-            folders[:] = [name for name in folders if name not in IGNORED_FOLDERS]
-            files += [Path(root) / name for name in names if name.endswith(".ipynb")]
+        try:
+            files = [file for file in folder_files(path) if is_notebook(file.name) or is_archive(file.name)]
+        except ValueError:  # too many files to read the submission at all
+            return None
+    else:
+        files = [file_of_disk(path.parent, path.name)]
     return max((time for time in map(_modified, files) if time is not None), default=None)
 
 
-def _modified(file: Path) -> datetime | None:
+def _modified(file: SubmittedFile) -> datetime | None:
     """When a file was changed; None if it carries no time or one that no clock shows."""
     try:
-        time = datetime.fromtimestamp(file.lstat().st_mtime)
+        time = datetime.fromtimestamp(file.modified)
     except (OSError, OverflowError, ValueError):
         return None
     return time if time.year > NO_TIME_YEAR else None

@@ -160,7 +160,7 @@ def _read(path: Path) -> GradedLab | None:
             seconds=_number(stored["seconds"]),
             failure=None if stored["failure"] is None else _text(stored["failure"]),
         )
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 

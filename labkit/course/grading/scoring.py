@@ -8,7 +8,6 @@ same process, but it cannot print values that it has never seen. People mark wri
 
 from __future__ import annotations
 
-import ast
 import builtins
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from nbformat import NotebookNode
 
 from labkit.course.grading.results import Mark, Status
 from labkit.course.notebook.comparison import DEFAULT, Tolerance, differences
-from labkit.course.notebook.structure import cell_info, exercises, syntax_tree
+from labkit.course.notebook.structure import cell_info, exercises
 from labkit.course.release.strip import is_started
 
 __all__ = [
@@ -27,10 +26,8 @@ __all__ = [
     "ExerciseOutcome",
     "Phase",
     "coding_exercises",
-    "defined_names",
     "mark_lab",
     "outcome_of_reply",
-    "used_names",
     "written_questions",
 ]
 
@@ -199,28 +196,3 @@ def _recorded(cell: NotebookNode) -> str:
         if output.get("name") != "stderr"
     ]
     return "".join(parts).rstrip()
-
-
-def defined_names(source: str) -> set[str]:
-    """The names that a cell defines at its top level; none if it is not Python."""
-    names: set[str] = set()
-    for node in _tree(source).body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            names.add(node.name)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            names |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.Assign | ast.AnnAssign):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            names |= {
-                name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)
-            }
-    return names
-
-
-def used_names(source: str) -> set[str]:
-    """The names that a cell uses; none if it is not Python."""
-    return {node.id for node in ast.walk(_tree(source)) if isinstance(node, ast.Name)}
-
-
-def _tree(source: str) -> ast.Module:
-    return syntax_tree(source) or ast.Module(body=[], type_ignores=[])

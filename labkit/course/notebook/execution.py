@@ -13,6 +13,7 @@ import os
 import subprocess
 import time
 from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,7 @@ from tqdm import tqdm
 from labkit.course.notebook import structure
 from labkit.course.notebook.lint import lint
 from labkit.course.notebook.normal_form import normalise, to_bytes
-from labkit.error_names import public_name
+from labkit.error_names import needed_exercise, public_name
 from labkit.files import write_atomically
 
 __all__ = [
@@ -56,11 +57,19 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class CellFailure:
-    """Why a cell did not succeed; ``name`` is the class of the error it raised, otherwise empty."""
+    """Why a cell did not succeed.
+
+    Attributes:
+        kind: how it ended.
+        text: the message of the error, or a sentence.
+        name: the class of the error it raised, otherwise empty.
+        needs: the exercise that is not started, if that is the reason.
+    """
 
     kind: Literal["error", "late", "kernel died", "not run"]
     text: str
     name: str = ""
+    needs: str | None = None
 
     def __str__(self) -> str:
         return f"{self.name}: {self.text}" if self.name else self.text
@@ -139,8 +148,9 @@ class _Client(NotebookClient):
             self.failures[cell.id] = CellFailure("late", f"not finished within {self.limit_s:g} s")
             await self._end_late_cell()
         elif reply["status"] != "ok":
-            name = public_name(reply.get("ename", reply["status"]))
-            self.failures[cell.id] = CellFailure("error", reply.get("evalue", ""), name)
+            name, text = public_name(reply.get("ename", reply["status"])), reply.get("evalue", "")
+            needs = needed_exercise(name, text, reply.get("traceback", ()))
+            self.failures[cell.id] = CellFailure("error", text, name, needs)
 
     async def _end_late_cell(self) -> None:
         """Wait for the reply of a cell that was interrupted; kill the kernel if none comes."""
@@ -233,7 +243,17 @@ def usable_cores() -> int:
 
 
 def _run_loop(work: Coroutine[object, object, T]) -> T:
-    """Run a coroutine to its end in an event loop that supports the kernels' sockets."""
+    """Run a coroutine to its end, also in a notebook, whose own event loop is running."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return _run_new_loop(work)
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(_run_new_loop, work).result()
+
+
+def _run_new_loop(work: Coroutine[object, object, T]) -> T:
+    """Run a coroutine in an event loop that supports the kernels' sockets."""
     # subtle: the default loop of Windows cannot wait for sockets of ZeroMQ.
     with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
         return runner.run(work)
@@ -264,7 +284,7 @@ async def _run(path: Path, threads: int, out: Path) -> RunResult:
     """Run one notebook and write it with its outputs."""
     start = time.perf_counter()
     try:
-        source = structure.read_notebook(path)
+        source = structure.read_notebook(path, repair=True)
     except (ValueError, OSError) as error:
         (out / path.name).unlink(missing_ok=True)  # of an older run
         return RunResult(path, time.perf_counter() - start, str(error))
@@ -277,10 +297,19 @@ async def _run(path: Path, threads: int, out: Path) -> RunResult:
 
 
 def _first_failure(failures: Failures) -> str:
-    """Return a sentence about the first failure."""
-    cell_id, failure = next(iter(failures.items()))
+    """Return a sentence about the first failure that has another reason than an exercise not started.
+
+    In a student's notebook the cells below one that fails run too, and those that need an exercise
+    which is not started fail for that reason only.
+    """
+    not_started = sorted({failure.needs for failure in failures.values() if failure.needs})
+    others = {cell_id: failure for cell_id, failure in failures.items() if not failure.needs}
+    if not others:
+        return f"not started yet: {', '.join(not_started)}"
+    cell_id, failure = next(iter(others.items()))
     cause = " (out of memory?)" if failure.kind == "kernel died" else ""
-    return f"cell {cell_id}: {failure}{cause}"
+    more = f" (and {len(others) - 1} more)" if len(others) > 1 and failure.kind == "error" else ""
+    return f"cell {cell_id}: {failure}{cause}{more}"
 
 
 async def _execute(

@@ -19,6 +19,7 @@ __all__ = ["lint"]
 
 MAX_BYTES = 400_000
 POINTS = 100
+UNGRADED = "This notebook is not graded."  # in the title cell: the points sum to 0
 NBVAL_MARKER = re.compile(r"^\s*#\s*(NBVAL_\w+|PYTEST_VALIDATE_IGNORE_OUTPUT)", re.MULTILINE)
 
 
@@ -27,7 +28,8 @@ def lint(notebook: NotebookNode) -> list[str]:
 
     A complete lab starts with a title and the setup cell. Every code cell was executed, in order,
     without an error, output on stderr, or a marker that switches off the comparison of its output.
-    Every claim holds, every figure has alt text, and the points sum to 100. The file has at most
+    Every claim holds, every figure has alt text, and the points sum to 100, or to 0 where the title cell
+    says that the notebook is not graded. The file has at most
     400 kB, because figures are stored in the notebook.
 
     Args:
@@ -50,8 +52,9 @@ def _notebook_problems(notebook: NotebookNode) -> Iterator[str]:
     if len(cells) < 2 or cell_role(cells[1]) != "setup":
         yield "the second cell is not the setup cell"
     points = sum(cell_info(cell).get("points", 0) for cell in cells if cell_role(cell) in GRADED_ROLES)
-    if points != POINTS:
-        yield f"the points sum to {points:g}, not {POINTS}"
+    is_graded = not cells or UNGRADED not in cells[0].source
+    if points != (POINTS if is_graded else 0):
+        yield f"the points sum to {points:g}, not {POINTS if is_graded else 0}"
 
 
 def _execution_problems(notebook: NotebookNode) -> Iterator[str]:

@@ -38,7 +38,8 @@ def normalise(notebook: NotebookNode) -> NotebookNode:
 
 def to_bytes(notebook: NotebookNode) -> bytes:
     """Return the notebook as the bytes of a file: sorted keys, one space of indentation, UTF-8."""
-    return (nbformat.writes(notebook).rstrip("\n") + "\n").encode()
+    # subtle: half of a surrogate pair becomes JSON's own escape of it, as it was in the file it came from.
+    return (nbformat.writes(notebook).rstrip("\n") + "\n").encode("utf-8", "backslashreplace")
 
 
 def _normal_cell(cell: NotebookNode, count: int | None) -> dict[str, Any]:

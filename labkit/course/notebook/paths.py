@@ -15,20 +15,21 @@ def lab_paths(home: Path) -> list[Path]:
     return sorted(path for path in (home / "labs").glob("[0-9][0-9]_*.ipynb") if path.is_file())
 
 
-def find_labs(names: Sequence[str]) -> list[Path]:
+def find_labs(names: Sequence[str], labs: Sequence[Path] | None = None) -> list[Path]:
     """Return the notebooks that ``names`` refer to, each once; all labs of the workbook if it is empty.
 
     Args:
         names: paths, file names, how a lab's file name begins (``"02"``), or its number (``"2"``).
+        labs: the notebooks to choose from; by default the workbook's labs.
 
     Raises:
         ValueError: if the workbook has no labs, or a name fits none or several; lists the labs.
     """
-    labs = lab_paths(settings.home())
+    labs = lab_paths(settings.home()) if labs is None else labs
     if not names:
         if not labs:
             raise ValueError(f"there are no labs in {settings.home() / 'labs'}.")
-        return labs
+        return list(labs)
     return list(dict.fromkeys(_find(name, labs) for name in names))
 
 
@@ -49,5 +50,6 @@ def _find(name: str, labs: Sequence[Path]) -> Path:
     )
     if len(matches) != 1:
         problem = "several labs begin" if matches else "there is no lab that begins"
-        raise ValueError(f"{problem} with {name!r}; there are {lab_names()}.")
+        known = ", ".join(lab.stem for lab in labs) or "none yet"
+        raise ValueError(f"{problem} with {name!r}; there are {known}.")
     return matches[0]

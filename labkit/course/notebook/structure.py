@@ -20,6 +20,8 @@ from nbformat import NotebookNode
 from nbformat.v4.rwbase import rejoin_lines
 from nbformat.validator import NotebookValidationError, iter_validate
 
+from labkit.course.notebook.cell_ids import repair_ids
+
 __all__ = [
     "BEGIN_SOLUTION",
     "END_SOLUTION",
@@ -76,6 +78,7 @@ def read_notebook(path: Path, *, repair: bool = False) -> NotebookNode:
         path: the file; a byte-order mark in it is ignored.
         repair: give new ids to cells that have none, as editors of format 4.0 to 4.4 leave them, or
             that share one. The file itself does not change.
+            :func:`labkit.course.notebook.cell_ids.restore_ids` then finds the released ids.
 
     Raises:
         ValueError: if the file is not JSON, not a notebook of format 4.5 (4.0 with ``repair``), or has
@@ -83,17 +86,20 @@ def read_notebook(path: Path, *, repair: bool = False) -> NotebookNode:
         OSError: if the file cannot be read.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = json.loads(path.read_bytes())  # UTF-8 or UTF-16, with or without a byte-order mark
     except (ValueError, RecursionError) as error:
         raise _error(path.name, f"not JSON ({error})", "restore it from its last good version") from error
     if not isinstance(content, dict) or "cells" not in content:
         raise _error(path.name, "not a notebook (it has no cells)", "give the path of a lab's .ipynb file")
     if repair:
-        _repair_ids(content)
+        repair_ids(content)
     major, minor = content.get("nbformat"), content.get("nbformat_minor")
     if major != 4 or not isinstance(minor, int) or minor < 5:
         problem = f"notebook format {major}.{minor}, expected 4.5"
-        raise _error(path.name, problem, "open and save it in JupyterLab")
+        advice = "open and save it in JupyterLab"
+        if major == 4:  # JupyterLab keeps the format, and the ids are gone
+            advice = "restore it from its last good version, since its editor has removed the cells' ids"
+        raise _error(path.name, problem, advice)
     notebook = nbformat.from_dict(content)
     invalid: NotebookValidationError | None = next(iter(iter_validate(notebook)), None)
     if invalid is not None:
@@ -107,20 +113,6 @@ def read_notebook(path: Path, *, repair: bool = False) -> NotebookNode:
             "open and save it in JupyterLab, which gives each cell its own id",
         )
     return rejoin_lines(notebook)  # stored as lists of lines
-
-
-def _repair_ids(content: dict[str, Any]) -> None:
-    """Give every cell an id of its own, in place; the first cell with an id keeps it."""
-    if content.get("nbformat") != 4 or not isinstance(content.get("cells"), list):
-        return
-    content["nbformat_minor"] = max(5, content.get("nbformat_minor") or 0)
-    taken: set[str] = set()
-    for number, cell in enumerate(content["cells"], 1):
-        if not isinstance(cell, dict):
-            continue
-        if not isinstance(cell.get("id"), str) or cell["id"] in taken:
-            cell["id"] = f"repaired-{number}"
-        taken.add(cell["id"])
 
 
 def require_structure(notebook: NotebookNode, name: str) -> None:

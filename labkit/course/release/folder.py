@@ -7,7 +7,6 @@ into a folder in use is :mod:`labkit.course.release.update`.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,9 +16,10 @@ from nbformat import NotebookNode
 from labkit.course.notebook import structure
 from labkit.course.notebook.normal_form import to_bytes
 from labkit.course.release.leaks import find_leaks
+from labkit.course.release.readme import with_labs
 from labkit.course.release.strip import strip
 from labkit.course.release.used_checkpoints import used_checkpoints
-from labkit.files import digest, write_atomically, zip_bytes
+from labkit.files import digest, partial_path, write_atomically, zip_bytes
 from labkit.settings import checkpoint_file
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
 
 MANIFEST = ".labkit/release/manifest.json"
 PRISTINE = ".labkit/release/labs"
+README = "README.md"
 FORMAT = 1
 Verification = Callable[[Mapping[str, NotebookNode]], list[str]]  # the reasons not to release labs
 STUDENT_FILES = Path(__file__).with_name("student_files")
@@ -70,7 +71,7 @@ def write_release(
     """
     _require_free(out, force)
     files = build_release(home, labs, verify=verify)
-    partial = out.with_name(f".{out.name}.{os.getpid()}.part")
+    partial = partial_path(out)
     try:
         for name, content in files.items():
             write_atomically(partial / name, content)
@@ -101,6 +102,7 @@ def build_release(home: Path, labs: Sequence[Path], *, verify: Verification | No
     if reasons:
         raise RuntimeError("\n  ".join(["the labs are not released:", *reasons]))
     files = dict(_shared_files(home))
+    files[README] = with_labs(files[README].decode(), released).encode()
     files |= dict(_checkpoints(home, sources.values()))
     for name, notebook in released.items():
         files[f"labs/{name}.ipynb"] = files[f"{PRISTINE}/{name}.ipynb"] = to_bytes(notebook)
@@ -127,7 +129,7 @@ def read_manifest(folder: Path) -> dict[str, str] | None:
             for name, value in files.items()
         ):
             raise ValueError("unknown format")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path} is damaged ({error}); restore it from the release's zip.") from error
     return dict(files)
 
@@ -209,14 +211,15 @@ def _checkpoints(home: Path, labs: Collection[NotebookNode]) -> Iterator[tuple[s
         try:
             entries = json.loads(path.read_bytes())
             files = {name: checkpoint_file(name, entry) for name, entry in entries.items()}
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            hashes = {name: entry["sha256"] for name, entry in entries.items()}
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(
                 f"{path} is damaged ({error}); restore it with `git checkout {path}`."
             ) from error
         used = set[str]().union(*(used_checkpoints(lab, files) for lab in labs))
         for name in sorted(used):
             weights = path.with_name(files[name])
-            if not weights.is_file() or digest(weights.read_bytes()) != entries[name]["sha256"]:
+            if not weights.is_file() or digest(weights.read_bytes()) != hashes[name]:
                 raise ValueError(
                     f"{weights} is missing or not what its manifest says; run `labkit train {name}`."
                 )

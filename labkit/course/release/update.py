@@ -14,7 +14,9 @@ from pathlib import Path
 import nbformat
 
 from labkit.course.notebook import structure
+from labkit.course.notebook.cell_ids import restore_ids
 from labkit.course.notebook.normal_form import to_bytes
+from labkit.course.release.backup import back_up
 from labkit.course.release.folder import MANIFEST, PRISTINE, read_manifest
 from labkit.course.release.merge import merge
 from labkit.files import digest, write_atomically
@@ -52,7 +54,7 @@ def update(folder: Path, release: Mapping[str, bytes]) -> list[str]:
     before = {name: _content(folder, name) for name in (*changes, *obsolete)}
     if not before:
         return ["nothing to do: the folder already has this release"]
-    backup = _back_up(folder, before)
+    backup = back_up(folder, before)
     try:
         # subtle: the pristine labs come after the merged ones, so a second run can finish after a kill.
         for name in sorted(changes, key=lambda name: (name.startswith(".labkit/"), name == MANIFEST)):
@@ -104,7 +106,7 @@ def _merged_lab(folder: Path, name: str, content: bytes, notes: list[str]) -> by
     """Return one notebook, merged; without its pristine copy, every cell counts as added by the student."""
     pristine = folder / PRISTINE / Path(name).name
     base = structure.read_notebook(pristine) if pristine.is_file() else nbformat.v4.new_notebook()
-    local = structure.read_notebook(folder / name)
+    local = restore_ids(structure.read_notebook(folder / name, repair=True), base)
     remote = nbformat.reads(content.decode(), as_version=4)
     merged = merge(base, local, remote)
     notes += [f"{name}, cell {note}" for note in merged.notes]
@@ -148,9 +150,10 @@ def _entries(content: bytes | None) -> dict[str, dict[str, object]]:
     """Return the entries of a checkpoint manifest; none if it is missing or damaged."""
     try:
         entries = json.loads(content or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
-    return entries if isinstance(entries, dict) else {}
+    entries = entries if isinstance(entries, dict) else {}
+    return {name: entry for name, entry in entries.items() if isinstance(entry, dict)}
 
 
 def _obsolete(folder: Path, hashes: Mapping[str, str], release: Mapping[str, bytes]) -> list[str]:
@@ -173,18 +176,6 @@ def _content(folder: Path, name: str) -> bytes | None:
     """Return the bytes of a file in the folder, or None if it does not exist."""
     path = folder / name
     return path.read_bytes() if path.is_file() else None
-
-
-def _back_up(folder: Path, before: Mapping[str, bytes | None]) -> Path:
-    """Copy the files that will change to a new backup folder, and return it."""
-    number = 1
-    while (backup := folder / ".labkit" / f"backup-{number}").exists():
-        number += 1
-    for name, content in before.items():
-        if content is not None:
-            write_atomically(backup / name, content)
-    backup.mkdir(parents=True, exist_ok=True)
-    return backup
 
 
 def _restore(folder: Path, before: Mapping[str, bytes | None]) -> None:

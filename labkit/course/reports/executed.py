@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import nbformat
 from nbformat import NotebookNode
 
+from labkit.course.notebook.structure import read_notebook
 from labkit.course.reports.page import plain_text
 
 __all__ = [
@@ -42,13 +42,9 @@ def read_executed(path: Path) -> NotebookNode:
 
     Raises:
         ValueError: if it is not valid; names the file.
+        OSError: if it cannot be read.
     """
-    try:
-        notebook = nbformat.read(path, as_version=4)
-        nbformat.validate(notebook)
-    except Exception as error:  # nbformat raises many kinds for what is not a notebook
-        raise ValueError(f"{path.name} is not a valid notebook: {first_line(str(error))}") from error
-    return notebook
+    return read_notebook(path, repair=True)
 
 
 def notebook_title(stem: str, notebook: NotebookNode) -> str:

@@ -7,6 +7,7 @@ The template calls :class:`Page` while nbconvert walks the cells. Leaves out: fi
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from html import escape, unescape
 from itertools import zip_longest
@@ -19,6 +20,7 @@ from markupsafe import Markup
 from math_core import LatexError, LatexToMathML
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
+from pygments.token import STANDARD_TYPES
 
 from labkit.course.notebook.structure import cell_info, cell_role
 from labkit.tables import TABLE_MIME, cell_text
@@ -43,10 +45,13 @@ TAGS = LABEL_TAGS | HEADING_TAGS | {
     "hr", "i", "img", "kbd", "li", "mark", "ol", "p", "pre", "s", "small", "span", "summary", "table", "tbody", "td",
     "tfoot", "th", "thead", "tr", "u", "ul", "var",
 }  # fmt: skip
+CODE_CLASSES = frozenset({"highlight", *STANDARD_TYPES.values()})  # of highlighted code
 ATTRIBUTES = frozenset({"alt", "class", "colspan", "href", "rowspan", "scope", "start", "style", "title"})
 NARROW = 32  # characters of code that fit beside the margins of a screen of 360 px
 ATTACHMENT = "attachment:"  # how a cell refers to a picture stored in it
+ANCHOR = "s-"  # begins the id of every heading, and of nothing else
 GUARD = "\ue000"  # a private-use character around a formula's number
+MAX_FORMULA = 4000  # characters; the converter overruns its stack at about 20,000 nested braces
 
 
 class Heading(NamedTuple):
@@ -93,9 +98,14 @@ class Page:
     role = staticmethod(cell_role)
 
     def __init__(self, folder: Path | None) -> None:
-        """Begin a page; pictures are embedded from ``folder``, or from no file at all if it is None."""
+        """Begin a page of a lab in ``folder``, or, if it is None, of what a student submitted.
+
+        Then no file is embedded, and only highlighted code has classes, so that nothing in the cells
+        looks like what the template shows.
+        """
         self.folder = folder
         self.headings: list[Heading] = []
+        self.repeats = Counter[str]()  # of a heading's anchor
         self.figures = 0
         self.formulas: list[str] = []
         self.titled = False
@@ -110,15 +120,17 @@ class Page:
     def markdown(self, cell: Mapping[str, Any]) -> str:
         """Return a Markdown cell as clean HTML, with formulas as MathML."""
         renderer = _Renderer(self, attachments=cell.get("attachments", {}))
-        return self._clean(MarkdownWithMath(renderer=renderer).render(cell["source"].replace(GUARD, "")))
+        return self._clean(MarkdownWithMath(renderer=renderer).render(_storable(cell["source"])))
 
     def latex(self, output: Mapping[str, Any]) -> str:
         """Return a formula that a cell displayed as MathML."""
-        return self._with_formulas(self.formula(output["data"]["text/latex"].strip("$ \n"), block=True))
+        return self._with_formulas(
+            self.formula(_storable(output["data"]["text/latex"]).strip("$ \n"), block=True)
+        )
 
     def html(self, output: Mapping[str, Any]) -> str:
         """Return the HTML that a cell displayed, such as a table, cleaned."""
-        return self._clean(output["data"]["text/html"].replace(GUARD, ""))
+        return self._clean(_storable(output["data"]["text/html"]))
 
     def label(self, output: Mapping[str, Any]) -> str:
         """Return the name of a scrollable table, for screen readers."""
@@ -154,6 +166,8 @@ class Page:
     def formula(self, tex: str, *, block: bool) -> str:
         """Store a formula and return a placeholder that Markdown and the cleaning leave unchanged."""
         try:
+            if len(tex) > MAX_FORMULA:
+                raise LatexError(f"a formula may have {MAX_FORMULA} characters")
             mathml = LatexToMathML(fancy_error=False).convert_with_local_state(tex, displaystyle=block)
         except LatexError as error:
             mathml = f'<code class="tex" title="{escape(str(error))}">{escape(tex)}</code>'
@@ -164,10 +178,13 @@ class Page:
     def _free_anchor(self, label: str) -> str:
         """Return the label as an identifier, numbered if an earlier heading has the same."""
         words = Markup(re.sub(f"{GUARD}.*?{GUARD}", "", label)).striptags().lower()
-        slug = "s-" + re.sub(r"[\W_]+", "-", words).strip("-")
-        taken = {heading.anchor for heading in self.headings}
-        names = [slug, *(f"{slug}-{count}" for count in range(2, len(taken) + 2))]
-        return next(name for name in names if name not in taken)
+        slug = ANCHOR + re.sub(r"[\W_]+", "-", words).strip("-")
+        name = slug
+        while self.repeats[name]:
+            self.repeats[slug] += 1
+            name = f"{slug}-{self.repeats[slug]}"
+        self.repeats[name] += 1
+        return name
 
     def _with_formulas(self, html: str) -> str:
         """Return HTML with each placeholder replaced by its formula."""
@@ -180,7 +197,7 @@ class Page:
             tags=TAGS,
             clean_content_tags={"script", "style"},
             attributes={"*": ATTRIBUTES, "img": {"src"}, **{heading: {"id"} for heading in HEADING_TAGS}},
-            attribute_filter=_harmless_value,
+            attribute_filter=_unstyled_value if self.folder is None else _harmless_value,
             filter_style_properties={"text-align"},
             url_schemes={"http", "https", "mailto", "data"},
             link_rel=None,
@@ -228,8 +245,22 @@ class _Renderer(IPythonRenderer):
         return html if 'src="data:' in html else self.link(text, url, title)
 
 
+def _storable(text: str) -> str:
+    """Return text that UTF-8 can store and that has no placeholder of a formula."""
+    return text.replace(GUARD, "").encode("utf-8", "backslashreplace").decode()
+
+
+def _unstyled_value(tag: str, name: str, value: str) -> str | None:
+    """Return the value of an attribute that a student wrote; classes only of highlighted code."""
+    if name == "class":
+        return " ".join(word for word in value.split() if word in CODE_CLASSES) or None
+    return _harmless_value(tag, name, value)
+
+
 def _harmless_value(tag: str, name: str, value: str) -> str | None:  # noqa: ARG001
     """Return the value of an allowed attribute, or None to drop it: only pictures may be embedded data."""
+    if name == "id":
+        return value if value.startswith(ANCHOR) else None
     if name not in ("src", "href"):
         return value
     # subtle: browsers ignore blanks and control characters in front of and inside a scheme.

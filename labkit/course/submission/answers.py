@@ -7,15 +7,15 @@ a warning and never ends the grading.
 
 from __future__ import annotations
 
-import functools
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from nbformat import NotebookNode
 
+from labkit.course.notebook.cell_ids import Slot, match_by_position
 from labkit.course.notebook.structure import cell_info
 from labkit.course.release.strip import strip
 from labkit.course.submission.cells import SubmittedCell, read_cells
@@ -50,7 +50,13 @@ def collect_answers(content: bytes, source: NotebookNode) -> Answers:
     released = strip(source)
     expected = [cell for cell in released.cells if cell_info(cell).get("role") in ANSWER_ROLES]
     matches = _matches(expected, cells, {cell.id for cell in source.cells})
-    matches |= _by_position(released.cells, expected, cells, matches)
+    matches |= match_by_position(
+        [Slot(cell.id, cell.cell_type) for cell in released.cells],
+        [cell.id for cell in expected if cell.id not in matches],
+        # subtle: an empty cell is nobody's answer.
+        [Slot(cell.name, cell.kind if cell.source.strip() else "blank") for cell in cells],
+        {cell.name: index for index, cell in enumerate(cells)} | matches,
+    )
     for cell in expected:
         if cell.id in matches:
             submitted = cells[matches[cell.id]]
@@ -73,17 +79,37 @@ def insert_answers(source: NotebookNode, answers: Answers) -> NotebookNode:
     return notebook
 
 
+class _Signs(NamedTuple):
+    """What a cell is recognised by, worked out once: a file may hold 20 MB of cells."""
+
+    source: str
+    names: frozenset[str]  # that it defines at its top level, also where it has syntax errors
+    first: str
+    lines: Counter[str]  # the first 300, without blanks around them
+
+    @classmethod
+    def of(cls, source: str) -> _Signs:
+        """The signs of a cell's source."""
+        names = frozenset(first or second for first, second in DEFINITION.findall(source))
+        lines = Counter(line.strip() for line in source.splitlines()[:300] if line.strip())
+        return cls(source.strip(), names, source.strip().partition("\n")[0].strip(), lines)
+
+
 def _matches(
     expected: Sequence[NotebookNode], cells: Sequence[SubmittedCell], lab_ids: set[str]
 ) -> dict[str, int]:
     """Pair the lab's cells with the student's: the strongest pair first, each cell once."""
     own = {cell.id for cell in expected}
+    candidates = [
+        (index, submitted, _Signs.of(submitted.source))
+        for index, submitted in enumerate(cells)
+        if submitted.name not in lab_ids - own or submitted.kind == "raw"  # not another cell of the lab
+    ]
     pairs = []
     for place, cell in enumerate(expected):
-        for index, submitted in enumerate(cells):
-            if submitted.name in lab_ids - own and submitted.kind != "raw":
-                continue  # another cell of the lab
-            strength = _strength(cell, submitted)
+        wanted = _Signs.of(cell.source)
+        for index, submitted, signs in candidates:
+            strength = _strength(cell, wanted, submitted, signs)
             if strength:
                 pairs.append((strength, index, -place))
     matches: dict[str, int] = {}
@@ -94,68 +120,21 @@ def _matches(
     return matches
 
 
-def _strength(cell: NotebookNode, submitted: SubmittedCell) -> float:
+def _strength(cell: NotebookNode, wanted: _Signs, submitted: SubmittedCell, signs: _Signs) -> float:
     """How strongly the signs say that ``submitted`` answers ``cell``; 0 if there is no sign."""
-    names, submitted_names = _defined(cell.source), _defined(submitted.source)
     label = (str(cell_info(cell)["role"]), str(cell_info(cell).get("id", "")))
-    signs = (
-        DEFINES * (cell.cell_type == "code" and bool(names) and names <= submitted_names)
+    known = (
+        DEFINES * (cell.cell_type == "code" and bool(wanted.names) and wanted.names <= signs.names)
         + SAME_ID * (submitted.name == cell.id)
         + SAME_LABEL * (bool(label[1]) and submitted.label == label)
-        + SAME_START * (len(_first(cell.source)) > 10 and _first(cell.source) == _first(submitted.source))
+        + SAME_START * (len(wanted.first) > 10 and wanted.first == signs.first)
     )
-    similarity = _similarity(cell.source, submitted.source)
-    if not signs and similarity < SIMILAR:
+    # The share of lines in common, from 0 to 1, in any order.
+    common = (wanted.lines & signs.lines).total()
+    similarity = 2 * common / max(1, wanted.lines.total() + signs.lines.total())
+    if not known and similarity < SIMILAR:
         return 0.0
-    return signs + similarity + CHANGED * (submitted.source.strip() not in ("", cell.source.strip()))
-
-
-def _defined(source: str) -> set[str]:
-    """The names that a cell defines at its top level, also where it has syntax errors."""
-    return {first or second for first, second in DEFINITION.findall(source)}
-
-
-def _first(source: str) -> str:
-    return source.strip().partition("\n")[0].strip()
-
-
-def _similarity(left: str, right: str) -> float:
-    """The share of lines in common, from 0 to 1, in any order; cheap, since a file may be large."""
-    one, other = _lines(left), _lines(right)
-    return 2 * (one & other).total() / max(1, one.total() + other.total())
-
-
-@functools.lru_cache(maxsize=4096)
-def _lines(source: str) -> Counter[str]:
-    """The first 300 lines, without blanks around them."""
-    return Counter(line.strip() for line in source.splitlines()[:300] if line.strip())
-
-
-def _by_position(
-    lab: Sequence[NotebookNode],
-    expected: Sequence[NotebookNode],
-    cells: Sequence[SubmittedCell],
-    known: dict[str, int],
-) -> dict[str, int]:
-    """Pair the cells without any sign: the only unknown cell of its type between two known cells."""
-    places = {submitted.name: index for index, submitted in enumerate(cells)} | known
-    order = [cell.id for cell in lab]
-    taken, matches = set(known.values()), {}
-    for cell in expected:
-        if cell.id in known:
-            continue
-        at = order.index(cell.id)
-        before = next((places[name] for name in reversed(order[:at]) if name in places), -1)
-        after = next((places[name] for name in order[at + 1 :] if name in places), len(cells))
-        unknown = [
-            index
-            for index in range(before + 1, after)
-            if index not in taken and cells[index].name not in order and cells[index].kind == cell.cell_type
-        ]
-        if len(unknown) == 1 and cells[unknown[0]].source.strip():
-            matches[cell.id] = unknown[0]
-            taken.add(unknown[0])
-    return matches
+    return known + similarity + CHANGED * (signs.source not in ("", wanted.source))
 
 
 def _warnings_about_cell(cell: NotebookNode, submitted: SubmittedCell) -> list[str]:

@@ -14,6 +14,9 @@ __all__ = ["SubmittedCell", "read_cells"]
 
 MAX_CELLS = 1000
 MAX_SOURCE = 100_000  # characters
+MAX_NAME = 80
+CELL_TYPES = ("code", "markdown", "raw")
+PICTURES = ("image/png", "image/jpeg", "image/gif")
 
 
 class SubmittedCell(NamedTuple):
@@ -31,12 +34,12 @@ def read_cells(content: bytes, warnings: list[str]) -> list[SubmittedCell]:
     if not content.strip():
         warnings.append("the file is empty")
         return []
-    text = content.decode("utf-8-sig", "replace")
+    text = content.decode(json.detect_encoding(content), "replace")  # UTF-8 or UTF-16, maybe with a mark
     if "\ufffd" in text:
         warnings.append("the file is not UTF-8 throughout")
     try:
         notebook = json.loads(text)
-    except (ValueError, RecursionError, MemoryError) as error:
+    except (ValueError, RecursionError) as error:
         warnings.append(f"the file is not JSON ({str(error)[:80]})")
         return []
     cells = notebook.get("cells") if isinstance(notebook, dict) else None
@@ -53,27 +56,34 @@ def read_cells(content: bytes, warnings: list[str]) -> list[SubmittedCell]:
 
 def _cell(cell: Mapping[str, Any]) -> SubmittedCell:
     """One cell; a field of the wrong type becomes empty."""
-    source = cell.get("source", "")
+    source = cell.get("source")
     if isinstance(source, list):
         source = "".join(line for line in source if isinstance(line, str))
-    source = source if isinstance(source, str) else ""
-    source = source[:MAX_SOURCE].encode("utf-8", "replace").decode()  # subtle: JSON can hold half a pair
     metadata = cell.get("metadata")
     label = metadata.get("labkit") if isinstance(metadata, dict) else None
     label = label if isinstance(label, dict) else {}
     pictures = cell.get("attachments")
+    kind = cell.get("cell_type")
     return SubmittedCell(
-        kind=str(cell.get("cell_type"))[:20],
-        name=str(cell.get("id", ""))[:80],
-        source=source.replace("\r\n", "\n").strip("\n"),
-        label=(str(label.get("role", ""))[:20], str(label.get("id", ""))[:20]),
+        kind=kind if kind in CELL_TYPES else "unknown",
+        name=_text(cell.get("id"), MAX_NAME),
+        source=_text(source, MAX_SOURCE).replace("\r\n", "\n").strip("\n"),
+        label=(_text(label.get("role"), MAX_NAME), _text(label.get("id"), MAX_NAME)),
         attachments={
-            str(name): {kind: data for kind, data in bundle.items() if _is_picture(kind, data)}
+            _text(name, MAX_SOURCE): {
+                kind: data for kind, data in bundle.items() if _is_picture(kind, data)
+            }
             for name, bundle in (pictures.items() if isinstance(pictures, dict) else ())
             if isinstance(bundle, dict)
         },
     )
 
 
+def _text(value: Any, length: int) -> str:
+    """At most ``length`` characters of a string; nothing of another value."""
+    # subtle: JSON can hold half of a surrogate pair, which no file and no page can.
+    return value[:length].encode("utf-8", "replace").decode() if isinstance(value, str) else ""
+
+
 def _is_picture(kind: Any, data: Any) -> bool:
-    return kind in ("image/png", "image/jpeg", "image/gif") and isinstance(data, str)
+    return kind in PICTURES and isinstance(data, str) and data.isascii()

@@ -5,17 +5,22 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import warnings
 from pathlib import Path
 from typing import NamedTuple
+
+from IPython.core.inputtransformer2 import TransformerManager
 
 from labkit.course.notebook import structure
 from labkit.course.notebook.lab_id import LabId
 from labkit.course.notebook.paths import lab_paths
-from labkit.course.notebook.structure import cell_info, syntax_tree
+from labkit.course.notebook.structure import cell_info
 from labkit.course.release.folder import MANIFEST, PRISTINE
 from labkit.course.release.strip import is_started
 from labkit.course.submission.answers import collect_answers
+from labkit.course.submission.as_graded import pristine
 from labkit.course.submission.read import MAX_NOTEBOOK_BYTES, read_submission
 from labkit.environment import environment_stamp
 from labkit.files import write_atomically, zip_bytes
@@ -26,11 +31,21 @@ STAMP = "labkit.json"
 
 
 class Report(NamedTuple):
-    """Why work cannot be graded, what is unusual about it, and which exercises are not answered."""
+    """What a student should know about the work that is packed.
+
+    Attributes:
+        failures: why something cannot be graded.
+        warnings: what is unusual about the notebooks.
+        unanswered: the exercises that are not answered.
+        invalid: the exercises whose answer is not valid Python, and why, by exercise.
+        answered: the notebooks in which the code of an exercise is answered.
+    """
 
     failures: list[str]
     warnings: list[str]
     unanswered: list[str]
+    invalid: dict[str, str]
+    answered: list[Path]
 
 
 def pack(home: Path, out: Path, *, force: bool = False) -> Report:
@@ -73,7 +88,7 @@ def examine(home: Path) -> Report:
     Raises:
         ValueError: if there is no notebook.
     """
-    report = Report([], [], [])
+    report = Report([], [], [], {}, [])
     labs = lab_paths(home)
     if not labs:
         raise ValueError(f"there are no labs in {home / 'labs'}; run this in the folder of the release.")
@@ -82,7 +97,7 @@ def examine(home: Path) -> Report:
             limit = MAX_NOTEBOOK_BYTES // 10**6
             report.failures.append(f"{path.name}: over {limit} MB; clear its outputs and save it")
             continue
-        _examine_lab(home, path, report)
+        _examine_lab(path, report)
     released = {path.name for path in (home / PRISTINE).glob("*.ipynb")}
     absent = sorted(released - {path.name for path in labs})
     report.failures.extend(
@@ -91,11 +106,11 @@ def examine(home: Path) -> Report:
     return report
 
 
-def _examine_lab(home: Path, path: Path, report: Report) -> None:
+def _examine_lab(path: Path, report: Report) -> None:
     """Add what a grader would find in one notebook; it is read as the grader reads it."""
-    pristine = home / PRISTINE / path.name
+    original = pristine(path)
     try:
-        lab = structure.read_notebook(pristine if pristine.is_file() else path, repair=True)
+        lab = structure.read_notebook(original if original.is_file() else path, repair=True)
     except ValueError as error:  # names the file and what to do
         report.failures.append(str(error))
         return
@@ -108,21 +123,39 @@ def _examine_lab(home: Path, path: Path, report: Report) -> None:
         exercise = str(cell_info(cell).get("id", LabId(path.stem).number))
         source = answers.sources.get(cell.id)
         if source is None:
-            advice = f"copy it from {PRISTINE}/{path.name}" if pristine.is_file() else "restore it"
+            advice = f"copy it from {PRISTINE}/{path.name}" if original.is_file() else "restore it"
             report.failures.append(
                 f"{path.stem}: cell {cell.id} of exercise {exercise} is missing; {advice}"
             )
         elif not is_started(cell, source):
             report.unanswered.append(exercise if role == "todo" else f"{exercise} (written answer)")
-        elif role == "todo" and syntax_tree(source) is None:
-            report.warnings.append(f"{path.stem}: the TODO cell of {exercise} is not valid Python")
+        elif role == "todo":
+            if path not in report.answered:
+                report.answered.append(path)
+            problem = _syntax_problem(source)
+            if problem is not None:
+                report.invalid[exercise] = problem
+
+
+def _syntax_problem(source: str) -> str | None:
+    """Return why a cell is not valid Python for Jupyter, which allows magics and ``await``; None if it is."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of an escape that Python does not know
+            code = TransformerManager().transform_cell(source)
+            compile(code, "cell", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    except SyntaxError as error:
+        return f"{error.msg} (line {error.lineno})"
+    except (ValueError, RecursionError, MemoryError):  # a zero byte, or too many brackets
+        return "Python cannot read it"
+    return None
 
 
 def _release(home: Path) -> str | None:
     """The release that the folder came from."""
     try:
         return str(json.loads((home / MANIFEST).read_text(encoding="utf-8"))["release"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

@@ -37,9 +37,11 @@ from labkit.course.grading.late_penalty import (
     parse_late_rule,
     submitted_at,
 )
-from labkit.course.grading.results import read_result
-from labkit.course.grading.sandbox.box import UNPROTECTED, Limits, choose_backend
+from labkit.course.grading.results import GradedLab, Mark, read_result
+from labkit.course.grading.sandbox.box import UNPROTECTED, choose_backend
+from labkit.course.grading.sandbox.limits import Limits
 from labkit.course.notebook import structure
+from labkit.course.notebook.lab_id import LabId
 from labkit.course.release.strip import strip
 from labkit.files import zip_bytes
 
@@ -256,12 +258,32 @@ def test_a_damaged_archive_costs_only_its_own_student(course, content):
     assert points(graded(course)) == {"ada": 30, "bob": 20, "=cy": 0, "dan": 0}
 
 
-def test_names_that_look_alike_are_two_students(tmp_path):
-    for name in (b"ann\xff", b"ann\\xff"):
+@pytest.mark.parametrize(
+    ("names", "students"),
+    [
+        ((b"ann\xff", b"ann\\xff"), ["ann\\xff", "ann\\xff (2)"]),
+        (("José".encode(), unicodedata.normalize("NFD", "José").encode()), ["José", "José (2)"]),
+    ],
+    ids=["bytes", "accents"],
+)
+def test_names_that_look_alike_are_two_students(tmp_path, names, students):
+    for name in names:
         (tmp_path / os.fsdecode(name)).mkdir()
     paths = find_submissions(tmp_path).paths
-    assert sorted(paths) == ["ann\\xff", "ann\\xff (2)"]
+    assert sorted(paths) == students
     assert len(set(paths.values())) == 2
+
+
+def test_a_students_folder_that_is_a_link_is_not_followed(course):
+    (course / "submissions" / "dan").symlink_to(course / "submissions" / "ada")
+    (course / "submissions" / "eve").symlink_to(course / "labs")
+    (course / "submissions" / "fay").symlink_to(course / "submissions" / "fay")
+    results = {result.student: result for result in graded(course)}
+    assert points(results.values()) == {"ada": 30, "bob": 20, "=cy": 0, "dan": 0, "eve": 0, "fay": 0}
+    for name in ("dan", "eve", "fay"):
+        assert "is a link" in results[name].marks[0].reason
+        assert results[name].sources == {}
+        assert str(course) not in results[name].marks[0].reason, "no path of the grader's"
 
 
 def test_a_second_run_repeats_nothing_and_a_changed_submission_only_itself(course, monkeypatch):
@@ -479,6 +501,18 @@ def test_a_zips_own_time_counts_and_of_a_folder_its_newest_notebook_that_carries
         path.write_text("")
         os.utime(path, (0, when.timestamp()))
     assert submitted_at(tmp_path / "bob") == DAYS[0]
+
+
+def test_of_a_folder_with_a_zip_in_it_the_zips_time_counts_and_links_are_not_followed(tmp_path):
+    folder = tmp_path / "ann"
+    (folder / "deep" / "deeper").mkdir(parents=True)
+    packed = folder / "deep" / "submission.zip"
+    packed.write_bytes(zip_bytes({"labs/01_x.ipynb": b""}))
+    os.utime(packed, (1_700_000_000, 1_700_000_000))
+    (folder / "02_x.ipynb").symlink_to(tmp_path / "new.ipynb")
+    (tmp_path / "new.ipynb").write_text("")
+    (folder / "deep" / "up").symlink_to(tmp_path)
+    assert submitted_at(folder) == datetime.fromtimestamp(1_700_000_000)
 
 
 def test_an_unknown_time_is_told_once_where_a_rule_would_need_it(course):
@@ -743,21 +777,17 @@ def test_an_answer_embeds_no_file_of_the_grader(course, monkeypatch):
 
 def test_a_page_that_cannot_be_rendered_costs_only_its_own_student(course, monkeypatch, capsys):
     monkeypatch.setenv("LABKIT_HOME", str(course))
-    whole = feedback.insert_answers
-
-    def breaks_for_bob(source, answers):
-        if any("values[0]" in text for text in answers.sources.values()):
-            raise RecursionError("too deep")
-        return whole(source, answers)
-
-    monkeypatch.setattr(feedback, "insert_answers", breaks_for_bob)
+    notebook = hostile.solved(LAB, {**hostile.SOLUTIONS, "99.3": "def mean(values):\n    return values[0]"})
+    answer = hostile.cell_of(notebook, "99-why")
+    answer.source, answer["attachments"] = "![p](attachment:p.png)", {"p.png": {"image/png": "\ud800"}}
+    (course / "submissions" / "bob" / hostile.NAME).write_text(json.dumps(notebook))
     assert main(["grade", str(course / "submissions"), "--out", str(course / "out")]) == 1
     assert "1 feedback pages show only the marks" in capsys.readouterr().err
     assert len(list((course / "out" / "feedback").glob("*/*.html"))) == 3
     with (course / "out" / "summary.csv").open(newline="") as file:
         warnings = {row["student"]: row["warnings"] for row in csv.DictReader(file)}
-    assert "RecursionError: too deep" in warnings["bob"]
-    assert "RecursionError" not in warnings["ada"]
+    assert "UnicodeEncodeError" in warnings["bob"]
+    assert "UnicodeEncodeError" not in warnings["ada"]
     page = next((course / "out" / "feedback").glob("bob*/*.html")).read_text()
     assert "99.3: 0 of 10 points" in BeautifulSoup(page, "html.parser").get_text()
     assert "values[0]" not in page
@@ -771,8 +801,29 @@ def test_the_class_page_lists_everyone_and_links_to_pages_that_are_there(course)
     links = [link["href"] for link in table.find_all("a")]
     assert len(links) == 3
     assert all((course / "out" / link).is_file() for link in links)
-    hardest = soup.find_all("table")[1].tbody.find_all("th")
-    assert [cell.text for cell in hardest] == ["99.4", "99.3", "99.1", "99.2"]
+    questions = soup.find_all("table")[1].tbody.find_all("tr")
+    assert [row.th.text for row in questions] == ["99.4", "99.3", "99.1", "99.2"]
+
+
+def test_a_written_question_is_ranked_by_difficulty_only_when_all_its_answers_are_marked(tmp_path):
+    def shares(*statuses):
+        results = [
+            GradedLab(
+                f"student{number}",
+                LabId("99_small"),
+                "key",
+                (Mark("99.1", 5, 10, "wrong"), Mark("99.4", 4.0 * (status == "marked"), 4, status)),
+            )
+            for number, status in enumerate(statuses)
+        ]
+        page = feedback.write_class_page(tmp_path, results, {})
+        rows = BeautifulSoup(page.read_text(), "html.parser").find_all("table")[1].tbody.find_all("tr")
+        return [[cell.get_text() for cell in row.find_all(["th", "td"])] for row in rows]
+
+    waiting = "not marked yet: 2 answers to mark"
+    assert shares("not started", "to mark", "to mark") == [["99.1", "50.0", ""], ["99.4", "–", waiting]]
+    assert shares("not started", "to mark", "marked")[1][1:] == ["–", "not marked yet: 1 answer to mark"]
+    assert shares("not started", "marked", "missing") == [["99.4", "33.3", ""], ["99.1", "50.0", ""]]
 
 
 def test_the_class_page_shows_every_lab_of_the_out_folder_whichever_was_named(course, monkeypatch, capsys):
@@ -813,8 +864,10 @@ def test_the_command_grades_merges_and_writes_everything(course, monkeypatch, ca
     os.utime(course / "submissions" / "ada" / hostile.NAME, (0, 0))
     (course / "marks.csv").write_text("student,lab,question,points\nada,99,99.4,5\n")
     arguments = ["--manual", str(course / "marks.csv"), "--late", "2020-01-01T00:00 50/day max 50"]
+    arguments.append("--notebooks")
     assert main(["grade", str(course / "submissions"), "--out", str(course / "out"), *arguments]) == 0
     capsys.readouterr()
     with (course / "out" / "summary.csv").open(newline="") as file:
         earned = {row["student"]: float(row["earned"]) for row in csv.DictReader(file)}
     assert earned == {"ada": 35, "bob": 10, "'=cy": 0}
+    assert len(list((course / "out" / "notebooks").glob(f"*/{hostile.NAME}"))) == 3

@@ -11,8 +11,8 @@ import psutil
 import pytest
 
 from labkit.course.grading.class_run import Options, run_jobs
-from labkit.course.grading.sandbox.box import Limits
 from labkit.course.grading.sandbox.bubblewrap import why_no_bubblewrap
+from labkit.course.grading.sandbox.limits import Limits
 
 pytestmark = pytest.mark.heavy
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 
@@ -10,8 +11,10 @@ import pytest
 
 from labkit.course.grading.sandbox import box as sandbox
 from labkit.course.grading.sandbox import bubblewrap
-from labkit.course.grading.sandbox.box import Box, Limits, Overrun, choose_backend
+from labkit.course.grading.sandbox.box import Box, Overrun, choose_backend
 from labkit.course.grading.sandbox.bubblewrap import why_no_bubblewrap
+from labkit.course.grading.sandbox.limits import Limits
+from labkit.course.grading.sandbox.watchdog import descendants
 
 pytestmark = pytest.mark.heavy
 
@@ -77,31 +80,40 @@ def test_how_a_cell_ended_is_told(box, source, why):
     assert box.ask(request("print(1)"), 100)["cells"][0]["text"] == "1\n"
 
 
-def test_a_box_whose_program_is_killed_says_so(box):
+def test_a_program_that_is_killed_from_inside_is_told_and_the_first_process_of_a_closed_box_cannot_be(box):
+    source = "os.kill(os.getppid(), 9)\nimport time\ntime.sleep(99)"
+    if box.confined:
+        assert box.ask(request(source, wall_s=1), 100)["ended"]["why"] == "late"
+        return
     with pytest.raises(Overrun, match="ended its own process"):
-        box.ask(request("os.kill(os.getppid(), 9)\nimport time\ntime.sleep(99)"), 100)
+        box.ask(request(source), 100)
 
 
 def test_a_box_that_gets_too_many_processes_is_noticed_and_they_end_with_it(box):
     source = (
         "import time\nfor _ in range(40):\n    if os.fork() == 0:\n        time.sleep(500)\ntime.sleep(500)"
     )
+    families = []
+    end, box.watchdog.end = box.watchdog.end, lambda: families.append(descendants(box.process.pid))
     with pytest.raises(Overrun, match="processes"):
         box.ask(request(source, wall_s=100), 100)
-    family = psutil.Process(box.process.pid).children(recursive=True)
+    box.watchdog.stop()
+    (family,) = families
+    end()
     assert len(family) > LIMITS.processes
     box.close()
     _, alive = psutil.wait_procs(family, timeout=20)
     assert alive == []
-    assert not box.folder.exists()
+    assert not box.folder.path.exists()
 
 
-def test_a_process_that_left_its_session_ends_with_the_box(box):
-    box.ask(request("if os.fork() == 0:\n    os.setsid()\n    import time\n    time.sleep(500)"), 100)
-    strays = list(box._tagged()) or psutil.Process(box.process.pid).children(recursive=True)
-    box.close()
-    _, alive = psutil.wait_procs(strays, timeout=20)
-    assert alive == []
+def test_a_process_that_left_its_session_ends_with_its_exercise(box):
+    reply = box.ask(
+        request("if os.fork() == 0:\n    os.setsid()\n    import time\n    time.sleep(500)"), 100
+    )
+    assert reply["ended"] is None
+    count = "import psutil\nprint(len(psutil.Process(os.getppid()).children(recursive=True)))"
+    assert box.ask(request(count), 100)["cells"][0]["text"] == "1\n"  # the exercise itself
 
 
 @CLOSED
@@ -133,6 +145,23 @@ def test_a_folder_that_must_not_be_seen_is_empty_even_inside_a_visible_one():
         box.ask({"setup": [["setup", "import os"]]}, 300)
         reply = box.ask(request(f"print(os.listdir({str(place / 'plots')!r}))"), 100)
     assert reply["cells"][0]["text"] == "[]\n"
+
+
+def test_the_runners_requests_cannot_be_read_by_what_it_runs(box):
+    if os.geteuid() == 0 and not box.confined:
+        pytest.skip("without bubblewrap root can read everything")
+    reply = box.ask(request("os.listdir(f'/proc/{os.getppid()}/fd')"), 100)
+    assert reply["cells"][0]["error"]["kind"] == "PermissionError"
+
+
+def test_a_program_that_does_not_start_shows_its_error(box):
+    command = [sys.executable, "-c", "import sys; sys.exit('no room on the device')"]
+    backend = "bwrap" if box.confined else "none"
+    with (
+        Box(command, backend=backend, limits=LIMITS) as broken,
+        pytest.raises(Overrun, match="before its first answer: no room on the device"),
+    ):
+        broken.ask({"setup": []}, 60)
 
 
 def test_unknown_sandboxes_and_a_missing_bubblewrap_are_refused_in_words(monkeypatch):

@@ -1,3 +1,4 @@
+import asyncio
 import os
 import signal
 import subprocess
@@ -10,7 +11,7 @@ import pytest
 from small_labs import cell_of, code, markdown, small_lab, write
 
 from labkit.course.notebook import execution, structure
-from labkit.course.notebook.execution import default_jobs, record, run_all
+from labkit.course.notebook.execution import default_jobs, execute_cells, record, run_all
 
 pytestmark = pytest.mark.heavy
 
@@ -178,3 +179,12 @@ def test_jobs_follow_memory_cores_and_the_number_of_notebooks(monkeypatch, memor
     monkeypatch.setattr(execution, "usable_cores", lambda: 4)
     assert default_jobs(12) == expected
     assert default_jobs(1) == 1
+
+
+def test_cells_are_executed_also_where_an_event_loop_is_running(tmp_path):
+    # In a notebook the kernel's own loop runs.
+    async def in_a_notebook():
+        return execute_cells([code("a-cell", "1 / 0")], tmp_path, limit_s=60)
+
+    failures = asyncio.run(in_a_notebook())
+    assert failures["a-cell"].name == "ZeroDivisionError"

@@ -72,6 +72,19 @@ def test_a_cell_without_an_id_is_refused(path):
         structure.read_notebook(path)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+def test_a_notebook_is_read_in_the_encodings_of_other_editors(path, encoding):
+    path.write_bytes(nbformat.writes(small_lab()).replace("Double", "Größe").encode(encoding))
+    assert "Größe a number." in cell_of(structure.read_notebook(path), "99-task").source
+
+
+def test_a_lab_without_ids_is_refused_with_advice_that_works(path):
+    """JupyterLab keeps the format of a file, so opening and saving it there would not help."""
+    path.write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}', encoding="utf-8")
+    with pytest.raises(ValueError, match="restore it from its last good version"):
+        structure.read_notebook(path)
+
+
 def _without(name):
     def change(notebook):
         notebook.cells = [cell for cell in notebook.cells if cell.id != name]
@@ -104,7 +117,7 @@ def _check_first(notebook):
         (_check_first, "exercise 99.1 has its cells in the order check, todo, hidden"),
         (_append(code("extra", "1", role="check", id="99.1")), "exercise 99.1 has more than one check"),
         (
-            _append(markdown("extra", "", role="answer", id="99.2")),
+            _append(markdown("extra", "**Why?**", role="answer", id="99.2")),
             "exercise 99.2 has more than one answer",
         ),
         (_with_labels("99-table", role="experiment"), "cell 99-table has the role 'experiment'"),

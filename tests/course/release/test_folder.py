@@ -1,5 +1,7 @@
 import base64
 import json
+import subprocess
+import sys
 
 import nbformat
 import pytest
@@ -59,6 +61,7 @@ def _write(workbook, **options):
 def test_a_release_holds_what_a_student_needs_and_nothing_else(workbook):
     out, done = _write(workbook)
     names = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+    assert "(labs/99_lab.ipynb)" in (out / "README.md").read_text()
     assert {"README.md", "Makefile", "pyproject.toml", "labkit/settings.py", "labs/99_lab.ipynb"} <= names
     assert {"checkpoints/d/a.safetensors", "checkpoints/d/b2.lkc", "checkpoints/d/manifest.json"} <= names
     assert "labkit/course/release/student_files/README.md" in names
@@ -110,6 +113,15 @@ def test_nothing_is_left_behind_when_it_fails(workbook, damage, monkeypatch):
         _write(workbook)
     parent = workbook.parent / "out"
     assert not parent.exists() or list(parent.iterdir()) == []
+
+
+def test_what_a_killed_release_left_is_removed_by_the_next(workbook):
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    parent = workbook.parent / "out"
+    (parent / f".student.{process.pid}.part" / "labs").mkdir(parents=True)
+    out, _ = _write(workbook)
+    assert [path.name for path in parent.iterdir()] == [out.name]
 
 
 def _full_disk(path, content):
@@ -251,3 +263,16 @@ def test_a_release_of_one_lab_is_small():
 @pytest.mark.slow
 def test_all_labs_pass_the_proof_by_the_grader():
     assert failures({path.stem: structure.read_lab(path) for path in LABS}) == []
+
+
+@pytest.mark.parametrize("content", ["{", '{"a": {}}', '{"a": 1}', "[]", "[" * 100_000, "\xff"])
+def test_a_damaged_manifest_is_named(workbook, content):
+    path = workbook / "checkpoints/d/manifest.json"
+    path.write_bytes(content.encode("latin-1"))
+    with pytest.raises(ValueError, match=r"d/manifest\.json is damaged .*git checkout"):
+        _write(workbook)
+    out = workbook.parent / "out" / "student"
+    (out / folder.MANIFEST).parent.mkdir(parents=True)
+    (out / folder.MANIFEST).write_bytes(content.encode("latin-1"))
+    with pytest.raises(ValueError, match=r"release/manifest\.json is damaged"):
+        folder.read_manifest(out)

@@ -392,3 +392,45 @@ def test_checkpoints_of_the_students_own_stay(tmp_path):
     assert {name: entry["sha256"] for name, entry in entries.items()} == {
         name: digest(content) for name, content in found.items()
     }
+
+
+@pytest.mark.parametrize("editor", ["colab", "older", "mark", "copied cell"])
+def test_a_notebook_as_another_editor_leaves_it_is_updated_and_gets_its_ids_back(folder, editor):
+    path = folder / "labs/99_lab.ipynb"
+    content = json.loads(path.read_bytes())
+    if editor in ("colab", "older"):
+        content["nbformat_minor"] = 0 if editor == "colab" else 4
+        for cell in content["cells"]:
+            name = cell.pop("id")
+            if editor == "colab":
+                cell["metadata"] = {"id": name}
+    if editor == "copied cell":
+        content["cells"].append(dict(content["cells"][2]))
+    path.write_text(json.dumps(content), encoding="utf-8-sig" if editor == "mark" else "utf-8")
+    notes = update.update(folder, _release(_edited({"99-task": "New."}), **NEW))
+    merged = structure.read_notebook(path)
+    kept = [cell.id for cell in merged.cells]
+    assert kept[: len(NAMES)] == NAMES
+    assert len(kept) == len(NAMES) + (editor == "copied cell")
+    assert cell_of(merged, "99-1-todo").source == ANSWER
+    assert cell_of(merged, "99-1-check").metadata.labkit.role == "check"
+    assert cell_of(merged, "99-task").source == "New."
+    assert "labs/99_lab.ipynb, cell 99-task: new version" in notes
+
+
+def test_half_of_a_surrogate_pair_in_an_answer_survives_an_update(folder):
+    """A kernel or an editor can leave one in a file, as JSON's escape."""
+    path = folder / "labs/99_lab.ipynb"
+    path.write_text(path.read_text().replace("return x + x", "return x + x  # \\ud83d"))
+    update.update(folder, _release(_edited({"99-task": "New."}), **NEW))
+    assert cell_of(structure.read_notebook(path), "99-1-todo").source.endswith("# \ud83d")
+
+
+@pytest.mark.parametrize("content", ["{", '{"a": 1}', "[" * 100_000])
+def test_a_damaged_checkpoint_manifest_of_the_students_does_not_end_an_update(tmp_path, content):
+    _unpack(tmp_path, _release(_base(), **_checkpoints(a=b"1")))
+    (tmp_path / "checkpoints/d/manifest.json").write_text(content)
+    (tmp_path / "checkpoints/d/a.safetensors").write_bytes(b"changed")
+    update.update(tmp_path, _release(_base(), **_checkpoints(a=b"2")))
+    assert (tmp_path / "checkpoints/d/a.safetensors").read_bytes() == b"2"
+    assert (tmp_path / ".labkit/backup-1/checkpoints/d/a.safetensors").read_bytes() == b"changed"

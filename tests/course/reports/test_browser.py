@@ -11,8 +11,12 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
+import hostile
 import pytest
 
+from labkit.course.grading.feedback_page import answers_page
+from labkit.course.grading.results import GradedLab, Mark
+from labkit.course.notebook.lab_id import LabId
 from labkit.course.reports.site import render_all
 
 api = pytest.importorskip("playwright.sync_api", reason="needs Playwright: pip install -e '.[dev]'")
@@ -170,6 +174,34 @@ def test_a_page_is_readable_on_a_phone_and_on_a_desk_in_both_schemes(
         ground = tab.evaluate("getComputedStyle(document.documentElement).backgroundColor")
         lightness = sum(map(int, ground.strip("rgb()").split(",")))
         assert (lightness > 3 * 200) == (scheme == "light"), ground
+
+
+def test_a_feedback_page_has_room_for_a_hundred_columns_of_code_and_scrolls_more(
+    visit: Visit, tmp_path: Path
+) -> None:
+    answers = {
+        "99-1-todo": f"#{'x' * 99}",
+        "99-3-todo": f"#{'x' * 299}",
+        "99-why": "| a | b |\n|---|---|\n" + f"| {'x' * 300} | `code` |\n\n$$\\sum_i x_i$$",
+    }
+    marks = (Mark("99.1", 0, 10, "error", "expected 2.0, got 1"), Mark("99.4", 0, 5, "to mark"))
+    result = GradedLab("ada", LabId("99_small"), "", marks, ("a warning",), sources=answers)
+    path = tmp_path / "page.html"
+    path.write_text(answers_page(hostile.small_class_lab(), result), encoding="utf-8")
+    for width, scheme in VIEWS:
+        tab = visit.open(path, width, scheme)
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
+        assert tab.evaluate(OUTSIDE) == [], (width, scheme)
+        assert tab.evaluate(UNREACHABLE) == [], (width, scheme)
+    clipped = "cells => cells.map(cell => cell.scrollWidth > cell.clientWidth + 1)"
+    assert tab.eval_on_selector_all(".todo pre", clipped) == [False, False, True]
+    grave = [
+        (violation["id"], [node["html"][:120] for node in violation["nodes"]])
+        for violation in axe.Axe().run(tab).response["violations"]
+        if violation["impact"] in ("serious", "critical")
+    ]
+    assert grave == []
+    assert visit.complaints == []
 
 
 @pytest.mark.parametrize("name", PAGES[1:])

@@ -8,6 +8,7 @@ import hostile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from labkit.course.submission import answers
 from labkit.course.submission.answers import collect_answers, insert_answers
 from labkit.course.submission.cells import read_cells
 
@@ -107,3 +108,35 @@ def test_a_notebook_of_very_many_cells_is_read_in_part_and_said():
     cells = [{"cell_type": "code", "source": f"x = {number}", "id": str(number)} for number in range(3000)]
     found = collect_answers(json.dumps({"cells": cells}).encode(), LAB)
     assert any("3000 cells" in warning for warning in found.warnings)
+
+
+def test_every_field_can_be_stored_and_shown_whatever_the_file_holds():
+    """JSON can hold half of a surrogate pair, which no file and no page can."""
+    half = "\ud800\n"
+    cell = {
+        "cell_type": half,
+        "id": half,
+        "source": half,
+        "metadata": {"labkit": {"role": half, "id": half}},
+        "attachments": {half: {"image/png": half, "image/gif": "R0lGOD"}},
+    }
+    (found,) = read_cells(json.dumps({"cells": [cell]}).encode(), [])
+    assert "\ud800" not in repr(found)
+    repr(found).encode()
+    assert found.kind == "unknown"
+    assert [set(bundle) for bundle in found.attachments.values()] == [{"image/gif"}]
+
+
+def test_the_signs_of_a_cell_are_worked_out_once(monkeypatch):
+    """A file may hold 20 MB of cells; to search each for every cell of the lab took a minute."""
+    searched = []
+
+    class Counting:
+        def findall(self, source):
+            searched.append(source)
+            return []
+
+    monkeypatch.setattr(answers, "DEFINITION", Counting())
+    cells = [{"cell_type": "code", "id": str(number), "source": f"a = {number}"} for number in range(200)]
+    collect_answers(json.dumps({"cells": cells}).encode(), LAB)
+    assert len(searched) <= len(cells) + len(LAB.cells)

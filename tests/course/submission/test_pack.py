@@ -5,6 +5,7 @@ import nbformat
 import pytest
 from small_labs import cell_of, code, small_lab, write
 
+from labkit.cli import main
 from labkit.course.release import folder
 from labkit.course.release.strip import strip
 from labkit.course.self_check import Row, run_checks, table
@@ -38,7 +39,7 @@ def _work(home, change):
 
 def test_a_pack_holds_notebooks_manifests_and_a_stamp(home):
     report = pack(home, home / "out.zip")
-    assert report == ([], [], ["99.1", "99.2 (written answer)"])
+    assert report == ([], [], ["99.1", "99.2 (written answer)"], {}, [])
     with zipfile.ZipFile(home / "out.zip") as archive:
         assert archive.namelist() == ["checkpoints/d/manifest.json", STAMP, "labs/99_lab.ipynb"]
         assert json.loads(archive.read(STAMP))["environment"] == {"python": "3"}
@@ -114,7 +115,80 @@ def test_an_emptied_cell_is_not_answered_and_a_syntax_error_is_a_warning(home):
     assert "99.1" in pack(home, home / "out.zip").unanswered
     _work(home, lambda lab: cell_of(lab, "99-1-todo").update(source="def double(x):\n    return ("))
     report = pack(home, home / "out.zip")
-    assert report.warnings == ["99_lab: the TODO cell of 99.1 is not valid Python"]
+    assert report.invalid == {"99.1": "'(' was never closed (line 2)"}
+    assert report.warnings == []
+
+
+@pytest.mark.parametrize("line", ["%time 1", "!ls", "len?", "await asyncio.sleep(0)", r"'\d'"])
+def test_what_jupyter_accepts_is_valid(home, line):
+    _work(home, lambda lab: cell_of(lab, "99-1-todo").update(source=f"{ANSWER}\n{line}"))
+    assert pack(home, home / "out.zip").invalid == {}
+
+
+def _retyped(lab, kind):
+    """Replace the TODO cell by one that a student typed anew."""
+    place = [cell.id for cell in lab.cells].index("99-1-todo")
+    new = {
+        "raw": nbformat.v4.new_raw_cell,
+        "text": nbformat.v4.new_markdown_cell,
+        "another": nbformat.v4.new_code_cell,
+        "below": nbformat.v4.new_code_cell,
+    }[kind](ANSWER)
+    lab.cells[place : place + (kind != "below")] = [new] if kind != "below" else []
+    if kind == "below":
+        lab.cells.insert(place + 1, new)
+
+
+@pytest.mark.parametrize("kind", ["raw", "text", "another", "below"])
+def test_pack_check_and_grader_find_the_same_answer_in_a_retyped_cell(home, kind):
+    path = _work(home, lambda lab: _retyped(lab, kind))
+    assert collect_answers(path.read_bytes(), small_lab()).sources["99-1-todo"] == ANSWER
+    assert pack(home, home / "out.zip").unanswered == ["99.2 (written answer)"]
+    assert [row.verdict for row in run_checks(path)] == ["ok", "not answered yet"]
+
+
+def test_a_check_that_the_student_changed_does_not_count(home):
+    def change(lab):
+        cell_of(lab, "99-1-todo").source = "def double(x):\n    return None"
+        cell_of(lab, "99-1-check").source = "print('99.1 ok (3 cases)')"
+
+    assert run_checks(_work(home, change))[0].verdict.startswith("TypeError")
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("def double(x):\n    return (", ["99.1 is not valid Python: '(' was never closed (line 2)"]),
+        ("def double(x):\n    return None", ["99.1 fails its visible check: TypeError: "]),
+        (ANSWER, ["All of them pass."]),
+        (None, ["not answered yet: 99.1"]),
+    ],
+    ids=["syntax", "wrong", "right", "not started"],
+)
+def test_the_command_says_in_one_line_each_what_is_wrong(home, monkeypatch, capsys, answer, said):
+    monkeypatch.setenv("LABKIT_HOME", str(home))
+    if answer is not None:
+        _work(home, lambda lab: cell_of(lab, "99-1-todo").update(source=answer))
+    assert main(["pack"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert (home / "submission.zip").is_file()
+    about = [line for line in lines if "99.1" in line or "pass." in line]
+    assert len(about) == len(said)
+    assert all(line.startswith(start) for line, start in zip(about, said, strict=True))
+    assert main(["pack", "--quick"]) == 0
+    assert "visible check" not in capsys.readouterr().out
+
+
+def test_a_lab_that_cannot_be_checked_does_not_keep_anyone_from_submitting(home, monkeypatch, capsys):
+    monkeypatch.setenv("LABKIT_HOME", str(home))
+    _work(home, lambda lab: cell_of(lab, "99-1-todo").update(source=ANSWER))
+    monkeypatch.setattr("labkit.course.self_check.execute_cells", _no_kernel)
+    assert main(["pack"]) == 0
+    assert "99_lab: not checked: no kernel" in capsys.readouterr().out
+
+
+def _no_kernel(*_, **__):
+    raise RuntimeError("no kernel")
 
 
 @pytest.mark.parametrize("editor", ["colab", "duplicate", "mark"])
@@ -187,9 +261,12 @@ HINT = "use every value once, " * 20
 @pytest.mark.parametrize(
     ("returned", "start"),
     [
-        ("1 / 0", "got: ZeroDivisionError: division by zero (line 2 of your cell); hint: use every value"),
+        (
+            "1 / 0",
+            "got: your code raised ZeroDivisionError: division by zero (line 2 of your cell); hint: use every value",
+        ),
         ("[1, 2, 3]", "got: shape (3,) instead of shape (2,); hint: use every value once, use"),
-        ("None", "got: NoneType None; hint: use every value once, use"),
+        ("None", "got: None, as from a function without return; hint: use every value once, use"),
         ("[1, 3]", "hint: use every value once, use"),
     ],
 )

@@ -1,12 +1,15 @@
 import io
 import os
+import socket
 import stat
+import struct
+import time
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from labkit.course.submission import read
+from labkit.course.submission import archive, files, read
 from labkit.course.submission.read import read_submission
 
 LAB = "01_sparse.ipynb"
@@ -145,7 +148,7 @@ def test_a_bomb_is_refused_and_the_others_are_read(tmp_path):
 def test_a_bomb_that_is_no_notebook_is_never_opened(tmp_path, monkeypatch):
     path = _zip(tmp_path / "a.zip", [("big.bin", bytes(15_000_000)), (LAB, b"one")])
     opened = []
-    monkeypatch.setattr(read, "_content", lambda file, _: opened.append(file.name) or b"one")
+    monkeypatch.setattr(read, "_content", lambda file: opened.append(file.name) or b"one")
     assert read_submission(path).notebooks == {LAB: b"one"}
     assert opened == [LAB]
 
@@ -162,20 +165,20 @@ def test_a_bomb_that_lies_about_its_size_is_refused(tmp_path):
 
 
 def test_limits_on_size_and_number_hold(folder, tmp_path, monkeypatch):
-    archive = _zip(tmp_path / "a.zip", [(f"{n:02}_lab.ipynb", bytes([n])) for n in range(20)])
-    assert len(read_submission(archive).notebooks) == 20
+    path = _zip(tmp_path / "a.zip", [(f"{n:02}_lab.ipynb", bytes([n])) for n in range(20)])
+    assert len(read_submission(path).notebooks) == 20
     monkeypatch.setattr(read, "MAX_TOTAL_BYTES", 10)
     with pytest.raises(ValueError, match="of notebooks"):
-        read_submission(archive)
-    monkeypatch.setattr(read, "MAX_FILES", 10)
+        read_submission(path)
+    monkeypatch.setattr(archive, "MAX_FILES", 10)
     with pytest.raises(ValueError, match="more than 10 files"):
-        read_submission(archive)
-    monkeypatch.setattr(read, "MAX_FILES", 4)
+        read_submission(path)
+    monkeypatch.setattr(files, "MAX_FILES", 4)
     with pytest.raises(ValueError, match="more than 4 files"):
         read_submission(folder)
-    monkeypatch.setattr(read, "MAX_ARCHIVE_BYTES", 100)
+    monkeypatch.setattr(archive, "MAX_ARCHIVE_BYTES", 100)
     with pytest.raises(ValueError, match="pack only the notebooks"):
-        read_submission(archive)
+        read_submission(path)
 
 
 def test_a_notebook_over_the_limit_is_refused(folder, tmp_path, monkeypatch):
@@ -240,7 +243,143 @@ def test_names_are_shown_without_control_characters(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_a_name_that_occurs_twice_is_reported(tmp_path):
+def test_of_two_files_with_one_name_the_last_counts_as_when_unpacked_and_both_are_named(tmp_path):
     found = read_submission(_zip(tmp_path / "a.zip", [(LAB, b"one"), (LAB, b"two")]))
-    assert found.notebooks == {LAB: b"one"}
+    assert found.notebooks == {LAB: b"two"}
     assert found.warnings == [f"{LAB}: a second file for 01_sparse; not read"]
+
+
+def _zip_bytes(entries) -> bytes:
+    content = io.BytesIO()
+    _zip(content, entries)
+    return content.getvalue()
+
+
+def test_a_zip_in_a_students_folder_or_in_a_zip_is_opened(tmp_path):
+    """An LMS's export has a folder for each student, with what the student submitted in it."""
+    packed = _zip_bytes([(f"labs/{LAB}", b"one"), (".labkit/release/labs/02_pruning.ipynb", b"pristine")])
+    (tmp_path / "ann").mkdir()
+    (tmp_path / "ann" / "submission.zip").write_bytes(packed)
+    assert read_submission(tmp_path / "ann").notebooks == {LAB: b"one"}
+    twice = read_submission(_zip(tmp_path / "bob.zip", [("work/Submission.ZIP", packed)]))
+    assert (twice.notebooks, twice.warnings) == ({LAB: b"one"}, [])
+
+
+def test_of_several_zips_in_a_folder_the_latest_counts(tmp_path):
+    """Files that `labkit pack` packs carry no time, so the time of the zip counts."""
+    for name, content, changed in (("a.zip", b"old", 1_700_000_000), ("b.zip", b"new", 1_800_000_000)):
+        info = _info(f"labs/{LAB}")
+        (tmp_path / name).write_bytes(_zip_bytes([(info, content)]))
+        os.utime(tmp_path / name, (changed, changed))
+    found = read_submission(tmp_path)
+    assert found.notebooks == {LAB: b"new"}
+    assert found.warnings == [f"a.zip/labs/{LAB}: a second file for 01_sparse; not read"]
+
+
+def test_an_archive_that_is_not_opened_is_named_and_the_others_are_read(tmp_path, monkeypatch):
+    nested = _zip_bytes([(f"labs/{LAB}", b"one")])
+    for name in ("c.zip", "b.zip", "a.zip"):
+        nested = _zip_bytes([(name, nested)])
+    files = {
+        "02_pruning.ipynb": b"two",
+        "damaged.zip": b"PK",
+        "deep.zip": nested,
+        "work.tar.gz": b"",
+        "x.rar": b"",
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    found = read_submission(tmp_path)
+    assert found.notebooks == {"02_pruning.ipynb": b"two"}
+    assert [warning.partition(":")[0] for warning in sorted(found.warnings)] == [
+        "damaged.zip",
+        "deep.zip/a.zip/b.zip",
+        "work.tar.gz",
+        "x.rar",
+    ]
+    monkeypatch.setattr(read, "MAX_ARCHIVE_BYTES", len(nested))
+    (tmp_path / "damaged.zip").write_bytes(nested)
+    assert "of archives" in " ".join(read_submission(tmp_path).warnings), "all archives share one limit"
+
+
+def _with_zip64_offset(path: Path, offset: int) -> Path:
+    """The zip of one file, whose directory says by a zip64 field that the file begins at ``offset``."""
+    raw = path.read_bytes()
+    start, end = raw.index(b"PK\x01\x02"), raw.index(b"PK\x05\x06")
+    entry, tail = bytearray(raw[start:end]), bytearray(raw[end:])
+    extra = struct.pack("<HHQ", 1, 8, offset)
+    name_length = struct.unpack_from("<H", entry, 28)[0]
+    struct.pack_into("<H", entry, 30, len(extra))
+    struct.pack_into("<I", entry, 42, 0xFFFFFFFF)
+    entry[46 + name_length :] = extra
+    struct.pack_into("<I", tail, 12, len(entry))
+    path.write_bytes(raw[:start] + entry + tail)
+    return path
+
+
+@pytest.mark.parametrize("offset", [2**63, 2**63 - 1, 2**64 - 1, 10**6])
+def test_a_false_offset_costs_one_file_only(tmp_path, offset):
+    (tmp_path / "ann").mkdir()
+    (tmp_path / "ann" / "02_pruning.ipynb").write_bytes(b"two")
+    _with_zip64_offset(_zip(tmp_path / "ann" / "a.zip", [(LAB, b"one")]), offset)
+    found = read_submission(tmp_path / "ann")
+    assert found.notebooks == {"02_pruning.ipynb": b"two"}
+    assert len(found.warnings) == 1
+    assert found.warnings[0].startswith("a.zip")
+
+
+@pytest.mark.parametrize("name", ["00_" + "_" * 60_000 + ".ipynb", "00_" + "Copy" * 15_000 + ".ipynb"])
+def test_a_long_name_takes_no_time_and_is_reported(tmp_path, name):
+    path = _zip(tmp_path / "a.zip", [(name, b""), (LAB, b"one")])
+    start = time.process_time()
+    found = read_submission(path)
+    assert time.process_time() - start < 1
+    assert found.notebooks == {LAB: b"one"}
+    assert f"a name of {len(name)} characters" in found.warnings[0]
+
+
+def test_a_file_that_becomes_a_link_after_it_was_listed_is_not_read(folder, tmp_path, monkeypatch):
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / LAB).write_bytes(b"another student's")
+    listed = read.folder_files
+
+    def swap(path):
+        found = list(listed(path))
+        (folder / "labs").rename(folder / "old")
+        (folder / "labs").symlink_to(tmp_path / "outside")
+        return found
+
+    monkeypatch.setattr(read, "folder_files", swap)
+    found = read_submission(folder)
+    assert found.notebooks == {}
+    assert len(found.warnings) == 2
+
+
+def test_folders_that_cannot_be_listed_or_are_nested_deeply_are_named(folder, monkeypatch):
+    deep = folder.joinpath(*["d"] * 30)
+    place = folder
+    for part in deep.relative_to(folder).parts:
+        place /= part
+        place.mkdir()
+    (folder / "closed").mkdir()
+    scandir = os.scandir
+
+    def refuse(path):
+        if Path(path).name == "closed":
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    found = read_submission(folder)
+    assert sorted(found.notebooks) == [LAB, "02_pruning.ipynb"]
+    assert len(found.warnings) == 2
+    assert any("closed" in warning and "Permission denied" in warning for warning in found.warnings)
+    assert any("20 deep" in warning for warning in found.warnings)
+
+
+def test_a_device_and_a_socket_are_never_opened(tmp_path):
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "03_x.ipynb"))
+        assert read_submission(tmp_path).warnings == ["03_x.ipynb: not a regular file; not read"]
+    with pytest.raises(ValueError, match="a device"):
+        read_submission(Path("/dev/zero"))

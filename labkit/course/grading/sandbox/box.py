@@ -3,7 +3,8 @@
 With bubblewrap the program has no network, sees only the system, Python's environment and labkit,
 all read-only, and cannot outlive the box. Without bubblewrap the limits and the termination protect
 against accidents, not against intent: see :data:`UNPROTECTED`. The program inside is
-:mod:`labkit.course.grading.sandbox.runner`.
+:mod:`labkit.course.grading.sandbox.runner`; :mod:`labkit.course.grading.sandbox.watchdog` ends a box
+that exceeds its limits.
 """
 
 from __future__ import annotations
@@ -12,50 +13,46 @@ import contextlib
 import json
 import os
 import selectors
-import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal
 
 import psutil
 
-from labkit.course.grading.sandbox.bubblewrap import HOME, bubblewrap, why_no_bubblewrap
+from labkit.course.grading.sandbox.bubblewrap import HOME, PATH, bubblewrap, open_filter, why_no_bubblewrap
+from labkit.course.grading.sandbox.control_group import BUS_VARIABLES, scope, why_no_control_group
+from labkit.course.grading.sandbox.folder import BoxFolder
+from labkit.course.grading.sandbox.limits import Limits
+from labkit.course.grading.sandbox.watchdog import Watchdog, descendants
 
-__all__ = ["SANDBOXES", "UNPROTECTED", "Backend", "Box", "Limits", "Overrun", "choose_backend"]
+__all__ = ["SANDBOXES", "UNPROTECTED", "Backend", "Box", "Overrun", "choose_backend"]
 
 Backend = Literal["bwrap", "none"]
 SANDBOXES = ("auto", "bwrap", "none")
 UNPROTECTED = (
-    "no bubblewrap: submissions can read every file that you can read (the solutions, other "
+    "without bubblewrap, submissions can read every file that you can read (the solutions, other "
     "submissions, your keys), write and delete what you can, use the network, and leave processes "
-    "behind. Limits of time, memory and output hold. Grade as a user that owns nothing, or install "
-    "bubblewrap (Linux), or grade in a virtual machine."
+    "behind. Limits of time, memory and output hold against accidents. Grade as a user that owns "
+    "nothing, or install bubblewrap (Linux), or grade in a virtual machine."
 )
 POLL_SECONDS = 0.1
 MAX_LINE_BYTES = 8_000_000
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+MAX_ERROR_BYTES = 1000
+KILL_ROUNDS = 20  # what forks while it is killed is killed in the next
 TAG = "LABKIT_BOX"  # a process that carries this variable belongs to a box
-
-
-@dataclass(frozen=True)
-class Limits:
-    """The resources that one exercise, and one whole lab, may use."""
-
-    cpu_s: int = 30  # processor time of one exercise
-    wall_s: float = 120.0  # of one cell
-    lab_s: float = 1200.0  # of one lab
-    memory_bytes: int = 4_000_000_000  # one process's own, and all processes together
-    file_bytes: int = 64_000_000
-    disk_bytes: int = 256_000_000  # bubblewrap only
-    processes: int = 48
-    output_chars: int = 100_000
+# When memory runs out, the kernel ends what is in a box before the grader and everything else.
+FIRST_TO_DIE = (
+    "/bin/sh",
+    "-c",
+    'ulimit -c 0; echo 1000 2>/dev/null >/proc/self/oom_score_adj; exec "$@"',
+    "sh",
+)
 
 
 class Overrun(Exception):
@@ -72,7 +69,10 @@ def choose_backend(sandbox: str) -> Backend:
         raise ValueError(f"sandbox must be one of {', '.join(SANDBOXES)}, got {sandbox!r}.")
     problem = None if sandbox == "none" else why_no_bubblewrap()
     if sandbox == "bwrap" and problem:
-        raise ValueError(f"bubblewrap does not work here: {problem}; install it, or use --sandbox none.")
+        raise ValueError(
+            f"--sandbox bwrap is refused, because bubblewrap does not work here: {problem}. Settle this, "
+            "or grade in a virtual machine with --sandbox none."
+        )
     return "none" if sandbox == "none" or problem else "bwrap"
 
 
@@ -91,22 +91,44 @@ class Box:
     ):
         self.limits = limits
         self.tag = uuid.uuid4().hex
-        self.folder = Path(tempfile.mkdtemp(prefix="labkit-"))
+        self.folder = BoxFolder()
         self.end = time.monotonic() + limits.lab_s
-        inside = backend == "bwrap"
-        self.confined = inside
-        environment = _environment(HOME if inside else str(self.folder), self.tag)
-        wrapped = [*bubblewrap(limits.disk_bytes, concealed), *command] if inside else list(command)
-        self.process = subprocess.Popen(
-            wrapped,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=self.folder,
-            env=environment,
-            start_new_session=True,
-        )
+        self.confined = backend == "bwrap"
         self.pending = b""
+        self.answered = False
+        self.errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed by close)
+        try:
+            self.process = self._start(command, concealed)
+        except BaseException:
+            self.errors.close()
+            self.folder.remove()
+            raise
+        self.watchdog = Watchdog(
+            self.process.pid, limits, deadline=self.end, confined=self.confined, end=self._kill
+        )
+
+    def _start(self, command: Sequence[str], concealed: Sequence[Path]) -> subprocess.Popen[bytes]:
+        """Start the program, in bubblewrap or as it is."""
+        limits, inside = self.limits, self.confined
+        environment = _environment(HOME if inside else str(self.folder.path), self.tag)
+        group: list[str] = []
+        if why_no_control_group() is None:  # files of a closed box lie in its memory
+            group = scope(limits.memory_bytes + 2 * limits.disk_bytes, limits.tasks)
+            environment |= {name: os.environ[name] for name in BUS_VARIABLES if name in os.environ}
+        with open_filter() if inside else contextlib.nullcontext() as descriptor:
+            wrapper: list[str] = []
+            if descriptor is not None:
+                wrapper = bubblewrap(limits.disk_bytes, descriptor, tasks=limits.tasks, concealed=concealed)
+            return subprocess.Popen(
+                [*FIRST_TO_DIE, *group, *wrapper, *command],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self.errors,
+                cwd=self.folder.path,
+                env=environment,
+                start_new_session=True,
+                pass_fds=() if descriptor is None else (descriptor,),
+            )
 
     def __enter__(self) -> Box:
         return self
@@ -115,29 +137,32 @@ class Box:
         self.close()
 
     def ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
-        """Send a request and wait for its reply, watching time, memory and processes.
+        """Send a request and wait for its reply.
 
         Raises:
             Overrun: if a limit is exceeded or the program ends; the box cannot be used afterwards.
         """
+        self.watchdog.deadline = min(time.monotonic() + seconds, self.end)
         try:
             _pipe(self.process.stdin).write(json.dumps(request).encode() + b"\n")
             _pipe(self.process.stdin).flush()
+            reply = json.loads(self._line())
         except OSError as error:
-            raise Overrun("it ended its own process") from error
-        try:
-            reply = json.loads(self._line(min(time.monotonic() + seconds, self.end)))
+            raise Overrun(self._why_ended()) from error
         except (ValueError, RecursionError) as error:
             raise Overrun("it wrote into the grader's channel") from error
         if not isinstance(reply, dict):
             raise Overrun("it wrote into the grader's channel")
+        self.answered = True
+        self.watchdog.deadline = self.end
         return reply
 
     def close(self) -> None:
         """Kill everything that belongs to the box, and remove its folder."""
-        for _ in range(20):
+        self.watchdog.stop()
+        for _ in range(KILL_ROUNDS):
             left = [self.process] if self.process.poll() is None else []
-            _kill(self.process.pid)
+            self._kill()
             strays = [] if self.confined else list(self._tagged())
             for stray in strays:
                 _kill(stray.pid)
@@ -147,59 +172,67 @@ class Box:
                 self.process.wait(0.5)
             except subprocess.TimeoutExpired:
                 continue
-        for pipe in (self.process.stdin, self.process.stdout):
+        for stream in (self.process.stdin, self.process.stdout, self.errors):
             with contextlib.suppress(OSError):  # what was not yet written has no reader
-                _pipe(pipe).close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+                _pipe(stream).close()
+        self.folder.remove()
 
-    def _line(self, end: float) -> bytes:
-        """The next line of the program's output."""
+    def _kill(self) -> None:
+        """Kill the program and all its processes; those of a closed box end with it."""
+        if not self.confined:
+            with contextlib.suppress(OSError):
+                os.kill(self.process.pid, signal.SIGSTOP)  # it collects orphans as long as it exists
+            for _ in range(KILL_ROUNDS):
+                family = [each for each in descendants(self.process.pid) if _is_running(each)]
+                for each in family:
+                    _kill(each.pid)
+                if not family:
+                    break
+        _kill(self.process.pid)
+
+    def _line(self) -> bytes:
+        """The next line of the program's output. The watchdog ends the wait."""
         with selectors.DefaultSelector() as selector:
             selector.register(_pipe(self.process.stdout), selectors.EVENT_READ)
             while b"\n" not in self.pending:
-                if time.monotonic() > end:
-                    raise Overrun("not finished within its time")
-                if selector.select(POLL_SECONDS):
-                    piece = os.read(_pipe(self.process.stdout).fileno(), 1 << 16)
-                    if not piece:
-                        raise Overrun("it ended its own process")
-                    self.pending += piece
-                    if len(self.pending) > MAX_LINE_BYTES:
-                        raise Overrun("more output than allowed")
-                else:
-                    self._watch()
+                if self.watchdog.overrun is not None:
+                    raise Overrun(self.watchdog.overrun)
+                if not selector.select(POLL_SECONDS):
+                    continue
+                piece = os.read(_pipe(self.process.stdout).fileno(), 1 << 16)
+                if not piece:
+                    raise Overrun(self._why_ended())
+                self.pending += piece
+                if len(self.pending) > MAX_LINE_BYTES:
+                    raise Overrun("more output than allowed")
         line, _, self.pending = self.pending.partition(b"\n")
         return line
 
-    def _watch(self) -> None:
-        """Raise Overrun if there are too many processes, or together they hold too much memory."""
-        try:
-            family = psutil.Process(self.process.pid).children(recursive=True)
-        except psutil.Error:
-            return
-        if len(family) > self.limits.processes:
-            raise Overrun(f"more than {self.limits.processes} processes")
-        if sum(_bytes(each, "rss") for each in family) <= self.limits.memory_bytes:
-            return
-        # subtle: forked processes share pages; only what each has of its own, and its share, counts.
-        if sum(_bytes(each, "pss") for each in family) > self.limits.memory_bytes:
-            raise Overrun(f"more than {self.limits.memory_bytes / 1e9:g} GB of memory")
+    def _why_ended(self) -> str:
+        """Why the program ended, in words."""
+        if self.watchdog.overrun is not None:
+            return self.watchdog.overrun
+        if self.answered:
+            return "it ended its own process"
+        self.errors.seek(0)
+        text = self.errors.read()[-MAX_ERROR_BYTES:].decode(errors="replace").strip()
+        return f"it ended before its first answer: {text or 'without an error message'}"
 
     def _tagged(self) -> Iterator[psutil.Process]:
         """Processes that descend from the program, wherever they moved to."""
         for each in psutil.process_iter():
             try:
-                if each.environ().get(TAG) == self.tag and each.status() != psutil.STATUS_ZOMBIE:
+                if each.environ().get(TAG) == self.tag and _is_running(each):
                     yield each
             except (psutil.Error, OSError):
                 continue
 
 
-def _bytes(process: psutil.Process, kind: str) -> int:
+def _is_running(process: psutil.Process) -> bool:
     try:
-        return int(getattr(process.memory_info() if kind == "rss" else process.memory_full_info(), kind))
-    except (psutil.Error, OSError, AttributeError):
-        return 0
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
 
 
 def _kill(pid: int) -> None:
@@ -218,6 +251,6 @@ def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
 
 def _environment(home: str, tag: str) -> dict[str, str]:
     """The program's whole environment: nothing of the grader's own."""
-    fixed = {"PATH": f"{sys.prefix}/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "MPLBACKEND": "agg"}
+    fixed = {"PATH": PATH, "LANG": "C.UTF-8", "MPLBACKEND": "agg"}
     fixed |= {"HOME": home, "TMPDIR": home, "MPLCONFIGDIR": home, "PYTHONDONTWRITEBYTECODE": "1", TAG: tag}
     return fixed | dict.fromkeys(THREADS, "1")

@@ -12,6 +12,7 @@ import ast
 import asyncio
 import builtins
 import contextlib
+import ctypes
 import inspect
 import io
 import json
@@ -26,10 +27,17 @@ import types
 from collections.abc import Iterator
 from typing import Any, NoReturn, TextIO
 
+import psutil
+
+from labkit.course.grading.sandbox.settings import Settings, current_settings
+from labkit.error_names import NO_INPUT
+
 __all__ = ["main"]
 
 MAX_MESSAGE = 4000  # characters of an error's text
 MAX_REPLY_BYTES = 4_000_000
+MAX_DESCRIPTORS = 512
+SET_DUMPABLE, SET_CHILD_SUBREAPER = 4, 36  # of Linux's prctl
 PYTHON_MAGICS = ("time", "timeit", "capture", "prun")
 TOP_LEVEL_AWAIT = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
@@ -60,9 +68,13 @@ class _CapturedOutput(io.TextIOBase):
 def main() -> None:
     """Answer requests until the input ends. The first is ``{"setup": [[id, source], …]}``."""
     requests, replies = os.fdopen(os.dup(0), encoding="utf-8"), os.fdopen(os.dup(1), "w", encoding="utf-8")
+    _conceal_from_children(True)
+    ctypes.CDLL(None).prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nowhere, descriptor)
+    builtins.input = _no_input
     module = types.ModuleType("__main__")
     sys.modules["__main__"] = module
     namespace = module.__dict__
@@ -73,6 +85,26 @@ def main() -> None:
     _send(replies, {"ready": error is None, "error": error})
     for line in requests:
         _send(replies, _fork(json.loads(line), namespace, [requests, replies]))
+
+
+def _conceal_from_children(concealed: bool) -> None:
+    """Close this process's memory and descriptors, or open them again, to others of the same user.
+
+    The children are the same user's, so ``/proc`` would show them the requests and replies of this
+    process. Only the children of root, without bubblewrap, see them nevertheless.
+    """
+    ctypes.CDLL(None).prctl(SET_DUMPABLE, 0 if concealed else 1, 0, 0, 0)
+
+
+def _end_children() -> None:
+    """Kill and collect everything that an exercise left running; orphans have come to this process."""
+    while family := psutil.Process().children(recursive=True):
+        for process in family:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
 
 
 def _send(stream: TextIO, reply: dict[str, Any]) -> None:
@@ -96,6 +128,7 @@ def _fork(request: dict[str, Any], namespace: dict[str, Any], private: list[Text
             with contextlib.suppress(OSError):  # it is gone
                 kill(target, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
+    _end_children()
     cells = [line for line in lines if "error" in line]
     begun = [line["begin"] for line in lines if "begin" in line]
     ended: dict[str, Any] | None = None
@@ -113,6 +146,8 @@ def _child(
     os.setsid()
     for stream in private:
         os.close(stream.fileno())
+    _conceal_from_children(False)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     limits = request["limits"]
     seconds = int(limits["cpu_s"])
     for kind, value in (
@@ -120,6 +155,7 @@ def _child(
         (resource.RLIMIT_CPU, seconds),
         (resource.RLIMIT_DATA, limits["memory_bytes"]),
         (resource.RLIMIT_FSIZE, limits["file_bytes"]),
+        (resource.RLIMIT_NOFILE, MAX_DESCRIPTORS),
     ):
         with contextlib.suppress(ValueError, OSError):  # the system's own limit is lower
             resource.setrlimit(kind, (value, value + (kind == resource.RLIMIT_CPU)))
@@ -169,30 +205,37 @@ def _run_all(
         Before each cell ``{"begin": id}``, and after it ``{"cell": id, "error": …, "text": …, "own": …}``:
         everything that was printed, for the final cell only, and what the cell itself printed. The
         cell ``last`` runs in a copy of the namespace, so its own prints can be told apart from those
-        of the functions that it calls.
+        of the functions that it calls. Settings are as they were before the first cell; only the answer
+        itself, the cell before the last, may choose how torch computes.
     """
-    for name, source in cells:
+    settings = current_settings()
+    for index, (name, source) in enumerate(cells):
         yield {"begin": name}
         printed, own = _CapturedOutput(limit), _CapturedOutput(limit)
         sys.stdout, sys.stderr = printed, _CapturedOutput(limit)
         error = None
         try:
             if name == last:
-                namespace = {**namespace, "print": _own_print(own)}
+                settings.restore_reporting()
+                namespace = {**namespace, "print": _own_print(own, settings)}
             value = _execute(source, namespace, f"<cell {name}>")
             if value is not None:
+                settings.restore_printing()
                 namespace.get("print", print)(_shown(value))
         except BaseException as problem:
             error = _described(problem)
+        if last and index < len(cells) - 2:
+            settings.restore()
         shown = printed.text() if name == cells[-1][0] else ""
         yield {"cell": name, "error": error, "text": shown, "own": own.text()}
 
 
-def _own_print(own: _CapturedOutput) -> Any:
-    """A ``print`` that also keeps what it prints in ``own``."""
+def _own_print(own: _CapturedOutput, settings: Settings) -> Any:
+    """A ``print`` that also keeps what it prints in ``own``, with the print options of ``settings``."""
     original = builtins.print
 
     def tee(*values: Any, **options: Any) -> None:
+        settings.restore_printing()
         original(*values, **options)
         if options.get("file") is None:
             original(*values, **{**options, "file": own})
@@ -256,6 +299,11 @@ def _display(*values: Any, **_: Any) -> None:
     """Print the text that a notebook records for each value."""
     for value in values:
         sys.stdout.write(f"{_shown(value)}\n")
+
+
+def _no_input(*_: Any) -> NoReturn:
+    """Stand in for ``input``."""
+    raise RuntimeError(NO_INPUT)
 
 
 def _shown(value: Any) -> str:
