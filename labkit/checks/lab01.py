@@ -14,7 +14,7 @@ import numpy as np
 
 from labkit.checks.expect import Expect
 
-__all__ = ["CASES"]
+__all__ = ["CASES", "HINTS"]
 
 Answer = Callable[..., Any]
 X = np.array([[-2.0, 2, 1, -1, -1], [-2, 1, -2, 0, 1], [1, 0, -2, 2, -1]])
@@ -231,4 +231,12 @@ CASES: dict[str, Callable[..., None]] = {
     "01.4": soft_thresholding,
     "01.5": trimmed_thresholding,
     "01.6": concept_answers,
+}
+
+HINTS = {
+    "01.2": "Sort the indices by −|w| with a stable sort, and copy the first k entries into a vector of zeros.",
+    "01.3": "For the crossing, take the weights after the gradient step, times the sign of w: the way that is "
+    "left to zero, negative if the step went past it. The answer is the smallest of them over the nonzero "
+    "weights, but not below 0.",
+    "01.5": "Find which entries are free as in 01.2, with k = d − smallest, and soft-threshold the others.",
 }
