@@ -102,8 +102,8 @@ def normalized_step(weights: ArrayLike, X: ArrayLike, y: ArrayLike, *, keep: int
 
     On the present support it is the step that lowers the loss most. If the projection would change the
     support, the step is halved until the loss cannot grow. A constant step must fit all weights at once
-    and is therefore shorter. Where X is 0, the step is infinite. Source: Blumensath and Davies (2010), Normalized iterative hard
-    thresholding, section III.
+    and is therefore shorter. Where X is 0, the step is infinite. Source: Blumensath and Davies (2010),
+    Normalized iterative hard thresholding, section III.
 
     Args:
         weights: the present weights ``(d,)``, at most ``keep`` of them nonzero.
