@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import subprocess
@@ -178,3 +179,14 @@ def test_jobs_follow_memory_cores_and_the_number_of_notebooks(monkeypatch, memor
     monkeypatch.setattr(execution, "usable_cores", lambda: 4)
     assert default_jobs(12) == expected
     assert default_jobs(1) == 1
+
+
+def test_a_notebook_without_ids_is_run_and_its_cells_are_named_by_their_place(tmp_path):
+    """As Colab and older editors leave it, with a byte-order mark on top."""
+    content = json.loads(nbformat.writes(_failing_lab()))
+    content["nbformat_minor"] = 4
+    for cell in content["cells"]:
+        del cell["id"]
+    (tmp_path / "98_bad.ipynb").write_text(json.dumps(content), encoding="utf-8-sig")
+    (result,) = run_all([tmp_path / "98_bad.ipynb"], out=tmp_path / "out")
+    assert result.error == "cell number-3: ZeroDivisionError: division by zero"
