@@ -105,20 +105,70 @@ def projection(expect: Expect, project: Answer) -> None:
         )
 
 
-def subgradient(expect: Expect, l1_subgradient: Answer) -> None:
-    """01.3: the slope is ±1 for every nonzero weight and exactly 0 at 0."""
+def _moved(w: np.ndarray, features: np.ndarray, targets: np.ndarray, step: float) -> np.ndarray:
+    """Return the weights after a gradient step, with the gradient by central differences."""
+    return w - step * _differences(w, features, targets)
+
+
+def _smallest_pull(w: np.ndarray, moved: np.ndarray) -> float:
+    """Return the smallest pull towards zero at which some nonzero w ends at zero or past it, by bisection."""
+
+    def crosses(pull: float) -> bool:
+        ends = np.where(w > 0, moved - pull, moved + pull)
+        return bool(np.any((w > 0) & (ends <= 0) | (w < 0) & (ends >= 0)))
+
+    low, high = 0.0, 1e6
+    if crosses(low) or not crosses(high):
+        return low if crosses(low) else np.inf
+    for _ in range(80):
+        middle = (low + high) / 2
+        low, high = (low, middle) if crosses(middle) else (middle, high)
+    return high
+
+
+def subgradient(expect: Expect, subgradient_step: Answer, smallest_crossing: Answer) -> None:
+    """01.3: compare the step with its definition, entry by entry, and the crossing with a bisection."""
+    downhill = "Subtract step·∇L(w), and step·lam times the subgradient: the penalty pulls towards zero."
     slope = "Away from 0 the slope of |w| is −1 or +1, however large or small w is."
-    zero = "At 0 every slope in [−1, 1] is allowed; this lab takes 0 (and 0 / 0 is not a number)."
-    for w, expected, hint in (
-        ([3.0, -0.5, 2.0], [1, -1, 1], slope),
-        ([1e-12, -1e-12, 1e6], [1, -1, 1], slope),
-        ([0.0, 1.0, -1.0], [0, 1, -1], zero),
-        ([0.0, -0.0], [0, 0], zero),
+    zero = "At 0 the subgradient of this lab is 0 (and 0 / 0 is not a number)."
+    flat, sign = (np.zeros((1, 3)), np.zeros(1)), {True: 1.0, False: -1.0}
+    ramp = np.array([[1.0, 2, 0], [0, -1, 1]]), np.array([3.0, 1.0])
+    for text, w, (features, targets), step, lam, hint in (
+        ("X = 0, w = (3, −0.5, 2)", [3.0, -0.5, 2.0], flat, 0.5, 0.2, downhill),
+        ("X = 0, w = (1e-12, −1e-12, 1e6)", [1e-12, -1e-12, 1e6], flat, 0.1, 0.5, slope),
+        ("X = 0, w = (0, 1, −0.0)", [0.0, 1.0, -0.0], flat, 0.1, 2.0, zero),
+        ("the lab's X, w = (1, −2, 0, 0.5, 3)", [1.0, -2, 0, 0.5, 3], (X, Y), 0.02, 2.0, downhill),
+        ("the lab's X, w = 0", [0.0] * 5, (X, Y), 0.02, 1.0, zero),
+        ("two samples, w = (0.01, 1, −1)", [0.01, 1.0, -1.0], ramp, 0.1, 3.0, "Take the subgradient at w."),
+        ("two samples, lam = 0", [0.5, 1.0, -1.0], ramp, 0.1, 0.0, "Without a penalty: a gradient step."),
     ):
-        array = np.array(w)
-        got = expect.given(f"w = {w}").call(l1_subgradient, array, hint=hint)
-        expect.given(f"w = {w}").equal(got, expected, hint=hint)
-        expect.given("w itself after the call").equal(array, w, hint="Do not change the input.")
+        array, case = np.array(w), expect.given(f"{text}, step = {step}, lam = {lam}")
+        got = case.call(subgradient_step, array, features, targets, step, lam, hint=hint)
+        pulls = [step * lam * sign[value > 0] if value != 0 else 0.0 for value in w]
+        case.close(got, _moved(np.array(w), features, targets, step) - pulls, hint=hint, atol=1e-14)
+        expect.given(f"w itself after {case}").equal(array, w, hint="Do not change the input.")
+    which = (
+        "The weight that is closest to zero after the gradient step, measured from the side where it was."
+    )
+    for text, w, (features, targets), step, hint in (
+        ("X = 0, w = (3, −0.5, 2)", [3.0, -0.5, 2.0], flat, 0.5, which),
+        ("X = 0, w = (0, −2, 0.75)", [0.0, -2.0, 0.75], flat, 0.5, "A weight that is 0 is not pulled."),
+        ("X = 0, w = 0", [0.0, 0.0, 0.0], flat, 0.5, "No weight can cross: the answer is np.inf."),
+        ("the lab's X, w = (1, −2, 0, 0.5, 3)", [1.0, -2, 0, 0.5, 3], (X, Y), 0.001, which),
+        ("two samples, w = (0.9, −2, 1)", [0.9, -2.0, 1.0], ramp, 0.01, "Count the gradient step as well."),
+        (
+            "two samples, w = (−0.01, 1, 0)",
+            [-0.01, 1.0, 0.0],
+            ramp,
+            0.1,
+            "The gradient step alone crosses.",
+        ),
+    ):
+        array, case = np.array(w), expect.given(f"smallest_crossing for {text}, step = {step}")
+        got = case.call(smallest_crossing, array, features, targets, step, hint=hint)
+        expected = _smallest_pull(array, _moved(array, features, targets, step))
+        case.close(got, expected, hint=hint)
+        expect.given(f"w itself after {case}").equal(array, w, hint="Do not change the input.")
 
 
 def _proximal_point(value: float, threshold: float) -> float:

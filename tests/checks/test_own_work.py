@@ -22,7 +22,11 @@ SHORTCUTS = {
         "def gradient_step(w, X, y, step):\n    return w - step * linear.squared_loss_gradient(w, X, y)",
     ),
     "01.2 wrapped": ("01.2", "def project_k_sparse(w, k):\n    return linear.project_sparse(w, k)"),
-    "01.3 as a lambda": ("01.3", "l1_subgradient = lambda w: linear.l1_subgradient(w)"),
+    "01.3 as a lambda": (
+        "01.3",
+        "subgradient_step = lambda w, X, y, step, lam: w - step * lam * linear.l1_subgradient(w)\n"
+        "smallest_crossing = None",
+    ),
     "01.4 imported inside": (
         "01.4",
         "def soft_threshold(w, threshold):\n"
