@@ -16,8 +16,8 @@ from nbformat import NotebookNode
 from labkit.course.notebook import structure
 from labkit.course.notebook.normal_form import to_bytes
 from labkit.course.release.leaks import find_leaks
-from labkit.course.release.spoilers import find_spoilers
 from labkit.course.release.readme import with_labs
+from labkit.course.release.spoilers import find_spoilers
 from labkit.course.release.strip import strip
 from labkit.course.release.used_checkpoints import used_checkpoints
 from labkit.files import digest, partial_path, write_atomically, zip_bytes
