@@ -29,8 +29,8 @@ def lint(notebook: NotebookNode) -> list[str]:
     A complete lab starts with a title and the setup cell. Every code cell was executed, in order,
     without an error, output on stderr, or a marker that switches off the comparison of its output.
     Every claim holds, every figure has alt text, and the points sum to 100, or to 0 where the title cell
-    says that the notebook is not graded. The file has at most
-    400 kB, because figures are stored in the notebook.
+    says that the notebook is not graded. The file has at most 400 kB, because figures are stored in the
+    notebook.
 
     Args:
         notebook: a lab, as :func:`labkit.course.notebook.structure.read_lab` returns it.

@@ -17,6 +17,7 @@ from labkit.course.notebook import structure
 from labkit.course.notebook.normal_form import to_bytes
 from labkit.course.release.leaks import find_leaks
 from labkit.course.release.readme import with_labs
+from labkit.course.release.spoilers import find_spoilers
 from labkit.course.release.strip import strip
 from labkit.course.release.used_checkpoints import used_checkpoints
 from labkit.files import digest, partial_path, write_atomically, zip_bytes
@@ -176,13 +177,17 @@ def _require_free(out: Path, force: bool) -> None:
 
 
 def _stripped_labs(sources: Mapping[str, NotebookNode]) -> dict[str, NotebookNode]:
-    """The released notebooks; a ValueError lists every answer that they would show."""
+    """The released notebooks; a ValueError lists every answer and result that they would show."""
     released = {name: strip(source) for name, source in sources.items()}
-    leaks = [
-        f"{name}: {leak}" for name, source in sources.items() for leak in find_leaks(source, released[name])
+    found = [
+        f"{name}: {problem}"
+        for name, source in sources.items()
+        for find in (find_leaks, find_spoilers)
+        for problem in find(source, released[name])
     ]
-    if leaks:
-        raise ValueError("\n  ".join(["the labs would give answers away; reword these cells:", *leaks]))
+    if found:
+        message = "the labs would give answers or results away; reword these cells:"
+        raise ValueError("\n  ".join([message, *found]))
     return released
 
 
