@@ -48,6 +48,7 @@ def collect_answers(content: bytes, source: NotebookNode) -> Answers:
     answers = Answers()
     cells = read_cells(content, answers.warnings)
     released = strip(source)
+    own = {cell.id for cell in released.cells}
     expected = [cell for cell in released.cells if cell_info(cell).get("role") in ANSWER_ROLES]
     matches = _matches(expected, cells, {cell.id for cell in source.cells})
     matches |= match_by_position(
@@ -55,7 +56,7 @@ def collect_answers(content: bytes, source: NotebookNode) -> Answers:
         [cell.id for cell in expected if cell.id not in matches],
         # subtle: an empty cell is nobody's answer.
         [Slot(cell.name, cell.kind if cell.source.strip() else "blank") for cell in cells],
-        {cell.name: index for index, cell in enumerate(cells)} | matches,
+        {cell.name: index for index, cell in enumerate(cells) if cell.name in own} | matches,
     )
     for cell in expected:
         if cell.id in matches:
