@@ -154,10 +154,10 @@ def test_what_an_exercise_may_call_is_listed_in_the_message():
     assert "labkit.models.prunable_weights" in _verdict("08.1", answer)
 
 
-def _defined(source: str, name: str) -> tuple[object, dict[str, object]]:
+def _defined(source: str, name: str) -> object:
     namespace: dict[str, object] = {"__name__": "__main__", "linear": linear, "models": models}
     exec(source, namespace)
-    return namespace[name], namespace
+    return namespace[name]
 
 
 @pytest.mark.parametrize(
@@ -175,22 +175,22 @@ def _defined(source: str, name: str) -> tuple[object, dict[str, object]]:
     ],
 )
 def test_the_students_own_work_borrows_nothing(source):
-    answer, namespace = _defined(source, "f")
-    assert borrowed(answer, namespace) == []
+    answer = _defined(source, "f")
+    assert borrowed(answer, "__main__") == []
 
 
 def test_a_function_that_is_allowed_does_not_allow_others():
     source = "def f(m):\n    return models.prunable_weights(m), linear.soft_threshold"
-    answer, namespace = _defined(source, "f")
+    answer = _defined(source, "f")
     allowed = [models.prunable_weights]
-    assert borrowed(answer, namespace, allowed) == ["labkit.linear.soft_threshold"]
-    assert borrowed(answer, namespace, [*allowed, linear]) == []
+    assert borrowed(answer, "__main__", allowed) == ["labkit.linear.soft_threshold"]
+    assert borrowed(answer, "__main__", [*allowed, linear]) == []
 
 
 def test_functions_that_call_each_other_are_followed_once():
     source = "def g(n):\n    return f(n - 1)\ndef f(n):\n    return n and g(n) or linear.fista"
-    answer, namespace = _defined(source, "f")
-    assert borrowed(answer, namespace) == ["labkit.linear.fista"]
+    answer = _defined(source, "f")
+    assert borrowed(answer, "__main__") == ["labkit.linear.fista"]
 
 
 def test_a_path_is_the_one_that_a_notebook_writes():

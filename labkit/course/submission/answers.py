@@ -101,10 +101,12 @@ def _matches(
 ) -> dict[str, int]:
     """Pair the lab's cells with the student's: the strongest pair first, each cell once."""
     own = {cell.id for cell in expected}
+    times = Counter(submitted.name for submitted in cells)
+    others = {name for name in lab_ids - own if times[name] == 1}  # an id that is there twice says nothing
     candidates = [
         (index, submitted, _Signs.of(submitted.source))
         for index, submitted in enumerate(cells)
-        if submitted.name not in lab_ids - own or submitted.kind == "raw"  # not another cell of the lab
+        if submitted.name not in others or submitted.kind == "raw"
     ]
     pairs = []
     for place, cell in enumerate(expected):

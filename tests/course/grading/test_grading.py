@@ -111,6 +111,25 @@ def test_a_labs_solutions_earn_everything_and_its_release_nothing(path):
     assert grade_lab(path, {}).earned == 0
 
 
+def test_an_answer_that_calls_labkit_earns_nothing():
+    path = LABS[1]
+    shortcuts = {
+        "01.2": "def project_k_sparse(w, k):\n    return linear.project_sparse(w, k)",
+        "01.4": "def soft_threshold(w, threshold):\n    from labkit.linear import soft_threshold as shrink\n"
+        "    return shrink(w, threshold)",
+        "01.5": "def helper(*inputs):\n    return linear.trimmed_soft_threshold(*inputs)\n"
+        "def trimmed_soft_threshold(w, threshold, smallest):\n    return helper(w, threshold, smallest)",
+    }
+    cells = structure.exercises(structure.read_lab(path))
+    answers = {cells[name]["todo"].id: source for name, source in shortcuts.items()}
+    marks = {mark.question: mark for mark in grade_lab(path, {**solutions(path), **answers}).marks}
+    for name in shortcuts:
+        assert marks[name].earned == 0
+        assert marks[name].status == "wrong"
+        assert "asks you to write it yourself" in marks[name].reason
+    assert marks["01.1"].earned == marks["01.1"].max
+
+
 def _batches(exercises):
     """The wrong answers of a lab, dealt out to students: each has one in every other exercise.
 
