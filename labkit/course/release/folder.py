@@ -7,6 +7,7 @@ into a folder in use is :mod:`labkit.course.release.update`.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -40,6 +41,8 @@ FORMAT = 1
 Verification = Callable[[Mapping[str, NotebookNode]], list[str]]  # the reasons not to release labs
 STUDENT_FILES = Path(__file__).with_name("student_files")
 COPIED = ("LICENSE", "constraints.txt", "pyproject.toml", "data/README.md", "docs/format.md")
+GLOSSARY = "docs/glossary.md"
+LINK = re.compile(r"\[([^\]]+)\]\([^)]*\)")
 
 
 def write_release(
@@ -196,6 +199,9 @@ def _shared_files(home: Path) -> Iterator[tuple[str, bytes]]:
     for name in COPIED:
         if (home / name).is_file():
             yield name, (home / name).read_bytes()
+    if (home / GLOSSARY).is_file():  # without links to pages that are not released
+        text = LINK.sub(r"\1", (home / GLOSSARY).read_text(encoding="utf-8"))
+        yield GLOSSARY, text.encode()
     for path in sorted(STUDENT_FILES.iterdir()):
         yield path.name, path.read_bytes()
     environment = home / "environment.yml"
