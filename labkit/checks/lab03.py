@@ -1,4 +1,4 @@
-"""Visible checks of lab 03: affine grids, bytes, straight-through rounding, swapping layers.
+"""Visible checks of lab 03: affine grids, bytes, straight-through rounding, swapping layers, channels.
 
 Expected values come from the definitions in float64 NumPy, or from properties that every correct
 answer has. Values halfway between two levels are avoided, since either neighbour is right.
@@ -173,8 +173,28 @@ def swap_blocks(expect: Expect, answer: Answer) -> None:
     case.close(case.call(layer1, x, hint=why), expected, hint=why, atol=1e-5)
 
 
+def per_channel(expect: Expect, answer: Answer) -> None:
+    """03.6: every output channel has a grid of its own; the gradient passes."""
+    hint = "weight[0], weight[1], … are the channels: each is rounded as a tensor of its own, as in 03.3"
+    for shape, values, bits, why in (
+        ((2, 3), [0.11, -0.04, 0.02, 1.1, -0.4, 0.2], 2, hint),
+        ((3, 3), WIDE, 3, "rows are the output channels, not columns"),
+        ((2, 1, 1, 5), MIXED, 3, "a channel is everything in weight[i], whatever its shape"),
+        ((5, 2, 1, 1), MIXED[::-1], 2, hint),
+        ((1, 10), MIXED, 4, "one channel alone is rounded as the whole tensor"),
+        ((2, 3), [0.0, 0.0, 0.0, 0.7, -0.2, 0.45], 2, "a channel of zeros stays; the others are rounded"),
+        ((2, 2), [2.0, 3.1, -2.0, -3.1], 2, "the range of every channel contains 0"),
+        ((4,), [0.3, -1.7, 0.0, 2.4], 2, "a channel of a single weight is the end of its own range"),
+    ):
+        weight = np.array(values).reshape(shape)
+        right = np.stack([_asymmetric_oracle(channel, bits) for channel in weight])
+        _rounding_case(expect, answer, weight.tolist(), bits, right, why)
+    why = "your function of 03.3 passes the gradient on; do not detach the weight or copy numbers out of it"
+    _straight_through(expect, answer, why)
+
+
 def concept_answers(expect: Expect, answer: Answer) -> None:
-    """03.6: each statement has the answer True or False; grading tells whether it is right."""
+    """03.7: each statement has the answer True or False; grading tells whether it is right."""
     expect.verdicts(answer, STATEMENTS)
 
 
@@ -232,7 +252,7 @@ def _rounding_case(expect: Expect, answer: Answer, values: Any, bits: int, right
     )
 
 
-def _straight_through(expect: Expect, answer: Answer) -> None:
+def _straight_through(expect: Expect, answer: Answer, hint: str = PASSES) -> None:
     """Check that the gradient passes unchanged, at zeros and extremes too."""
     weight = torch.tensor([[[-1.3, 0.0], [0.4, 2.2]], [[0.0, 0.1], [-0.2, 0.75]]], requires_grad=True)
     factors = torch.arange(1.0, 9.0).view(2, 2, 2)
@@ -244,8 +264,8 @@ def _straight_through(expect: Expect, answer: Answer) -> None:
         (factors * answer(weight, 3)).sum().backward()
         return "no gradient" if weight.grad is None else weight.grad
 
-    got = case.call(gradient, hint=PASSES)
-    case.close(got, factors, hint=PASSES)
+    got = case.call(gradient, hint=hint)
+    case.close(got, factors, hint=hint)
 
 
 HINTS = {
@@ -254,6 +274,8 @@ HINTS = {
     "03.5": "Copy the model with copy.deepcopy. For each of the three attributes go through its "
     "named_modules(), as a list, since you change it on the way. model.set_submodule(name, module) puts a "
     "module into place by its full name, such as 'layer1.0.conv1'; setattr on the module that holds it does too.",
+    "03.6": "Going through a tensor gives its channels one by one: for channel in weight. Round each of them with "
+    "your function of 03.3, and put the results together again with torch.stack.",
 }
 CASES: dict[str, Callable[..., None]] = {
     "03.1": affine,
@@ -261,5 +283,6 @@ CASES: dict[str, Callable[..., None]] = {
     "03.3": asymmetric,
     "03.4": symmetric,
     "03.5": swap_blocks,
-    "03.6": concept_answers,
+    "03.6": per_channel,
+    "03.7": concept_answers,
 }

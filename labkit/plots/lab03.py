@@ -1,4 +1,4 @@
-"""Figures of lab 03: weights on their grids, accuracy by bits, zeros before and after rounding.
+"""Figures of lab 03: tensors with their numbers, rounding and its derivative, grids, ranges, accuracy, zeros.
 
 Every function draws a figure, writes its alt text from the plotted numbers, and shows it. The notebook
 measures the numbers and gives the title.
@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
 
 from labkit.plots.figure import (
     COLOURS,
@@ -21,9 +22,123 @@ from labkit.plots.figure import (
     show_figure,
 )
 
-__all__ = ["plot_bits", "plot_grids", "plot_zeros"]
+__all__ = [
+    "plot_bits",
+    "plot_filter_ranges",
+    "plot_grids",
+    "plot_rounding",
+    "plot_tensors",
+    "plot_worked_example",
+    "plot_zeros",
+]
 
 BINS = 61
+SIGNS = LinearSegmentedColormap.from_list("signs", [COLOURS[4], "#ffffff", COLOURS[5]])
+
+
+def plot_worked_example(title: str, weights: Sequence[Sequence[float]], *, bits: int) -> None:
+    """Draw a small matrix, the levels of its values between minimum and maximum, and what they stand for.
+
+    Args:
+        title: the figure's title.
+        weights: rows of numbers that are not all equal, as many in each.
+        bits: of the levels, at least 1.
+    """
+    matrix = np.asarray(weights, float)
+    scale = (matrix.max() - matrix.min()) / (2**bits - 1)
+    levels = np.rint((matrix - matrix.min()) / scale).astype(int)
+    panels = {"weights": matrix, f"levels ({bits} bits)": levels, "scale · level + shift": None}
+    plot_tensors(title, panels | {"scale · level + shift": matrix.min() + scale * levels})
+
+
+def plot_tensors(title: str, panels: Mapping[str, Any]) -> None:
+    """Draw matrices side by side, each entry as a coloured square with its number.
+
+    Blue stands for negative, orange for positive numbers, white for 0.
+
+    Args:
+        title: the figure's title.
+        panels: matrices ``(rows, columns)`` by name: arrays, CPU tensors or lists.
+    """
+    matrices = {name: np.asarray(matrix) for name, matrix in panels.items()}
+    size = (0.4 + sum(0.52 * matrix.shape[1] + 0.25 for matrix in matrices.values()), 3.3)
+    figure, axes_row = new_figure(title, columns=len(matrices), size=size)
+    spoken = []
+    for axes, (name, matrix) in zip(axes_row, matrices.items(), strict=True):
+        limit = float(np.abs(matrix).max()) or 1.0
+        axes.imshow(matrix, cmap=SIGNS, vmin=-limit, vmax=limit)
+        for (row, column), value in np.ndenumerate(matrix):
+            axes.text(column, row, _entry(value), ha="center", va="center", fontsize=9, color="#000000")
+        axes.set(xticks=[], yticks=[])
+        axes.grid(visible=False)
+        axes.set_title(name, fontsize=10)
+        spoken.append(f"{name}: " + "; ".join(" ".join(map(_entry, row)) for row in matrix))
+    show_figure(
+        figure,
+        alt=f"{title}. Matrices row by row. {'. '.join(spoken)}.",
+        data={name: matrix.ravel().tolist() for name, matrix in matrices.items()},
+    )
+
+
+def plot_rounding(title: str, *, lowest: int, highest: int) -> None:
+    """Draw rounding to the integers of a grid, and the derivatives that a backward pass may use for it.
+
+    The left panel is ŵ = clamp(round(w), lowest, highest), the right one its true derivative, the
+    straight-through one, and the straight-through one that is 0 where the clamp acts.
+
+    Args:
+        title: the figure's title.
+        lowest, highest: the first and the last value of the grid; the step is 1.
+    """
+    figure, (left, right) = new_figure(title, columns=2, size=(8.6, 3.6))
+    w = np.linspace(lowest - 1.5, highest + 1.5, 601)
+    rounded = np.clip(np.rint(w), lowest, highest)
+    inside = ((w >= lowest) & (w <= highest)).astype(float)
+    left.plot(w, w, color="#555555", linewidth=1, linestyle=":", label="w itself")
+    left.plot(w, rounded, color=COLOURS[0], label="rounded")
+    for start, end in ((w[0], lowest), (highest, w[-1])):
+        left.axvspan(start, end, color=COLOURS[5], alpha=0.15, label="saturated" if start == w[0] else None)
+    label_axes(left, "weight w, in steps of the grid", "value that the layer uses", legend=True)
+    right.plot(w, 0 * w, color=COLOURS[0], label="true derivative")
+    right.plot(w, 0 * w + 1, color=COLOURS[1], linestyle="--", label="straight through")
+    right.plot(w, inside - 0.02, color=COLOURS[2], linestyle="-.", label="straight through, clipped")
+    right.set_ylim(-0.15, 1.6)
+    label_axes(right, "weight w, in steps of the grid", "derivative of the rounded weight", legend=True)
+    show_figure(
+        figure,
+        alt=f"{title}. Left: a staircase with a stair at each integer from {lowest} to {highest}, level "
+        f"beyond both ends. Right: three derivatives. The true one is 0 everywhere but at the jumps, "
+        f"straight through is 1 everywhere, and the clipped one is 1 from {lowest} to {highest}, 0 beyond.",
+        data={"w": w[::30].tolist(), "rounded": rounded[::30].tolist(), "clipped": inside[::30].tolist()},
+    )
+
+
+def plot_filter_ranges(title: str, weight: Any) -> None:
+    """Plot the range of each output filter's weights as a bar, and the range of the whole tensor.
+
+    Args:
+        title: the figure's title.
+        weight: ``(out, …)``, an array or a CPU tensor.
+    """
+    rows = np.asarray(weight).reshape(len(weight), -1)
+    low, high = rows.min(axis=1), rows.max(axis=1)
+    figure, (axes,) = new_figure(title, size=(8.2, 3.6))
+    axes.bar(range(len(rows)), high - low, bottom=low, color=COLOURS[4], label="one filter")
+    for end in (low.min(), high.max()):
+        axes.axhline(end, color=COLOURS[1], linewidth=1, linestyle="--")
+    axes.plot([], [], color=COLOURS[1], linestyle="--", label="whole tensor")
+    axes.axhline(0, color="#000000", linewidth=1)
+    axes.margins(y=0.06)
+    label_axes(axes, "output filter", "weights, from smallest to largest")
+    legend_below(figure, axes, 2)
+    widths = high - low
+    show_figure(
+        figure,
+        alt=f"{title}. {len(rows)} filters; the tensor spans {low.min():.2f} to {high.max():.2f}. The "
+        f"narrowest filter spans {widths.min():.2f}, the median {np.median(widths):.2f}, the widest "
+        f"{widths.max():.2f}.",
+        data={"filter": list(range(len(rows))), "smallest": low.tolist(), "largest": high.tolist()},
+    )
 
 
 def plot_grids(title: str, panels: Mapping[str, tuple[Any, Any]]) -> None:
@@ -81,7 +196,7 @@ def plot_bits(
         for index, (name, points) in enumerate(lines.items()):
             bits, accuracy = zip(*points, strict=True)
             draw_line(axes, index, bits, accuracy, name, **({} if name in curves else REPORTED))
-        axes.set_xlabel("bits a weight")
+        axes.set_xlabel("bits per weight")
         axes.set_xticks(sorted({bits for points in lines.values() for bits, _ in points}))
     panels[0].set_ylabel("test accuracy (%)")
     panels[1].set_ylim(dense - 8, dense + 2)
@@ -115,6 +230,15 @@ def plot_zeros(title: str, rows: Sequence[tuple[str, float, float]]) -> None:
     spoken = [f"{label}: from {low:.1f} to {high:.1f} %" for label, low, high in rows]
     show_figure(
         figure,
-        alt=f"{title}. Zeros before and after rounding. {'; '.join(spoken)}.",
+        alt=f"{title}. {'; '.join(spoken)}.",
         data={"network": labels, "before (%)": before, "after (%)": after},
+    )
+
+
+def _entry(value: Any) -> str:
+    """The text of one entry: integers as they are, other numbers with up to two decimals."""
+    return (
+        f"{value + 0.0:.2f}".rstrip("0").rstrip(".")
+        if isinstance(value, float | np.floating)
+        else str(value)
     )

@@ -83,6 +83,13 @@ SHORTCUTS = {
         "tools = [layers.quantize_residual_blocks]\n"
         "def swap_blocks(model, make):\n    return tools[0](model, bits=4)",
     ),
+    "03.6 in a nested function": (
+        "03.6",
+        "from labkit.quantization.affine import straight_through as rounded\n"
+        "def round_per_channel(weight, bits):\n"
+        "    def channel(index):\n        return rounded(weight[index], bits=bits)\n"
+        "    return torch.stack([channel(index) for index in range(len(weight))])",
+    ),
     "04.2 in a dict": (
         "04.2",
         "from labkit.quantization import kmeans_init\n"

@@ -32,3 +32,32 @@ def test_zeros_before_and_after_are_both_in_the_alt_text(shown):
     lab03.plot_zeros("Claim", [("pruned, 2 bits", 80.0, 97.25)])
     assert shown[0]["data"]["after (%)"] == [97.25]
     assert "pruned, 2 bits: from 80.0 to 97.2 %" in shown[0]["alt"]
+
+
+def test_a_worked_example_shows_levels_and_what_they_stand_for(shown):
+    lab03.plot_worked_example("Title", [[-1.2, 0.0], [0.4, 1.8]], bits=2)
+    (figure,) = shown
+    assert figure["data"]["levels (2 bits)"] == [0, 1, 2, 3]
+    np.testing.assert_allclose(figure["data"]["scale · level + shift"], [-1.2, -0.2, 0.8, 1.8])
+    assert "-1.2 -0.2; 0.8 1.8" in figure["alt"]
+
+
+def test_every_entry_of_a_tensor_is_in_the_alt_text(shown):
+    lab03.plot_tensors("Title", {"zeros": torch.zeros(1, 2), "levels": [[3, -1]], "halves": [[0.5, 10.25]]})
+    assert "zeros: 0 0. levels: 3 -1. halves: 0.5 10.25." in shown[0]["alt"]
+    assert shown[0]["data"]["levels"] == [3, -1]
+
+
+def test_rounding_is_drawn_level_beyond_its_ends(shown):
+    lab03.plot_rounding("Title", lowest=-1, highest=2)
+    data = shown[0]["data"]
+    assert (data["rounded"][0], data["rounded"][-1]) == (-1.0, 2.0)
+    assert (data["clipped"][0], data["clipped"][-1], max(data["clipped"])) == (0.0, 0.0, 1.0)
+
+
+def test_ranges_of_filters_are_those_of_the_first_dimension(shown):
+    lab03.plot_filter_ranges("Title", torch.tensor([[[-1.0, 2.0]], [[0.25, 0.5]]]))
+    assert shown[0]["data"]["smallest"] == [-1.0, 0.25]
+    assert shown[0]["data"]["largest"] == [2.0, 0.5]
+    assert "2 filters; the tensor spans -1.00 to 2.00" in shown[0]["alt"]
+    assert "narrowest filter spans 0.25" in shown[0]["alt"]
