@@ -62,7 +62,7 @@ def plot_matrices(title: str, matrices: Mapping[str, tuple[NDArray[Any], Ints]])
 def _cell(entry: Any) -> str:
     """Return what a cell shows: words and integers as they are, other numbers with one or two decimals."""
     if isinstance(entry, float):
-        return f"{entry:.1f}" if abs(entry - round(entry, 1)) < 1e-9 else f"{entry:.2f}"  # noqa: PLR2004
+        return f"{entry:.1f}" if abs(entry - round(entry, 1)) < 1e-9 else f"{entry:.2f}"
     return str(entry)
 
 
