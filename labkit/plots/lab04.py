@@ -1,4 +1,4 @@
-"""Figures of lab 04: the cost of weight sharing, positions of centroids, lengths of code words.
+"""Figures of lab 04: a tensor through codebook and code, the cost of sharing, centroids, code lengths.
 
 Every function draws a figure, writes its alt text from the plotted numbers, and shows it. The notebook
 measures the numbers and gives the title.
@@ -7,6 +7,7 @@ measures the numbers and gives the title.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +20,50 @@ __all__ = [
     "plot_convergence",
     "plot_histograms",
     "plot_lengths",
+    "plot_matrices",
     "plot_tree",
 ]
 
+GROUPS = ("#E4E4E4", "#A9CFE8", "#F3C19E", "#A5DBC8", "#E3C1D6", "#D5E9F7", "#F6DDA6")  # pale COLOURS
+
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+def plot_matrices(title: str, matrices: Mapping[str, tuple[NDArray[Any], Ints]]) -> None:
+    """Draw small matrices side by side, a number or a word in each cell, coloured by group.
+
+    Args:
+        title: the figure's title.
+        matrices: by name, the entries (n, m) and the group of each entry, from 0 up; a group has one
+            colour in all matrices, and group 0 is grey.
+    """
+    columns = [entries.shape[1] for entries, _ in matrices.values()]
+    rows = max(entries.shape[0] for entries, _ in matrices.values())
+    size = (0.5 * sum(columns) + 0.7 * len(columns), 0.5 * rows + 0.8)
+    figure, panels = new_figure(title, columns=len(matrices), size=(max(size[0], 7.0), size[1]))
+    data: dict[str, Sequence[object]] = {}
+    spoken = []
+    for axes, (name, (entries, groups)) in zip(panels, matrices.items(), strict=True):
+        words = [[_cell(entry) for entry in row] for row in entries]
+        for (row, column), group in np.ndenumerate(groups):
+            colour = GROUPS[group % len(GROUPS)]
+            axes.fill_between([column, column + 1], row, row + 1, color=colour, edgecolor="white")
+            axes.text(column + 0.5, row + 0.5, words[row][column], ha="center", va="center")
+        axes.set(xlim=(0, entries.shape[1]), ylim=(rows, 0), xticks=[], yticks=[], aspect="equal")
+        axes.grid(visible=False)
+        axes.spines[:].set_visible(False)
+        axes.set_title(name, fontsize=10)
+        data[name] = [word for line in words for word in line]
+        spoken.append(f"{name}: {'; '.join(' '.join(line) for line in words)}")
+    show_figure(figure, alt=f"{title}. By rows, {'. '.join(spoken)}.", data=data)
+
+
+def _cell(entry: Any) -> str:
+    """Return what a cell shows: words and integers as they are, other numbers with one or two decimals."""
+    if isinstance(entry, float):
+        return f"{entry:.1f}" if abs(entry - round(entry, 1)) < 1e-9 else f"{entry:.2f}"
+    return str(entry)
 
 
 def plot_bits(
@@ -43,7 +84,7 @@ def plot_bits(
         axes.axhline(level, color=colour, linewidth=1, linestyle=":", label=f"{name}, 32-bit float")
         draw_line(axes, index, bits, [points[b] for b in bits], name)
     axes.set_xticks(sorted(here))
-    label_axes(axes, "bits an index", "test accuracy (%)", legend=True)
+    label_axes(axes, "bits per index", "test accuracy (%)", legend=True)
     spoken = ", ".join(f"{here[b]:.2f} % at {b} bits" for b in sorted(here, reverse=True))
     reported = ", ".join(f"{reference[b]:.2f} % at {b}" for b in sorted(reference, reverse=True))
     show_figure(
@@ -85,28 +126,24 @@ def plot_histograms(title: str, before: Mapping[str, Floats], after: Mapping[str
     show_figure(figure, alt=f"{title}. {'; '.join(spoken)}.", data=data)
 
 
-def plot_convergence(
-    title: str, errors: Mapping[str, Mapping[int, float]], milliseconds: Mapping[str, float]
-) -> None:
-    """Plot the squared error against Lloyd steps, one line per initialization; times in the legend.
+def plot_convergence(title: str, errors: Mapping[str, Mapping[int, float]]) -> None:
+    """Plot the squared error against Lloyd steps, one line per initialization.
 
     Args:
         title: the figure's title.
-        errors: squared error times 1000 by number of steps, by initialization.
-        milliseconds: time of the initialization and all steps, by initialization.
+        errors: squared error by number of steps, by initialization.
     """
     figure, (axes,) = new_figure(title, size=(7.8, 4.2))
     data: dict[str, Sequence[object]] = {}
     spoken = []
     for index, (kind, curve) in enumerate(errors.items()):
         steps, heights = list(curve), list(curve.values())
-        label = f"{kind} ({milliseconds[kind]:.0f} ms)"
-        draw_line(axes, index, steps, heights, label)
-        data |= {"steps": steps, f"{kind} (error · 1000)": heights, f"{kind} (ms)": [milliseconds[kind]]}
-        spoken.append(f"{kind}: {heights[0]:.0f} at the start, {heights[-1]:.0f} after {steps[-1]} steps")
+        draw_line(axes, index, steps, heights, kind)
+        data |= {"steps": steps, f"{kind} (squared error)": heights}
+        spoken.append(f"{kind}: {heights[0]:.2f} at the start, {heights[-1]:.2f} after {steps[-1]} steps")
     axes.set_yscale("log")
-    label_axes(axes, "Lloyd steps", "squared error · 1000, all layers", legend=True)
-    show_figure(figure, alt=f"{title}. Squared error times 1000. {'; '.join(spoken)}.", data=data)
+    label_axes(axes, "Lloyd steps", "squared error, all layers", legend=True)
+    show_figure(figure, alt=f"{title}. Squared error. {'; '.join(spoken)}.", data=data)
 
 
 def plot_centroids(title: str, values: Floats, centroids: Mapping[str, tuple[Floats, Floats]]) -> None:
@@ -127,7 +164,7 @@ def plot_centroids(title: str, values: Floats, centroids: Mapping[str, tuple[Flo
         axes.plot(start, [below] * len(start), "|", color=COLOURS[6], markersize=9, label="at the start")
         axes.plot(end, [2 * below] * len(end), "|", color=COLOURS[1], markersize=9, label="after all steps")
         axes.set_title(kind, fontsize=10)
-        label_axes(axes, "weight", "weights in a bin" if axes is panels[0] else "")
+        label_axes(axes, "weight", "weights per bin" if axes is panels[0] else "")
         data |= {f"{kind}: start": start.tolist(), f"{kind}: end": end.tolist()}
         inner = [int((np.abs(places) < np.abs(values).min()).sum()) for places in (start, end)]
         spoken.append(
@@ -202,5 +239,5 @@ def plot_lengths(
         )
     axes.tick_params(axis="x", labelrotation=90)
     axes.set_ylim(bottom=0)
-    label_axes(axes, "layer, from input to output", "bits a weight", legend=True)
+    label_axes(axes, "layer, from input to output", "bits per weight", legend=True)
     show_figure(figure, alt=f"{title}. {'; '.join(spoken)}.", data=data)

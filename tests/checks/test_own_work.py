@@ -97,15 +97,30 @@ SHORTCUTS = {
         "def initial_centroids(values, clusters, kind, generator):\n"
         "    return tools['start'](values, clusters, kind)",
     ),
-    "04.5 in a closure": (
+    "04.4 with another histogram": (
+        "04.4",
+        "from labkit.quantization.kmeans import initial_centroids as start\n"
+        "def density_centroids(values, clusters, bins, power):\n"
+        "    return start(values, clusters, 'density')",
+    ),
+    "04.5 in a static method": (
         "04.5",
+        "from labkit.quantization import weight_sharing\n"
+        "class SharedWeight(torch.autograd.Function):\n"
+        "    @staticmethod\n    def forward(ctx, codebook, indices):\n"
+        "        pair = weight_sharing.SharedWeights(codebook, indices)\n"
+        "        return weight_sharing.unshare_weights(pair)\n"
+        "    @staticmethod\n    def backward(ctx, gradient):\n        return gradient, None",
+    ),
+    "04.6 in a closure": (
+        "04.6",
         "from labkit.coding import huffman\n"
         "def made(tool):\n    def code_lengths(counts):\n"
         "        return dict(enumerate(tool(counts)))\n    return code_lengths\n"
         "code_lengths = made(huffman.code_lengths)\naverage_and_entropy = None",
     ),
-    "04.6 by a decorator": (
-        "04.6",
+    "04.7 by a decorator": (
+        "04.7",
         "import functools\nfrom labkit.coding.huffman import code_strings\n"
         "@functools.wraps(code_strings)\ndef canonical_codes(lengths):\n    return {}",
     ),

@@ -38,13 +38,24 @@ def test_histograms_count_the_weights_of_each_shared_value(shown):
     assert "4 weights from 0.10 to 1.00 become 2 values from 0.15 to 1.00" in alt
 
 
-def test_convergence_names_the_first_and_the_last_error_and_keeps_the_time_in_the_data(shown):
-    errors = {"linear": {0: 900.0, 5: 600.0, 20: 500.0}, "density": {0: 300.0, 5: 260.0, 20: 250.0}}
-    plots.plot_convergence("T", errors, {"linear": 12.0, "density": 13.0})
+def test_convergence_names_the_first_and_the_last_error(shown):
+    errors = {"linear": {0: 0.9, 5: 0.6, 20: 0.5}, "Han": {0: 0.3, 5: 0.26, 20: 0.25}}
+    plots.plot_convergence("T", errors)
     alt, data = shown[0]
-    assert "linear: 900 at the start, 500 after 20 steps; density: 300" in alt
+    assert "linear: 0.90 at the start, 0.50 after 20 steps; Han: 0.30" in alt
     assert data["steps"] == [0, 5, 20]
-    assert data["density (ms)"] == [13.0]
+    assert data["Han (squared error)"] == [0.3, 0.26, 0.25]
+
+
+def test_matrices_show_numbers_and_words_row_by_row(shown):
+    groups = np.array([[0, 1], [2, 1]])
+    column = (np.array([[0.0], [0.25], [-2.0]]), np.array([[0], [1], [2]]))
+    words = np.array([["0", "10"], ["11", "10"]])
+    plots.plot_matrices("T", {"codebook": column, "index": (groups, groups), "word": (words, groups)})
+    alt, data = shown[0]
+    assert "codebook: 0.0; 0.25; -2.0. index: 0 1; 2 1. word: 0 10; 11 10." in alt
+    assert data["codebook"] == ["0.0", "0.25", "-2.0"]
+    assert data["word"] == ["0", "10", "11", "10"]
 
 
 def test_centroids_in_the_gap_are_those_closer_to_zero_than_any_weight(shown):

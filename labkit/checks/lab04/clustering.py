@@ -21,7 +21,7 @@ NEAREST = "each value belongs to its nearest centroid; each centroid moves to th
 TIE = "a value halfway between two centroids belongs to the upper one"
 EMPTY = "a centroid that no value belongs to stays where it is"
 ZERO = "index 0 is for weights that are exactly 0, and for no others, however small"
-CUBE = "mass is the cube root of a bin's count; centroid i lies where (i + ½) / k of it is to the left"
+MASS = "a bin's mass is count ** power; centroid i lies where (i + ½) / k of all mass is to its left"
 UNTOUCHED = "leave the arguments as they are and return something new"
 
 
@@ -124,17 +124,25 @@ def share(expect: Expect, answer: Answer) -> None:
 def density_centroids(expect: Expect, answer: Answer) -> None:
     """04.4: compare with a walk through the bins one by one."""
     skewed = [0.0, *[0.5] * 27, *[3.5] * 8, 8.0]
-    for values, clusters, bins, why in (
-        ([0.0, 0.1, 0.3, 4.0], 3, 4, CUBE),
-        (skewed, 5, 8, CUBE),
-        ([-1.0, *[-0.9] * 64, 0.3, 1.0], 7, 2, CUBE),
-        ([2.0, 5.0, 3.0, 2.5], 1, 1, "one bin and one centroid: the middle of the range"),
-        ([2.5, 2.5, 2.5], 3, 10, "equal values: every centroid lies on them"),
-        ([-0.5], 2, 4, "equal values: every centroid lies on them"),
+    for values, clusters, bins, power, why in (
+        ([0.0, *[1.0] * 8], 3, 2, 1 / 3, MASS),
+        ([0.0, *[1.0] * 8], 3, 2, 1.0, MASS),
+        ([0.0, 0.1, 0.3, 4.0], 3, 4, 1 / 3, MASS),
+        (skewed, 5, 8, 1 / 3, MASS),
+        (skewed, 5, 8, 0.5, MASS),
+        (skewed, 5, 8, 1.0, MASS),
+        ([-1.0, *[-0.9] * 64, 0.3, 1.0], 7, 2, 1 / 3, MASS),
+        ([2.0, 5.0, 3.0, 2.5], 1, 1, 1.0, "one bin and one centroid: the middle of the range"),
+        ([2.5, 2.5, 2.5], 3, 10, 1 / 3, "equal values: every centroid lies on them"),
+        ([-0.5], 2, 4, 1.0, "equal values: every centroid lies on them"),
     ):
-        case = expect.given(f"values = {_brief(values)}, clusters = {clusters}, bins = {bins}")
-        got = case.call(answer, np.array(values), clusters, bins, hint=CUBE)
-        case.close(got, _density(values, clusters, bins), hint=why)
+        case = expect.given(
+            f"values = {_brief(values)}, clusters = {clusters}, bins = {bins}, power = {power:.3g}"
+        )
+        array = np.array(values)
+        got = case.call(answer, array, clusters, bins, power, hint=MASS)
+        case.close(got, _density(values, clusters, bins, power), hint=why)
+        case.true(array.tolist() == values, expected="values unchanged", got=array, hint=UNTOUCHED)
 
 
 def _index(value: float, centroids: Any) -> int:
@@ -154,13 +162,13 @@ def _lloyd(values: Sequence[float], centroids: Sequence[float]) -> list[float]:
     ]
 
 
-def _density(values: Sequence[float], clusters: int, bins: int) -> list[float]:
+def _density(values: Sequence[float], clusters: int, bins: int, power: float) -> list[float]:
     """Walk through the bins until each centroid's share of the mass is reached."""
     low, width = min(values), (max(values) - min(values)) / bins
     if width == 0:
         return [low] * clusters
     places = [min(int((value - low) / width), bins - 1) for value in values]
-    masses = [places.count(place) ** (1 / 3) for place in range(bins)]
+    masses = [float(places.count(place)) ** power for place in range(bins)]
     result = []
     for centroid in range(clusters):
         left, place = (centroid + 0.5) / clusters * sum(masses), 0

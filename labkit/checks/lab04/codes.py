@@ -1,4 +1,4 @@
-"""Visible checks 04.5 to 04.7: Huffman code lengths, canonical codes, encoding and decoding.
+"""Visible checks 04.6 to 04.8: Huffman code lengths, canonical codes, encoding and decoding.
 
 The oracles are the cost of an optimal code, Kraft's sum, the definition of entropy, and written-out
 code words.
@@ -26,7 +26,7 @@ UNTOUCHED = "leave the arguments as they are and return something new"
 
 
 def code_lengths(expect: Expect, lengths_of: Answer, average_and_entropy: Answer) -> None:
-    """04.5: the cost is optimal, the code complete, and average length and entropy obey their bound."""
+    """04.6: the cost is optimal, the code complete, and average length and entropy obey their bound."""
     for counts, why in (
         ([5, 2, 1, 1], COST),
         ([10, 9, 8, 7], COST),
@@ -65,7 +65,7 @@ def code_lengths(expect: Expect, lengths_of: Answer, average_and_entropy: Answer
 
 
 def canonical_codes(expect: Expect, answer: Answer) -> None:
-    """04.6: the lengths determine the words."""
+    """04.7: the lengths determine the words."""
     for lengths, expected in (
         ({0: 1, 1: 2, 2: 3, 3: 3}, {0: "0", 1: "10", 2: "110", 3: "111"}),
         ({0: 3, 1: 1, 2: 3, 3: 2}, {1: "0", 3: "10", 0: "110", 2: "111"}),
@@ -85,7 +85,7 @@ def canonical_codes(expect: Expect, answer: Answer) -> None:
 
 
 def encode_decode(expect: Expect, encode: Answer, decode: Answer) -> None:
-    """04.7: both directions, and bits that do not fit the codes."""
+    """04.8: both directions, and bits that do not fit the codes."""
     codes = {0: "0", 5: "10", 2: "110", 9: "111"}
     for symbols, table, bits in (
         ([0, 9, 5, 0], codes, "0111100"),

@@ -1,5 +1,5 @@
 # Walks through the bins until the share is reached.
-def density_centroids(values, clusters, bins):
+def density_centroids(values, clusters, bins, power):
     low, high = float(min(values)), float(max(values))
     if low == high:
         return np.array([low] * clusters)
@@ -7,7 +7,7 @@ def density_centroids(values, clusters, bins):
     counts = [0] * bins
     for value in values:
         counts[min(int((value - low) / width), bins - 1)] += 1
-    mass = [count ** (1 / 3) for count in counts]
+    mass = [float(count) ** power for count in counts]
     result = []
     for i in range(clusters):
         left, b = (i + 0.5) / clusters * sum(mass), 0

@@ -1,5 +1,5 @@
-# Takes the density, not its cube root: quantiles.
-def density_centroids(values: np.ndarray, clusters: int, bins: int) -> np.ndarray:
+# Takes the density itself, whatever the power is: quantiles.
+def density_centroids(values: np.ndarray, clusters: int, bins: int, power: float) -> np.ndarray:
     low, high = values.min(), values.max()
     if low == high:
         return np.full(clusters, low)

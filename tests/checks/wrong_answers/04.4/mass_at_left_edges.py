@@ -1,9 +1,9 @@
 # A bin has all its mass at its left edge.
-def density_centroids(values: np.ndarray, clusters: int, bins: int) -> np.ndarray:
+def density_centroids(values: np.ndarray, clusters: int, bins: int, power: float) -> np.ndarray:
     low, high = values.min(), values.max()
     if low == high:
         return np.full(clusters, low)
     counts, edges = np.histogram(values, bins)
-    mass = np.cbrt(counts).cumsum()
+    mass = (counts**power).cumsum()
     shares = (np.arange(clusters) + 0.5) / clusters
     return np.interp(shares * mass[-1], mass, edges[:-1])

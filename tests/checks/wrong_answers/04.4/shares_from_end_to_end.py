@@ -1,9 +1,9 @@
 # Places the first and last centroid at the ends.
-def density_centroids(values: np.ndarray, clusters: int, bins: int) -> np.ndarray:
+def density_centroids(values: np.ndarray, clusters: int, bins: int, power: float) -> np.ndarray:
     low, high = values.min(), values.max()
     if low == high:
         return np.full(clusters, low)
     counts, edges = np.histogram(values, bins)
-    mass = np.append(0.0, np.cbrt(counts).cumsum())
+    mass = np.append(0.0, (counts**power).cumsum())
     shares = np.linspace(0, 1, clusters)
     return np.interp(shares * mass[-1], mass, edges)

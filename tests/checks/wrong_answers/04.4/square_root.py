@@ -1,9 +1,9 @@
-# Takes the square root.
-def density_centroids(values: np.ndarray, clusters: int, bins: int) -> np.ndarray:
+# Takes the root of the power: the square root of what is asked for.
+def density_centroids(values: np.ndarray, clusters: int, bins: int, power: float) -> np.ndarray:
     low, high = values.min(), values.max()
     if low == high:
         return np.full(clusters, low)
     counts, edges = np.histogram(values, bins)
-    mass = np.append(0.0, np.sqrt(counts).cumsum())
+    mass = np.append(0.0, np.sqrt(counts**power).cumsum())
     shares = (np.arange(clusters) + 0.5) / clusters
     return np.interp(shares * mass[-1], mass, edges)

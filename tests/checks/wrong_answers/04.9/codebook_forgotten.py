@@ -2,7 +2,8 @@
 def concept_answers() -> dict[str, bool]:
     return {
         "n_shared_weights_at_k_bits_take_nk_bits": True,
-        "pruning_shortens_huffman_codes": True,
+        "a_lookup_table_is_a_small_part_of_every_layer": False,
+        "pruning_shortens_the_code_of_every_layer": False,
         "n_equally_likely_symbols_take_log2_n_bits": False,
-        "the_likelier_symbol_gets_the_longer_word": False,
+        "an_optimal_code_never_gives_the_likelier_symbol_the_longer_word": True,
     }

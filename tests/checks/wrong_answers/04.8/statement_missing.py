@@ -1,7 +1,0 @@
-# Leaves a statement out.
-def concept_answers() -> dict[str, bool]:
-    return {
-        "n_shared_weights_at_k_bits_take_nk_bits": False,
-        "n_equally_likely_symbols_take_log2_n_bits": False,
-        "the_likelier_symbol_gets_the_longer_word": False,
-    }

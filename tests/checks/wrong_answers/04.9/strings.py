@@ -1,0 +1,9 @@
+# Answers in words.
+def concept_answers() -> dict[str, bool]:
+    return {
+        "n_shared_weights_at_k_bits_take_nk_bits": "false",
+        "a_lookup_table_is_a_small_part_of_every_layer": "false",
+        "pruning_shortens_the_code_of_every_layer": "false",
+        "n_equally_likely_symbols_take_log2_n_bits": "false",
+        "an_optimal_code_never_gives_the_likelier_symbol_the_longer_word": "true",
+    }
