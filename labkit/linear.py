@@ -20,6 +20,7 @@ __all__ = [
     "gradient_descent",
     "iterative_pruning",
     "l1_subgradient",
+    "normalized_step",
     "project_sparse",
     "projected_descent",
     "proximal_descent",
@@ -33,6 +34,8 @@ __all__ = [
 ]
 
 Array = NDArray[np.float64]
+
+SAFETY = 0.01  # c in Blumensath and Davies: how far a step stays below the one that could raise the loss
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,42 @@ def project_sparse(weights: ArrayLike, keep: int) -> Array:
     """
     values = _finite("weights", weights, dimensions=1)
     return np.where(np.isin(np.arange(values.size), _largest(values, keep)), values, 0.0)
+
+
+def normalized_step(weights: ArrayLike, X: ArrayLike, y: ArrayLike, *, keep: int) -> float:
+    """Return the step of normalized iterative hard thresholding for the next projected gradient step.
+
+    On the present support it is the step that lowers the loss most. If the projection would change the
+    support, the step is halved until the loss cannot grow. A constant step must fit all weights at once
+    and is therefore shorter. Where X is 0, the step is infinite. Source: Blumensath and Davies (2010),
+    Normalized iterative hard thresholding, section III.
+
+    Args:
+        weights: the present weights ``(d,)``, at most ``keep`` of them nonzero.
+        X: features ``(n, d)``.
+        y: targets ``(n,)``.
+        keep: the number of weights that the projection keeps.
+
+    >>> normalized_step([0.0, 0.0], [[2.0, 0.0], [0.0, 1.0]], [2.0, 1.0], keep=1)
+    0.125
+    """
+    features, residual = _residual(weights, X, y)
+    values, gradient = _finite("weights", weights, dimensions=1), 2 * features.T @ residual
+    support = np.flatnonzero(values)
+    if support.size == 0:
+        support = np.sort(_largest(gradient, keep))
+    step = _line_search(gradient[support], features[:, support])
+    if not np.isfinite(step):  # the gradient vanishes on the support
+        step = step_limit(features) / 2
+    while np.isfinite(step):
+        moved = project_sparse(values - step * gradient, keep)
+        change = moved - values
+        if np.array_equal(np.flatnonzero(moved), support):
+            break
+        if step <= (1 - SAFETY) * _line_search(change, features):
+            break
+        step /= 2
+    return step
 
 
 def l1_subgradient(weights: ArrayLike) -> Array:
@@ -219,6 +258,13 @@ def _move(X: ArrayLike, y: ArrayLike, step: float) -> Callable[[Array], Array]:
     if not (np.isfinite(step) and step > 0):
         raise ValueError(f"step must be a positive number, got {step}.")
     return lambda weights: weights - step * (2 * features.T @ (features @ weights - targets))
+
+
+def _line_search(direction: Array, X: Array) -> float:
+    """Return ``‖v‖² / (2‖Xv‖²)``: the step that minimizes the loss along a gradient v; infinite if Xv is 0."""
+    image = X @ direction
+    curvature = 2 * float(image @ image)
+    return float(direction @ direction) / curvature if curvature else np.inf
 
 
 def _largest(values: Array, count: int) -> NDArray[np.intp]:

@@ -108,6 +108,42 @@ def test_proximal_methods_agree_with_lasso(l1, method):
     np.testing.assert_allclose(run.final, [0, 2 - l1 / 14, 0, 0, -1 + l1 / 7], atol=1e-6)
 
 
+def _projected(A, b, keep, step):
+    """Projected descent with a step per iteration: ``step`` maps weights to a step size."""
+    return linear.descend(
+        lambda w: linear.project_sparse(w - step(w) * linear.squared_loss_gradient(w, A, b), keep),
+        A,
+        b,
+        steps=200,
+    )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_normalized_step_never_raises_the_loss_and_recovers_more_than_a_constant_step(seed):
+    rng = np.random.default_rng(seed)
+    truth = np.zeros(100)
+    truth[rng.choice(100, 5, replace=False)] = rng.choice([-1, 1], 5) * rng.uniform(0.5, 2, 5)
+    A = rng.standard_normal((35, 100))
+    adaptive = _projected(A, A @ truth, 5, lambda w: linear.normalized_step(w, A, A @ truth, keep=5))
+    assert np.all(np.diff(adaptive.losses) <= 1e-9 * adaptive.losses[0])
+    np.testing.assert_allclose(adaptive.final, truth, atol=1e-6)
+    constant = _projected(A, A @ truth, 5, lambda _: linear.step_limit(A) / 2)
+    assert adaptive.losses[-1] <= constant.losses[-1] + 1e-12
+
+
+def test_a_normalized_step_is_the_exact_minimizer_along_the_gradient_on_its_support():
+    w = np.array([0.0, 2.5, 0.0, 0.0, -1.2])
+    step = linear.normalized_step(w, X, Y, keep=2)
+    gradient = np.where(w != 0, linear.squared_loss_gradient(w, X, Y), 0.0)
+    losses = [linear.squared_loss(w - factor * step * gradient, X, Y) for factor in (0.99, 1, 1.01)]
+    assert losses[1] == min(losses)
+
+
+def test_a_normalized_step_at_a_solution_or_without_features_is_a_number():
+    assert 0 < linear.normalized_step([0.0, 2, 0, 0, -1], X, Y, keep=2) < linear.step_limit(X)
+    assert linear.normalized_step([0.0, 0.0], np.zeros((2, 2)), [1.0, 1.0], keep=1) == np.inf
+
+
 def test_fista_needs_fewer_steps_than_ista():
     rng = np.random.default_rng(0)
     A, b = rng.standard_normal((40, 80)), rng.standard_normal(40)

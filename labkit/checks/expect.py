@@ -58,7 +58,7 @@ def check(exercise: str, *answers: Callable[..., Any], uses: Collection[object] 
     frame = inspect.currentframe()
     assert frame is not None  # in CPython
     assert frame.f_back is not None
-    _require_own_work(exercise, answers, frame.f_back.f_globals, uses)
+    _require_own_work(exercise, answers, frame.f_back.f_globals["__name__"], uses)
     try:
         with keep_random_state():
             module.CASES[exercise](expect, *answers)
@@ -78,11 +78,11 @@ def check(exercise: str, *answers: Callable[..., Any], uses: Collection[object] 
 def _require_own_work(
     exercise: str,
     answers: Collection[Callable[..., Any]],
-    namespace: Mapping[str, Any],
+    notebook: str,
     uses: Collection[object],
 ) -> None:
     """Raise CheckFailed if an answer leaves to labkit what the exercise asks the student to write."""
-    names = sorted({name for answer in answers for name in borrowed(answer, namespace, uses)})
+    names = sorted({name for answer in answers for name in borrowed(answer, notebook, uses)})
     if names:
         permitted = ", ".join(map(public_path, uses)) or "nothing"
         raise CheckFailed(

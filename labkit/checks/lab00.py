@@ -21,7 +21,7 @@ def share_of_zeros(expect: Expect, answer: Callable[..., Any]) -> None:
         ("tensor([1., 0., 3.])", [1.0, 0, 3], 1 / 3),
         ("a matrix of 2 × 3 entries, one of them 0", [[1.0, 2, 0], [4, 5, 6]], 1 / 6),
         ("tensor([-1., 0., 0.001])", [-1.0, 0, 0.001], 1 / 3),
-        ("no zero at all", [1.0, 2], 0.0),
+        ("four entries, none of them 0", [1.0, 2, 3, 4], 0.0),
         ("only zeros", [0.0, 0, 0], 1.0),
     ):
         case = expect.given(text)

@@ -14,7 +14,7 @@ import numpy as np
 
 from labkit.checks.expect import Expect
 
-__all__ = ["CASES"]
+__all__ = ["CASES", "HINTS"]
 
 Answer = Callable[..., Any]
 X = np.array([[-2.0, 2, 1, -1, -1], [-2, 1, -2, 0, 1], [1, 0, -2, 2, -1]])
@@ -105,20 +105,67 @@ def projection(expect: Expect, project: Answer) -> None:
         )
 
 
-def subgradient(expect: Expect, l1_subgradient: Answer) -> None:
-    """01.3: the slope is ±1 for every nonzero weight and exactly 0 at 0."""
+def _moved(w: np.ndarray, features: np.ndarray, targets: np.ndarray, step: float) -> np.ndarray:
+    """Return the weights after a gradient step, with the gradient by central differences."""
+    return w - step * _differences(w, features, targets)
+
+
+def _smallest_pull(w: np.ndarray, moved: np.ndarray) -> float:
+    """Return the smallest pull towards zero at which some nonzero w ends at zero or past it, by bisection."""
+
+    def crosses(pull: float) -> bool:
+        ends = np.where(w > 0, moved - pull, moved + pull)
+        return bool(np.any((w > 0) & (ends <= 0) | (w < 0) & (ends >= 0)))
+
+    low, high = 0.0, 1e6
+    if crosses(low) or not crosses(high):
+        return low if crosses(low) else np.inf
+    for _ in range(80):
+        middle = (low + high) / 2
+        low, high = (low, middle) if crosses(middle) else (middle, high)
+    return high
+
+
+def subgradient(expect: Expect, subgradient_step: Answer, smallest_crossing: Answer) -> None:
+    """01.3: compare the step with its definition, entry by entry, and the crossing with a bisection."""
+    downhill = "Subtract step·∇L(w), and step·lam times the subgradient: the penalty pulls towards zero."
     slope = "Away from 0 the slope of |w| is −1 or +1, however large or small w is."
-    zero = "At 0 every slope in [−1, 1] is allowed; this lab takes 0 (and 0 / 0 is not a number)."
-    for w, expected, hint in (
-        ([3.0, -0.5, 2.0], [1, -1, 1], slope),
-        ([1e-12, -1e-12, 1e6], [1, -1, 1], slope),
-        ([0.0, 1.0, -1.0], [0, 1, -1], zero),
-        ([0.0, -0.0], [0, 0], zero),
+    zero = "At 0 the subgradient of this lab is 0 (and 0 / 0 is not a number)."
+    sign = {True: 1.0, False: -1.0}
+    lab, mirrored = ("the lab's X and y", X, Y), ("X mirrored, y = (2, 0, −3)", X[:, ::-1], OTHER_Y)
+    flat = "X = 0, y = 0", np.zeros((1, 3)), np.zeros(1)
+    two = "two samples", np.array([[1.0, 2, 0], [0, -1, 1]]), np.array([3.0, 1.0])
+    for (data, features, targets), w, step, lam, hint in (
+        (lab, [1.0, -2, 0, 0.5, 3], 0.02, 2.0, downhill),
+        (mirrored, [0.0, 1, 0, 2, -1], 0.1, 0.5, downhill),
+        (flat, [3.0, -0.5, 2.0], 0.5, 0.2, downhill),
+        (flat, [1e-12, -1e-12, 1e6], 0.1, 0.5, slope),
+        (flat, [0.0, 1.0, -0.0], 0.1, 2.0, zero),
+        (lab, [0.0] * 5, 0.02, 1.0, zero),
+        (two, [0.01, 1.0, -1.0], 0.1, 3.0, "Take the subgradient at w, not after the gradient step."),
+        (two, [0.5, 1.0, -1.0], 0.1, 0.0, "Without a penalty it is a gradient step."),
     ):
-        array = np.array(w)
-        got = expect.given(f"w = {w}").call(l1_subgradient, array, hint=hint)
-        expect.given(f"w = {w}").equal(got, expected, hint=hint)
-        expect.given("w itself after the call").equal(array, w, hint="Do not change the input.")
+        array, case = np.array(w), expect.given(f"w = {w}, {data}, step = {step}, lam = {lam}")
+        got = case.call(subgradient_step, array, features, targets, step, lam, hint=hint)
+        pulls = [step * lam * sign[value > 0] if value != 0 else 0.0 for value in w]
+        case.close(got, _moved(np.array(w), features, targets, step) - pulls, hint=hint, atol=1e-14)
+        expect.given(f"w itself after {case}").equal(array, w, hint="Do not change the input.")
+    first = "It is the weight that comes closest to zero in the gradient step, seen from where it was."
+    for (data, features, targets), w, step, hint in (
+        (lab, [1.0, -2, 0, 0.5, 3], 0.001, first),
+        (mirrored, [0.0, 1, 0, 2, -1], 0.01, first),
+        (flat, [3.0, -0.5, 2.0], 0.5, first),
+        (flat, [0.0, -2.0, 0.75], 0.5, "A weight that is 0 is not pulled, so it does not count."),
+        (flat, [0.0, 0.0, 0.0], 0.5, "No weight can cross: the answer is np.inf."),
+        (two, [0.9, -2.0, 1.0], 0.01, "The gradient step moves the weights before the penalty does."),
+        (two, [-0.01, 1.0, 0.0], 0.1, "Here the gradient step alone crosses, so the answer is 0."),
+    ):
+        array, case = np.array(w), expect.given(f"w = {w}, {data}, step = {step}")
+        got = case.call(smallest_crossing, array, features, targets, step, hint=hint)
+        crossing = expect.given(f"smallest_crossing at {case}")
+        expected = _smallest_pull(np.array(w), _moved(np.array(w), features, targets, step))
+        crossing.close(got, expected, hint=hint)
+        expect.given(f"w itself after {case}").equal(array, w, hint="Do not change the input.")
 
 
 def _proximal_point(value: float, threshold: float) -> float:
@@ -184,4 +231,12 @@ CASES: dict[str, Callable[..., None]] = {
     "01.4": soft_thresholding,
     "01.5": trimmed_thresholding,
     "01.6": concept_answers,
+}
+
+HINTS = {
+    "01.2": "Sort the indices by −|w| with a stable sort, and copy the first k entries into a vector of zeros.",
+    "01.3": "For the crossing, take the weights after the gradient step, times the sign of w: the way that is "
+    "left to zero, negative if the step went past it. The answer is the smallest of them over the nonzero "
+    "weights, but not below 0.",
+    "01.5": "Find which entries are free as in 01.2, with k = d − smallest, and soft-threshold the others.",
 }

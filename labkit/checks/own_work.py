@@ -22,7 +22,7 @@ GLOBAL_LOADS = ("LOAD_GLOBAL", "LOAD_NAME")
 ATTRIBUTE_LOADS = ("LOAD_ATTR", "LOAD_METHOD")
 
 
-def borrowed(answer: object, namespace: Mapping[str, Any], allowed: Collection[object] = ()) -> list[str]:
+def borrowed(answer: object, notebook: str, allowed: Collection[object] = ()) -> list[str]:
     """Return the names of labkit that an answer uses beyond the allowed ones, sorted.
 
     The search follows the functions and classes that the answer uses and that were defined beside it,
@@ -31,19 +31,20 @@ def borrowed(answer: object, namespace: Mapping[str, Any], allowed: Collection[o
 
     Args:
         answer: a function, class or other object of a notebook.
-        namespace: the notebook's global names.
+        notebook: the ``__name__`` of the module that the notebook's cells run in. Cells of one notebook
+            may have several namespaces of that name, as when they are graded.
         allowed: functions, classes or modules of labkit; a module allows all that it holds.
 
     >>> from labkit import linear
-    >>> borrowed(linear.soft_threshold, {})
+    >>> borrowed(linear.soft_threshold, "__main__")
     ['labkit.linear.soft_threshold']
-    >>> borrowed(linear.soft_threshold, {}, allowed=[linear])
+    >>> borrowed(linear.soft_threshold, "__main__", allowed=[linear])
     []
     """
     permitted = {public_path(item) for item in allowed}
     found = {
         path
-        for path in _Search(namespace).paths(answer)
+        for path in _Search(notebook).paths(answer)
         if not any(path == item or path.startswith(f"{item}.") for item in permitted)
     }
     return sorted(found)
@@ -70,8 +71,8 @@ def public_path(item: object) -> str:
 class _Search:
     """Walks through an answer; each object is visited once."""
 
-    def __init__(self, namespace: Mapping[str, Any]) -> None:
-        self.namespace = namespace
+    def __init__(self, notebook: str) -> None:
+        self.notebook = notebook
         self.seen: dict[int, object] = {}  # by identity; kept, since an id is used again after its object
 
     def paths(self, item: object) -> Iterator[str]:
@@ -95,21 +96,21 @@ class _Search:
             yield from self.paths(item)
 
     def _defined_beside(self, kind: type) -> bool:
-        """Whether a class was defined in the namespace of the answer."""
-        return kind.__module__ == self.namespace.get("__name__")
+        """Whether a class was defined in the notebook."""
+        return kind.__module__ == self.notebook
 
     def _of_function(self, function: FunctionType) -> Iterator[str]:
         """Yield the paths of a function of the notebook; another library's function is its own affair."""
-        if function.__globals__ is not self.namespace:
+        if function.__globals__.get("__name__") != self.notebook:
             return
         cells = [cell.cell_contents for cell in function.__closure__ or () if not _is_empty(cell)]
         yield from self.all_paths(
             [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
         )
         yield from self.all_paths(cells)
-        yield from self._of_code(function.__code__)
+        yield from self._of_code(function.__code__, function.__globals__)
 
-    def _of_code(self, code: CodeType) -> Iterator[str]:
+    def _of_code(self, code: CodeType, namespace: Mapping[str, Any]) -> Iterator[str]:
         """Yield the paths of the names that code reads, code inside it included."""
         value: object = None  # a global name; of a module of labkit, the attributes that follow
         for instruction in dis.get_instructions(code):
@@ -118,13 +119,13 @@ class _Search:
                 value = getattr(value, name, None)
                 continue
             yield from self.paths(value)
-            value = self.namespace.get(name) if instruction.opname in GLOBAL_LOADS else None
+            value = namespace.get(name) if instruction.opname in GLOBAL_LOADS else None
             if instruction.opname == "IMPORT_NAME" and LABKIT_NAME.fullmatch(name):
                 yield name
         yield from self.paths(value)
         for constant in code.co_consts:
             if isinstance(constant, CodeType):
-                yield from self._of_code(constant)
+                yield from self._of_code(constant, namespace)
 
 
 def _parts(item: object) -> list[object]:

@@ -22,7 +22,11 @@ SHORTCUTS = {
         "def gradient_step(w, X, y, step):\n    return w - step * linear.squared_loss_gradient(w, X, y)",
     ),
     "01.2 wrapped": ("01.2", "def project_k_sparse(w, k):\n    return linear.project_sparse(w, k)"),
-    "01.3 as a lambda": ("01.3", "l1_subgradient = lambda w: linear.l1_subgradient(w)"),
+    "01.3 as a lambda": (
+        "01.3",
+        "subgradient_step = lambda w, X, y, step, lam: w - step * lam * linear.l1_subgradient(w)\n"
+        "smallest_crossing = None",
+    ),
     "01.4 imported inside": (
         "01.4",
         "def soft_threshold(w, threshold):\n"
@@ -157,10 +161,10 @@ def test_what_an_exercise_may_call_is_listed_in_the_message():
     assert "labkit.models.prunable_weights" in _verdict("08.1", answer)
 
 
-def _defined(source: str, name: str) -> tuple[object, dict[str, object]]:
+def _defined(source: str, name: str) -> object:
     namespace: dict[str, object] = {"__name__": "__main__", "linear": linear, "models": models}
     exec(source, namespace)
-    return namespace[name], namespace
+    return namespace[name]
 
 
 @pytest.mark.parametrize(
@@ -178,22 +182,22 @@ def _defined(source: str, name: str) -> tuple[object, dict[str, object]]:
     ],
 )
 def test_the_students_own_work_borrows_nothing(source):
-    answer, namespace = _defined(source, "f")
-    assert borrowed(answer, namespace) == []
+    answer = _defined(source, "f")
+    assert borrowed(answer, "__main__") == []
 
 
 def test_a_function_that_is_allowed_does_not_allow_others():
     source = "def f(m):\n    return models.prunable_weights(m), linear.soft_threshold"
-    answer, namespace = _defined(source, "f")
+    answer = _defined(source, "f")
     allowed = [models.prunable_weights]
-    assert borrowed(answer, namespace, allowed) == ["labkit.linear.soft_threshold"]
-    assert borrowed(answer, namespace, [*allowed, linear]) == []
+    assert borrowed(answer, "__main__", allowed) == ["labkit.linear.soft_threshold"]
+    assert borrowed(answer, "__main__", [*allowed, linear]) == []
 
 
 def test_functions_that_call_each_other_are_followed_once():
     source = "def g(n):\n    return f(n - 1)\ndef f(n):\n    return n and g(n) or linear.fista"
-    answer, namespace = _defined(source, "f")
-    assert borrowed(answer, namespace) == ["labkit.linear.fista"]
+    answer = _defined(source, "f")
+    assert borrowed(answer, "__main__") == ["labkit.linear.fista"]
 
 
 def test_a_path_is_the_one_that_a_notebook_writes():

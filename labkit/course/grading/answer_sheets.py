@@ -112,7 +112,7 @@ def _page(lab: LabId, name: str, cell: NotebookNode, answers: Sequence[_Answer])
     template = html_exporter("answers.html.j2").environment.get_template("answers.html.j2")
     return str(
         template.render(
-            title=f"{lab.number}: {name}",
+            title=f"Lab {lab.number}, question {name}",
             question=Page(None).markdown(cell),
             points=answers[0].mark.max,
             answers=answers,

@@ -65,19 +65,19 @@ def _normal_cell(cell: NotebookNode, count: int | None) -> dict[str, Any]:
 def _nbgrader_metadata(cell: NotebookNode) -> dict[str, Any] | None:
     """Return a cell's metadata by nbgrader's schema 3, or None for a cell that nbgrader ignores.
 
-    Students write in todo, answer and reading cells; checks are locked and graded; the setup cell is read-only.
+    Students write in todo and answer cells; checks are locked and graded; the setup cell is read-only.
+    Readings have none: nbgrader would have to grade what students write.
     """
     role = cell_role(cell)
-    if role not in EXERCISE_ROLES and role not in ("setup", "reading"):
+    if role not in EXERCISE_ROLES and role != "setup":
         return None
-    written = ("todo", "answer", "reading")
     metadata = {
         "cell_type": cell.cell_type,
         "grade": role in GRADED_ROLES,
         "grade_id": cell.id,
-        "locked": role not in written,
+        "locked": role not in ("todo", "answer"),
         "schema_version": 3,
-        "solution": role in written,
+        "solution": role in ("todo", "answer"),
         "task": False,
     }
     if role in GRADED_ROLES:

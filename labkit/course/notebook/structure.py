@@ -171,7 +171,7 @@ def exercises(notebook: NotebookNode) -> dict[str, dict[str, NotebookNode]]:
 
 
 def question(source: str) -> str:
-    """Return the question of a written cell: its first paragraph, if it is in bold or a heading; else "".
+    r"""Return the question of a written cell: its first paragraph, if it is in bold or a heading; else "".
 
     >>> question("**Why?**\n\nBecause.")
     '**Why?**'

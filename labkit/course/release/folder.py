@@ -7,6 +7,7 @@ into a folder in use is :mod:`labkit.course.release.update`.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from labkit.course.notebook import structure
 from labkit.course.notebook.normal_form import to_bytes
 from labkit.course.release.leaks import find_leaks
 from labkit.course.release.readme import with_labs
+from labkit.course.release.spoilers import find_spoilers
 from labkit.course.release.strip import strip
 from labkit.course.release.used_checkpoints import used_checkpoints
 from labkit.files import digest, partial_path, write_atomically, zip_bytes
@@ -39,6 +41,8 @@ FORMAT = 1
 Verification = Callable[[Mapping[str, NotebookNode]], list[str]]  # the reasons not to release labs
 STUDENT_FILES = Path(__file__).with_name("student_files")
 COPIED = ("LICENSE", "constraints.txt", "pyproject.toml", "data/README.md", "docs/format.md")
+GLOSSARY = "docs/glossary.md"
+LINK = re.compile(r"\[([^\]]+)\]\([^)]*\)")
 
 
 def write_release(
@@ -176,13 +180,17 @@ def _require_free(out: Path, force: bool) -> None:
 
 
 def _stripped_labs(sources: Mapping[str, NotebookNode]) -> dict[str, NotebookNode]:
-    """The released notebooks; a ValueError lists every answer that they would show."""
+    """The released notebooks; a ValueError lists every answer and result that they would show."""
     released = {name: strip(source) for name, source in sources.items()}
-    leaks = [
-        f"{name}: {leak}" for name, source in sources.items() for leak in find_leaks(source, released[name])
+    found = [
+        f"{name}: {problem}"
+        for name, source in sources.items()
+        for find in (find_leaks, find_spoilers)
+        for problem in find(source, released[name])
     ]
-    if leaks:
-        raise ValueError("\n  ".join(["the labs would give answers away; reword these cells:", *leaks]))
+    if found:
+        message = "the labs would give answers or results away; reword these cells:"
+        raise ValueError("\n  ".join([message, *found]))
     return released
 
 
@@ -191,6 +199,9 @@ def _shared_files(home: Path) -> Iterator[tuple[str, bytes]]:
     for name in COPIED:
         if (home / name).is_file():
             yield name, (home / name).read_bytes()
+    if (home / GLOSSARY).is_file():  # without links to pages that are not released
+        text = LINK.sub(r"\1", (home / GLOSSARY).read_text(encoding="utf-8"))
+        yield GLOSSARY, text.encode()
     for path in sorted(STUDENT_FILES.iterdir()):
         yield path.name, path.read_bytes()
     environment = home / "environment.yml"

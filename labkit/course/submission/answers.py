@@ -48,6 +48,7 @@ def collect_answers(content: bytes, source: NotebookNode) -> Answers:
     answers = Answers()
     cells = read_cells(content, answers.warnings)
     released = strip(source)
+    own = {cell.id for cell in released.cells}
     expected = [cell for cell in released.cells if cell_info(cell).get("role") in ANSWER_ROLES]
     matches = _matches(expected, cells, {cell.id for cell in source.cells})
     matches |= match_by_position(
@@ -55,7 +56,7 @@ def collect_answers(content: bytes, source: NotebookNode) -> Answers:
         [cell.id for cell in expected if cell.id not in matches],
         # subtle: an empty cell is nobody's answer.
         [Slot(cell.name, cell.kind if cell.source.strip() else "blank") for cell in cells],
-        {cell.name: index for index, cell in enumerate(cells)} | matches,
+        {cell.name: index for index, cell in enumerate(cells) if cell.name in own} | matches,
     )
     for cell in expected:
         if cell.id in matches:
@@ -100,10 +101,12 @@ def _matches(
 ) -> dict[str, int]:
     """Pair the lab's cells with the student's: the strongest pair first, each cell once."""
     own = {cell.id for cell in expected}
+    times = Counter(submitted.name for submitted in cells)
+    others = {name for name in lab_ids - own if times[name] == 1}  # an id that is there twice says nothing
     candidates = [
         (index, submitted, _Signs.of(submitted.source))
         for index, submitted in enumerate(cells)
-        if submitted.name not in lab_ids - own or submitted.kind == "raw"  # not another cell of the lab
+        if submitted.name not in others or submitted.kind == "raw"
     ]
     pairs = []
     for place, cell in enumerate(expected):

@@ -188,7 +188,7 @@ def test_the_time_of_a_lab_counts_over_all_its_boxes(monkeypatch):
     answers = {f"99-{number}-todo": hostile.SOLUTIONS[f"99.{number}"] for number in (1, 2, 3)}
     outcomes = run_exercises(hostile.small_class_lab(), answers, SandboxConfig("none"))
     assert boxes == [1200, 500]
-    assert outcomes["99.2"] == ("limit", "not finished within its time")
+    assert outcomes["99.2"] == ("limit", "it uses 99.1, which is not right: not finished within its time")
     assert outcomes["99.3"].status == "limit"
     assert "20 minutes for the whole lab" in outcomes["99.3"].reason
 

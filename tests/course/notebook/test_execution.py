@@ -1,4 +1,5 @@
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -188,3 +189,14 @@ def test_cells_are_executed_also_where_an_event_loop_is_running(tmp_path):
 
     failures = asyncio.run(in_a_notebook())
     assert failures["a-cell"].name == "ZeroDivisionError"
+
+
+def test_a_notebook_without_ids_is_run_and_its_cells_are_named_by_their_place(tmp_path):
+    """As Colab and older editors leave it, with a byte-order mark on top."""
+    content = json.loads(nbformat.writes(_failing_lab()))
+    content["nbformat_minor"] = 4
+    for cell in content["cells"]:
+        del cell["id"]
+    (tmp_path / "98_bad.ipynb").write_text(json.dumps(content), encoding="utf-8-sig")
+    (result,) = run_all([tmp_path / "98_bad.ipynb"], out=tmp_path / "out")
+    assert result.error == "cell number-3: ZeroDivisionError: division by zero"

@@ -39,6 +39,7 @@ def workbook(tmp_path):
     (home / "pyproject.toml").write_text("x")
     (home / "environment.yml").write_text("      - -e .[dev]\n")
     (home / "docs/decisions.md").write_text("x")
+    (home / "docs/glossary.md").write_text("A lab: see [README](../README.md).")
     (home / "checkpoints/d/a.safetensors").write_bytes(b"1")
     (home / "checkpoints/d/unrecorded.safetensors").write_bytes(b"1")
     (home / "checkpoints/d/b2.lkc").write_bytes(b"2")
@@ -71,6 +72,7 @@ def test_a_release_holds_what_a_student_needs_and_nothing_else(workbook):
     assert not {"checkpoints/d/unrecorded.safetensors", "checkpoints/d/unused.safetensors"} & names
     assert set(json.loads((out / "checkpoints/d/manifest.json").read_text())) == {"a", "b2"}
     assert (out / "environment.yml").read_text() == "      - -e .\n"
+    assert (out / "docs/glossary.md").read_text() == "A lab: see README."
     assert set(folder.read_release(out)) == names
     assert (out / folder.PRISTINE / "99_lab.ipynb").read_bytes() == (out / "labs/99_lab.ipynb").read_bytes()
     assert "1 labs" in done[0]
@@ -82,6 +84,16 @@ def test_the_same_workbook_gives_the_same_zip(workbook):
     _, second = _write(workbook, zipped=True, force=True)
     assert first == second
     assert (out.parent / "student.zip").read_bytes() == content
+
+
+def test_a_lab_that_tells_a_result_is_not_released(workbook):
+    lab = _lab()
+    lab.cells[2].source = "It loses 21.6 points."
+    cell_of(lab, "99-table").outputs = [nbformat.v4.new_output("stream", text="21.6\n")]
+    write(workbook / "labs/99_lab.ipynb", lab)
+    with pytest.raises(ValueError, match=r"results away; .*\n  99_lab: cell 99-task tells 21\.6"):
+        _write(workbook)
+    assert not (workbook.parent / "out" / "student").exists()
 
 
 def test_an_existing_folder_is_replaced_only_if_nothing_is_lost(workbook):

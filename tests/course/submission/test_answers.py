@@ -57,6 +57,13 @@ def test_of_two_changed_cells_with_one_id_the_last_counts():
     assert answers == {**TODOS, "99-1-todo": again["source"]}
 
 
+def test_a_cell_with_the_id_of_another_one_is_found_by_what_it_defines():
+    notebook = json.loads(as_bytes(hostile.solved(LAB)))
+    for cell in notebook["cells"][1:]:
+        cell["id"] = notebook["cells"][0]["id"]  # a text of the lab
+    assert answers_of(notebook) == TODOS
+
+
 def test_an_answer_without_any_sign_is_found_by_its_position():
     notebook = hostile.solved(LAB)
     cell = hostile.cell_of(notebook, "99-2-todo")

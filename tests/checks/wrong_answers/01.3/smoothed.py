@@ -1,3 +1,9 @@
 # A smooth stand-in for the sign: not ±1 for small weights.
-def l1_subgradient(w):
-    return np.tanh(w)
+def subgradient_step(w, X, y, step, lam):
+    return gradient_step(w, X, y, step) - step * lam * np.tanh(w)
+
+
+def smallest_crossing(w, X, y, step):
+    moved = gradient_step(w, X, y, step)
+    distances = np.sign(w[w != 0]) * moved[w != 0]
+    return max(0.0, float(np.min(distances, initial=np.inf)))
