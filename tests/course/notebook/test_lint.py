@@ -69,8 +69,8 @@ def test_what_is_missing_or_wrong_is_named(change, finding):
 
 
 def test_a_file_that_is_too_large_is_named():
-    (finding,) = lint(_lab(_output("99-table", "stream", text="x" * 400_000)))
-    assert re.search(r"\b40\d kB", finding)
+    (finding,) = lint(_lab(_output("99-table", "stream", text="x" * 500_000)))
+    assert re.search(r"\b50\d kB", finding)
 
 
 def test_cells_that_were_not_executed_or_not_in_order_are_named():
