@@ -184,24 +184,27 @@ def global_masks(expect: Expect, answer: Answer) -> None:
 def finetune_after_prune(expect: Expect, answer: Answer) -> None:
     """02.8: one epoch of ordinary steps, after each of which the pruned weights are zero again."""
     model, batches = _small_network(), _small_batches(3)
-    seen: list[Tensor] = []
     mask = torch.arange(12).view(3, 4) % 3 != 0
     why = {
         "weight": "per batch: forward, cross-entropy, erase old gradients, backward, step, then set what "
         "the mask removes to 0",
         "loss": "return the mean of the batches' losses, each measured before its step, as a number",
     }
-    for masks, text in (({"1.weight": mask}, "4 of 12 weights pruned"), ({}, "masks = {}: nothing pruned")):
+    every_second = torch.arange(12).view(3, 4) % 2 == 0
+    for start, kept, text in (
+        (0, mask, "4 of 12 weights pruned"),
+        (1, every_second, "6 of 12 weights pruned"),
+        (2, torch.ones(3, 4, dtype=torch.bool), "masks = {}: nothing pruned"),
+    ):
         case = expect.given(f"a linear classifier, SGD with momentum 0.9, 3 batches of 5 images, {text}")
+        batches, masks = _small_batches(3, start), {"1.weight": kept} if not kept.all() else {}
         network, optimizer = _with_momentum(model, batches)
         before = network.get_parameter("1.weight").detach().clone()
         velocity = optimizer.state[network.get_parameter("1.weight")]["momentum_buffer"].numpy().copy()
-        if masks:
-            network.get_parameter("1.weight").data[~mask] = before[~mask] = 0.0
-        kept = mask.numpy() if masks else np.ones((3, 4), bool)
-        weight, loss = _train_by_hand(before.numpy(), velocity, batches, kept)
+        network.get_parameter("1.weight").data[~kept] = before[~kept] = 0.0
+        weight, loss = _train_by_hand(before.numpy(), velocity, batches, kept.numpy())
         got = case.call(answer, network, list(batches), optimizer, dict(masks), hint=why["weight"])
-        pruned = network.get_parameter("1.weight").detach().numpy()[~kept]
+        pruned = network.get_parameter("1.weight").detach()[~kept]
         case.true(bool((pruned == 0).all()), expected="pruned weights exactly 0", got=pruned, hint=HOOK)
         case.close(network.get_parameter("1.weight"), weight, hint=why["weight"], atol=1e-6)
         case.close(got, loss, hint=why["loss"], atol=1e-6)
@@ -217,7 +220,8 @@ def finetune_after_prune(expect: Expect, answer: Answer) -> None:
     hint = "the pruned weights must be back at zero before the next batch arrives"
     network, optimizer = _with_momentum(model, batches)
     network.get_parameter("1.weight").data[~mask] = 0.0
-    case, seen = expect.given("what the pruned weights are when each of 3 batches is fetched"), []
+    case = expect.given("what the pruned weights are when each of 3 batches is fetched")
+    seen: list[Tensor] = []
     watched = _watched(batches, network, seen)
     case.call(answer, network, watched, optimizer, {"1.weight": mask}, hint=hint)
     nonzero = sum(int((weight[~mask] != 0).sum()) for weight in seen)
@@ -289,9 +293,9 @@ def _small_network() -> nn.Sequential:
     return model
 
 
-def _small_batches(count: int) -> list[tuple[Tensor, Tensor]]:
-    """Return batches of 5 inputs ``(5, 1, 2, 2)`` and their labels."""
-    inputs = torch.sin(torch.arange(count * 20.0)).view(count, 5, 1, 2, 2)
+def _small_batches(count: int, start: int = 0) -> list[tuple[Tensor, Tensor]]:
+    """Return batches of 5 inputs ``(5, 1, 2, 2)`` and their labels; ``start`` gives others."""
+    inputs = torch.sin(torch.arange(count * 20.0) + start).view(count, 5, 1, 2, 2)
     return [(inputs[index], (torch.arange(5) + index) % 3) for index in range(count)]
 
 
