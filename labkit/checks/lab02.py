@@ -1,4 +1,4 @@
-"""Visible checks of lab 02: masks, sparsity, the hook that keeps zeros, schedules.
+"""Visible checks of lab 02: masks, sparsity, the hook that keeps zeros, schedules, retraining.
 
 Expected values come from sorting with plain Python and NumPy, or from properties that every
 correct answer has.
@@ -7,7 +7,7 @@ correct answer has.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -24,9 +24,11 @@ Optimizers = Callable[[list[Tensor]], torch.optim.Optimizer]
 STATEMENTS = (
     "l1_with_sgd_gives_exact_zeros",
     "unstructured_sparsity_speeds_up_a_gpu",
+    "pruned_training_is_faster_on_a_gpu",
     "group_lasso_zeroes_whole_groups",
-    "pruning_after_quantization_costs_nothing",
+    "pruning_after_quantization_can_cost_more",
     "pruning_and_quantization_are_orthogonal",
+    "binary_networks_spare_first_and_last_layer",
 )
 SIGN = "it is the magnitude |w| that counts, not the sign"
 NONE, ALL = "at q = 0 everything is kept", "at q = 100 nothing is kept"
@@ -47,6 +49,7 @@ def magnitude_mask(expect: Expect, answer: Answer) -> None:
         ([0.5, -0.1, 2.0, -3.0, 0.3], 0, NONE),
         ([0.5, -0.1, 2.0], 100, ALL),
         ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0], 25, "25 % of 7 is 1.75: round it, do not cut it off"),
+        ([5.0, 1.0, 3.0, 2.0, 4.0], 50, "50 % of 5 is 2.5: Python's round takes the even neighbour, 2"),
         ([0.7] * 300, 41, TIES),
         (np.tile([1.0, -1.0, 2.0, 0.0], 250), 62.5, TIES),
     ):
@@ -178,6 +181,53 @@ def global_masks(expect: Expect, answer: Answer) -> None:
         _mask_form(expect, weight, lambda parameter: answer({"layer": parameter} | other, 25)["layer"])
 
 
+def finetune_after_prune(expect: Expect, answer: Answer) -> None:
+    """02.8: one epoch of ordinary steps, after each of which the pruned weights are zero again."""
+    model, batches = _small_network(), _small_batches(3)
+    mask = torch.arange(12).view(3, 4) % 3 != 0
+    why = {
+        "weight": "per batch: forward, cross-entropy, erase old gradients, backward, step, then set what "
+        "the mask removes to 0",
+        "loss": "return the mean of the batches' losses, each measured before its step, as a number",
+    }
+    every_second = torch.arange(12).view(3, 4) % 2 == 0
+    for start, kept, text in (
+        (0, mask, "4 of 12 weights pruned"),
+        (1, every_second, "6 of 12 weights pruned"),
+        (2, torch.ones(3, 4, dtype=torch.bool), "masks = {}: nothing pruned"),
+    ):
+        case = expect.given(f"a linear classifier, SGD with momentum 0.9, 3 batches of 5 images, {text}")
+        batches, masks = _small_batches(3, start), {"1.weight": kept} if not kept.all() else {}
+        network, optimizer = _with_momentum(model, batches)
+        before = network.get_parameter("1.weight").detach().clone()
+        velocity = optimizer.state[network.get_parameter("1.weight")]["momentum_buffer"].numpy().copy()
+        network.get_parameter("1.weight").data[~kept] = before[~kept] = 0.0
+        weight, loss = _train_by_hand(before.numpy(), velocity, batches, kept.numpy())
+        got = case.call(answer, network, list(batches), optimizer, dict(masks), hint=why["weight"])
+        pruned = network.get_parameter("1.weight").detach()[~kept]
+        case.true(bool((pruned == 0).all()), expected="pruned weights exactly 0", got=pruned, hint=HOOK)
+        case.close(network.get_parameter("1.weight"), weight, hint=why["weight"], atol=1e-6)
+        case.close(got, loss, hint=why["loss"], atol=1e-6)
+    case = expect.given(
+        "a network in evaluation mode with batch normalization, 2 batches that a generator yields"
+    )
+    network = nn.Sequential(nn.Flatten(), nn.Linear(4, 3, bias=False), nn.BatchNorm1d(3)).eval()
+    optimizer = torch.optim.SGD(network.parameters(), 0.1)
+    case.call(answer, network, iter(batches[:2]), optimizer, {}, hint=why["weight"])
+    got = int(network.get_buffer("2.num_batches_tracked"))
+    hint = "call model.train() first: batch normalization must use the statistics of the batch"
+    case.true(got == 2, expected="running statistics updated by 2 batches", got=f"{got} batches", hint=hint)
+    hint = "the pruned weights must be back at zero before the next batch arrives"
+    network, optimizer = _with_momentum(model, batches)
+    network.get_parameter("1.weight").data[~mask] = 0.0
+    case = expect.given("what the pruned weights are when each of 3 batches is fetched")
+    seen: list[Tensor] = []
+    watched = _watched(batches, network, seen)
+    case.call(answer, network, watched, optimizer, {"1.weight": mask}, hint=hint)
+    nonzero = sum(int((weight[~mask] != 0).sum()) for weight in seen)
+    case.true(nonzero == 0, expected="0 of them nonzero", got=f"{nonzero} nonzero", hint=hint)
+
+
 def concept_answers(expect: Expect, answer: Answer) -> None:
     """02.7: each statement has the answer True or False; grading tells whether it is right."""
     expect.verdicts(answer, STATEMENTS)
@@ -236,6 +286,55 @@ def _train(make: Optimizers, hook: Answer, kept: Tensor, remove: bool = False) -
     return {name: weight.detach() for name, weight in weights.items()}
 
 
+def _small_network() -> nn.Sequential:
+    """Return a linear classifier of 4 inputs and 3 classes with fixed weights."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 3, bias=False))
+    model.get_parameter("1.weight").data = torch.linspace(-1, 1, 12).view(3, 4)
+    return model
+
+
+def _small_batches(count: int, start: int = 0) -> list[tuple[Tensor, Tensor]]:
+    """Return batches of 5 inputs ``(5, 1, 2, 2)`` and their labels; ``start`` gives others."""
+    inputs = torch.sin(torch.arange(count * 20.0) + start).view(count, 5, 1, 2, 2)
+    return [(inputs[index], (torch.arange(5) + index) % 3) for index in range(count)]
+
+
+def _with_momentum(
+    model: nn.Sequential, batches: list[tuple[Tensor, Tensor]]
+) -> tuple[nn.Sequential, torch.optim.SGD]:
+    """Return a copy of the model and an optimizer that has taken one step, and so has velocities."""
+    network = copy.deepcopy(model)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.5, momentum=0.9)
+    inputs, labels = batches[-1]
+    nn.functional.cross_entropy(network(inputs), labels).backward()
+    optimizer.step()
+    return network, optimizer
+
+
+def _train_by_hand(
+    weight: np.ndarray, velocity: np.ndarray, batches: list[tuple[Tensor, Tensor]], kept: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """Return the weight and the mean loss of SGD (rate 0.5, momentum 0.9) on a linear softmax classifier."""
+    losses = []
+    for inputs, labels in batches:
+        x, target = inputs.flatten(1).double().numpy(), np.eye(3)[labels.numpy()]
+        scores = np.exp(x @ weight.T)
+        shares = scores / scores.sum(axis=1, keepdims=True)
+        losses.append(-np.mean(np.log((shares * target).sum(axis=1))))
+        velocity = 0.9 * velocity + (shares - target).T @ x / len(x)
+        weight = (weight - 0.5 * velocity) * kept
+    return weight, float(np.mean(losses))
+
+
+def _watched(
+    batches: list[tuple[Tensor, Tensor]], network: nn.Sequential, seen: list[Tensor]
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield the batches; before each, note a copy of the weight that the network has then."""
+    for batch in batches:
+        seen.append(network.get_parameter("1.weight").detach().clone())
+        yield batch
+
+
 RANKING = (
     "A threshold keeps or removes all weights of equal magnitude together, so it cannot remove exactly k. "
     "Rank the weights instead: `argsort` of the magnitudes gives positions, and `stable=True` leaves equal "
@@ -243,6 +342,10 @@ RANKING = (
 )
 HINTS = {
     "02.1": RANKING,
+    "02.8": "The loop of every PyTorch tutorial has five lines per batch: outputs, loss, "
+    "`optimizer.zero_grad()`, `loss.backward()`, `optimizer.step()`. Add a sixth that writes zeros, under "
+    "`torch.no_grad()`, with `weight.masked_fill_(~mask, 0.0)`; `models.prunable_weights(model)` gives the "
+    "weights by name.",
     "02.6": f"{RANKING} One ranking covers all layers: `torch.cat` joins their flattened magnitudes, "
     "`split` cuts the joined mask into layers again.",
 }
@@ -254,4 +357,5 @@ CASES: dict[str, Callable[..., None]] = {
     "02.5": sparsity_schedule,
     "02.6": global_masks,
     "02.7": concept_answers,
+    "02.8": finetune_after_prune,
 }

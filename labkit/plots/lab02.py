@@ -7,8 +7,10 @@ measures the numbers and gives the title.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
+from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from labkit.plots.figure import (
@@ -27,11 +29,85 @@ __all__ = [
     "plot_epochs",
     "plot_filter_norms",
     "plot_layers",
+    "plot_network",
     "plot_retraining",
     "plot_training",
+    "plot_verdicts",
 ]
 
 Points = Iterable[tuple[float, float]]
+
+
+def plot_network(title: str, weights: Mapping[str, Tensor]) -> None:
+    """Draw every layer as a square whose area is its number of weights, from input to output.
+
+    Args:
+        title: the figure's title.
+        weights: by layer, in order, such as "layer1.0.conv1.weight"; the first part names the stage.
+    """
+    figure, (axes,) = new_figure(title, size=(8.8, 3.4))
+    stages = list(dict.fromkeys(name.split(".")[0] for name in weights))
+    left, places = 0.0, []
+    for name, weight in weights.items():
+        side = weight.numel() ** 0.5
+        colour = COLOURS[stages.index(name.split(".")[0]) % len(COLOURS)]
+        axes.add_patch(Rectangle((left, 0), side, side, color=colour, alpha=0.75))
+        axes.text(
+            left + side / 2,
+            side + 6,
+            f"{weight.numel():,}",
+            ha="center",
+            va="bottom",
+            rotation=90,
+            fontsize=8,
+        )
+        places.append(left + side / 2)
+        left += side + 16
+    axes.set(xlim=(-10, left), ylim=(0, 290), yticks=[], aspect="equal")
+    axes.set_xticks(places, [name.removesuffix(".weight") for name in weights], rotation=90, fontsize=8)
+    axes.grid(visible=False)
+    axes.spines["left"].set_visible(False)
+    label_axes(axes, "layer, from input to output", "area: number of weights")
+    sizes = [weight.numel() for weight in weights.values()]
+    show_figure(
+        figure,
+        alt=f"{title}. {len(sizes)} layers with {min(sizes):,} to {max(sizes):,} weights, "
+        f"{sum(sizes):,} in all.",
+        data={"layer": list(weights), "weights": sizes},
+    )
+
+
+def plot_verdicts(title: str, images: Tensor, labels: Tensor, verdicts: Mapping[str, Tensor]) -> None:
+    """Show images with their labels, and below each what several networks take it for.
+
+    Args:
+        title: the figure's title.
+        images: ``(n, 3, h, w)`` uint8.
+        labels: ``(n,)``, the right classes.
+        verdicts: the predicted classes ``(n,)`` by network; a wrong one is red, in bold and in brackets.
+    """
+    count = len(images)
+    figure, axes = new_figure(title, columns=count, size=(0.72 * count + 1.1, 1.6 + 0.2 * len(verdicts)))
+    for axis, image, label in zip(axes, images.cpu(), labels.tolist(), strict=True):
+        axis.imshow(image.permute(1, 2, 0).numpy(), interpolation="nearest")
+        axis.set(xticks=[], yticks=[])
+        axis.set_title(f"{label}", fontsize=11)
+        axis.grid(visible=False)
+        axis.spines[:].set_visible(False)
+    for row, (name, classes) in enumerate(verdicts.items()):
+        height = -0.3 - 0.32 * row
+        axes[0].text(-0.25, height, name, transform=axes[0].transAxes, ha="right", fontsize=9)
+        for axis, said, label in zip(axes, classes.tolist(), labels.tolist(), strict=True):
+            wrong: dict[str, Any] = {"color": COLOURS[1], "weight": "bold"} if said != label else {}
+            text = f"[{said}]" if said != label else f"{said}"
+            axis.text(0.5, height, text, transform=axis.transAxes, ha="center", fontsize=10, **wrong)
+    wrong_counts = [int((classes.cpu() != labels.cpu()).sum()) for classes in verdicts.values()]
+    spoken = [f"{name} {wrong} wrong" for name, wrong in zip(verdicts, wrong_counts, strict=True)]
+    show_figure(
+        figure,
+        alt=f"{title}. {count} images; of these {', '.join(spoken)}.",
+        data={"label": labels.tolist()} | {name: classes.tolist() for name, classes in verdicts.items()},
+    )
 
 
 def plot_training(title: str, records: Sequence[EpochRecord]) -> None:
@@ -71,6 +147,7 @@ def plot_accuracy(
     reference: Mapping[str, Points] | None = None,
     dense: float,
     zoom: bool = False,
+    losses: Mapping[str, Points] | None = None,
 ) -> None:
     """Plot test accuracy against sparsity, one line per method; reported results are dotted.
 
@@ -80,11 +157,14 @@ def plot_accuracy(
         reference: the same, as others reported it.
         dense: accuracy of the unpruned network in per cent, drawn as a horizontal line.
         zoom: whether a second panel shows only the range around ``dense``.
+        losses: (sparsity in per cent, loss in nats) pairs by method; drawn in a panel of their own.
     """
-    figure, panels = new_figure(title, columns=1 + zoom, size=(8.8, 4.8) if zoom else (8.0, 4.6))
+    columns = 1 + zoom + bool(losses)
+    figure, panels = new_figure(title, columns=columns, size=(8.8, 4.4) if columns > 1 else (8.0, 4.4))
     measured = {name: sorted(points) for name, points in curves.items()}
     reported = {name: sorted(points) for name, points in (reference or {}).items()}
-    for axes in panels:
+    loss_points = {name: sorted(points) for name, points in (losses or {}).items()}
+    for axes in panels[: 1 + zoom]:
         axes.axhline(dense, color="#555555", linewidth=1, label="dense network")
         for index, (name, points) in enumerate((measured | reported).items()):
             x, y = [point[0] for point in points], [point[1] for point in points]
@@ -95,9 +175,14 @@ def plot_accuracy(
     if zoom:
         panels[1].set_ylim(dense - 4, dense + 2)
         panels[1].set_title("close to the dense network", fontsize=10)
+    for index, (name, pairs) in enumerate(loss_points.items()):
+        draw_line(panels[-1], index, [pair[0] for pair in pairs], [pair[1] for pair in pairs], name)
+    if loss_points:
+        label_axes(panels[-1], "sparsity (% of weights at zero)", "test loss (nats)")
     legend_below(figure, panels[0], 4)
     spoken = [f"{name}: {_spoken(points)}" for name, points in (measured | reported).items()]
     data = {name: [list(point) for point in points] for name, points in (measured | reported).items()}
+    data |= {f"{name}: loss": [list(pair) for pair in pairs] for name, pairs in loss_points.items()}
     show_figure(figure, alt=f"{title}. Test accuracy by sparsity. {'. '.join(spoken)}.", data=data)
 
 

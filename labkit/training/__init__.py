@@ -2,6 +2,16 @@
 
 from labkit.training.config import EpochRecord, TrainConfig
 from labkit.training.evaluate import Evaluation, evaluate
+from labkit.training.live import fast_forward, training_batches
 from labkit.training.loop import Callback, fit
 
-__all__ = ["Callback", "EpochRecord", "Evaluation", "TrainConfig", "evaluate", "fit"]
+__all__ = [
+    "Callback",
+    "EpochRecord",
+    "Evaluation",
+    "TrainConfig",
+    "evaluate",
+    "fast_forward",
+    "fit",
+    "training_batches",
+]

@@ -61,6 +61,13 @@ SHORTCUTS = {
         "def global_masks(weights, q):\n"
         "    return {name: library.magnitude_mask(w, q / 100) for name, w in weights.items()}",
     ),
+    "02.8 in a loop": (
+        "02.8",
+        "def finetune_after_prune(model, batches, optimizer, masks):\n"
+        "    for inputs, labels in batches:\n"
+        "        nn.functional.cross_entropy(model(inputs), labels).backward()\n"
+        "        optimizer.step()\n        library.apply_masks(model, masks)",
+    ),
     "03.3 in a method": (
         "03.3",
         "from labkit.quantization import affine\n"

@@ -53,3 +53,23 @@ def test_epochs_name_the_lowest_accuracy_and_its_epoch(shown):
     plots.plot_epochs("T", {"gradual": RECORDS})
     assert "gradual: lowest 50.0 % in epoch 1, last 60.0 %" in shown[0]["alt"]
     assert shown[0]["data"]["gradual: sparsity (%)"] == [0.0, 40.0]
+
+
+def test_losses_have_a_panel_of_their_own_and_are_in_the_data(shown):
+    plots.plot_accuracy(
+        "T", {"q": [(80, 20.0), (0, 92.0)]}, dense=92.0, losses={"q": [(80, 5.0), (0, 0.3)]}
+    )
+    assert shown[0]["data"]["q: loss"] == [[0, 0.3], [80, 5.0]]
+
+
+def test_the_network_has_one_square_per_layer_with_its_number_of_weights(shown):
+    plots.plot_network("T", {"conv1.weight": torch.ones(2, 3), "layer1.0.weight": torch.ones(40, 30)})
+    assert shown[0]["data"] == {"layer": ["conv1.weight", "layer1.0.weight"], "weights": [6, 1200]}
+    assert "6 to 1,200 weights, 1,206 in all" in shown[0]["alt"]
+
+
+def test_verdicts_count_the_wrong_answers_of_each_network(shown):
+    images, labels = torch.zeros(3, 3, 4, 4, dtype=torch.uint8), torch.tensor([0, 1, 2])
+    plots.plot_verdicts("T", images, labels, {"dense": labels, "pruned": torch.tensor([0, 0, 0])})
+    assert "dense 0 wrong, pruned 2 wrong" in shown[0]["alt"]
+    assert shown[0]["data"]["pruned"] == [0, 0, 0]

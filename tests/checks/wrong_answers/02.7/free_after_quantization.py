@@ -3,7 +3,9 @@ def concept_answers() -> dict[str, bool]:
     return {
         "l1_with_sgd_gives_exact_zeros": False,
         "unstructured_sparsity_speeds_up_a_gpu": False,
+        "pruned_training_is_faster_on_a_gpu": False,
         "group_lasso_zeroes_whole_groups": True,
-        "pruning_after_quantization_costs_nothing": True,
+        "pruning_after_quantization_can_cost_more": False,
         "pruning_and_quantization_are_orthogonal": True,
+        "binary_networks_spare_first_and_last_layer": True,
     }

@@ -1,0 +1,96 @@
+"""What a training loop written in a notebook needs: batches that show progress, and a fast forward pass.
+
+Leaves out: the project's own loop (:mod:`labkit.training.loop`), which made the checkpoints.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from labkit import settings
+from labkit.data import Dataset
+from labkit.data.augment import normalize, random_crop, random_flip
+from labkit.data.batches import batch_sizes
+from labkit.training.loop import mixed_precision, to_training_layout
+
+__all__ = ["fast_forward", "training_batches"]
+
+TENTHS = 10
+
+
+def training_batches(
+    dataset: Dataset, *, batch_size: int = 128, seed: int = 0, label: str = ""
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield one epoch of the training split: normalized, augmented images and their labels.
+
+    Args:
+        dataset: its training split is shuffled and augmented by shifts, and by flips where labels allow.
+        batch_size: images per batch.
+        seed: of the order and the augmentation; take another one for each epoch.
+        label: if it is not empty, a line on stdout begins with it and shows the time that the epoch
+            will take and one dot per tenth of it that is done.
+
+    Yields:
+        inputs ``(n, 3, h, w)`` float32 and labels ``(n,)`` int64, on the device in use.
+    """
+    device, generator = settings.choose_device(), torch.Generator().manual_seed(seed)
+    sizes = batch_sizes(dataset.train.size, batch_size)
+    order = torch.randperm(dataset.train.size, generator=generator)
+    progress = _Progress(label, len(sizes))
+    for rows in order.split(sizes):
+        images = random_crop(dataset.train.images[rows], generator)
+        if dataset.flip:
+            images = random_flip(images, generator)
+        inputs = normalize(images.to(device), dataset.mean, dataset.std)
+        yield inputs, dataset.train.labels[rows].to(device)
+        progress.step()
+
+
+@contextmanager
+def fast_forward(model: nn.Module) -> Iterator[None]:
+    """Within the block the forward pass of ``model`` uses bf16 where the hardware computes it fast.
+
+    Its weights and its outputs stay float32, so a training loop needs no change. ``model`` moves to the
+    device in use and, if it is a network for images, to the memory layout that is fastest there.
+    """
+    to_training_layout(model)
+    forward = model.forward
+
+    def autocast_forward(inputs: Tensor) -> Tensor:
+        with mixed_precision(inputs):
+            outputs: Tensor = forward(inputs)
+        return outputs.to(inputs.dtype)
+
+    model.forward = autocast_forward
+    try:
+        yield
+    finally:
+        del model.forward
+
+
+class _Progress:
+    """Prints ``label (about 12 s) ·········· 11 s``, one dot per tenth; silent if ``label`` is empty."""
+
+    def __init__(self, label: str, steps: int) -> None:
+        self.label, self.steps, self.done = label, steps, 0
+        self.start = time.perf_counter()
+        self._print(label)
+
+    def step(self) -> None:
+        """Note that another step is done."""
+        before, self.done = self.done * TENTHS // self.steps, self.done + 1
+        seconds = time.perf_counter() - self.start
+        if before == 0 and self.done * TENTHS >= self.steps:
+            self._print(f" (about {seconds * self.steps / self.done:.0f} s) ")
+        self._print("·" * (self.done * TENTHS // self.steps - before))
+        if self.done == self.steps:
+            self._print(f" {seconds:.0f} s\n")
+
+    def _print(self, text: str) -> None:
+        if self.label:
+            print(text, end="", flush=True)  # noqa: T201
