@@ -22,6 +22,7 @@ __all__ = ["find_spoilers"]
 
 RESULT_ROLES = ("run", "summary", "hidden", "claim")
 NUMBER = re.compile(r"(?<![\w.,^{])(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?![\w,]*\d)")
+LEADING_ZERO = re.compile(r"0\d")
 LEAST_DIGITS = 3  # significant ones
 MOST_PLACES = 6
 MOST_DIGITS = 20
@@ -48,6 +49,8 @@ def find_spoilers(source: NotebookNode, released: NotebookNode) -> list[str]:
         told = dict.fromkeys(text for part in _read_by_students(cell) for text in NUMBER.findall(part))
         for text in told:
             number = Decimal(text.replace(",", ""))
+            if LEADING_ZERO.match(text):
+                continue  # an exercise such as 04.10, or bits
             if number in literals | given or _digits(text) < LEAST_DIGITS or _is_round(number):
                 continue
             if number in results[_places(text)]:

@@ -52,6 +52,8 @@ def test_a_number_of_an_output_in_a_text_is_found(text, output):
         ("A map of 1,024 pixels.", "1024 pixels\n"),
         ("Published in 2015.", "loss 2014.6\n"),  # not an integer there
         ("$10^{123}$", "123 steps\n"),
+        ("Exercise 04.10 follows.", "4.10\n"),
+        ("The bits 00110.", "110\n"),
     ],
 )
 def test_other_numbers_are_not_results(text, output):
