@@ -17,7 +17,6 @@ from labkit.plots.figure import COLOURS, draw_line, label_axes, legend_below, ne
 __all__ = [
     "plot_bits",
     "plot_centroids",
-    "plot_convergence",
     "plot_histograms",
     "plot_lengths",
     "plot_matrices",
@@ -77,7 +76,7 @@ def plot_bits(
         reference: the same, as others reported it.
         dense: accuracy without sharing, here and in the reference.
     """
-    figure, (axes,) = new_figure(title, size=(7.4, 4.2))
+    figure, (axes,) = new_figure(title, size=(7.0, 3.8))
     curves = {"here": here, "reference 001": reference}
     for index, ((name, points), level) in enumerate(zip(curves.items(), dense, strict=True)):
         colour, bits = COLOURS[index], sorted(points)
@@ -106,7 +105,7 @@ def plot_histograms(title: str, before: Mapping[str, Floats], after: Mapping[str
         before: weights by layer, any shape.
         after: the same weights once shared.
     """
-    figure, panels = new_figure(title, columns=len(before), size=(8.8, 3.8))
+    figure, panels = new_figure(title, columns=len(before), size=(7.6, 3.4))
     data: dict[str, Sequence[object]] = {}
     spoken = []
     for axes, (layer, weight) in zip(panels, before.items(), strict=True):
@@ -126,26 +125,6 @@ def plot_histograms(title: str, before: Mapping[str, Floats], after: Mapping[str
     show_figure(figure, alt=f"{title}. {'; '.join(spoken)}.", data=data)
 
 
-def plot_convergence(title: str, errors: Mapping[str, Mapping[int, float]]) -> None:
-    """Plot the squared error against Lloyd steps, one line per initialization.
-
-    Args:
-        title: the figure's title.
-        errors: squared error by number of steps, by initialization.
-    """
-    figure, (axes,) = new_figure(title, size=(7.8, 4.2))
-    data: dict[str, Sequence[object]] = {}
-    spoken = []
-    for index, (kind, curve) in enumerate(errors.items()):
-        steps, heights = list(curve), list(curve.values())
-        draw_line(axes, index, steps, heights, kind)
-        data |= {"steps": steps, f"{kind} (squared error)": heights}
-        spoken.append(f"{kind}: {heights[0]:.2f} at the start, {heights[-1]:.2f} after {steps[-1]} steps")
-    axes.set_yscale("log")
-    label_axes(axes, "Lloyd steps", "squared error, all layers", legend=True)
-    show_figure(figure, alt=f"{title}. Squared error. {'; '.join(spoken)}.", data=data)
-
-
 def plot_centroids(title: str, values: Floats, centroids: Mapping[str, tuple[Floats, Floats]]) -> None:
     """Plot the positions of the centroids below the histogram of a layer's nonzero weights.
 
@@ -154,7 +133,7 @@ def plot_centroids(title: str, values: Floats, centroids: Mapping[str, tuple[Flo
         values: the nonzero weights ``(n,)``.
         centroids: at the start and after all steps, by initialization.
     """
-    figure, panels = new_figure(title, columns=len(centroids), size=(8.8, 4.0))
+    figure, panels = new_figure(title, columns=len(centroids), size=(8.0, 3.4))
     data: dict[str, Sequence[object]] = {}
     spoken = []
     counts, edges = np.histogram(values, bins=80)
@@ -225,7 +204,7 @@ def plot_lengths(
         layers: names, from input to output.
         figures: (average length, entropy) of each layer in bits, by network.
     """
-    figure, (axes,) = new_figure(title, size=(8.4, 4.8))
+    figure, (axes,) = new_figure(title, size=(7.4, 4.2))
     data: dict[str, Sequence[object]] = {"layer": list(layers)}
     spoken = []
     for index, (name, pairs) in enumerate(figures.items()):

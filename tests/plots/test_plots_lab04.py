@@ -38,15 +38,6 @@ def test_histograms_count_the_weights_of_each_shared_value(shown):
     assert "4 weights from 0.10 to 1.00 become 2 values from 0.15 to 1.00" in alt
 
 
-def test_convergence_names_the_first_and_the_last_error(shown):
-    errors = {"linear": {0: 0.9, 5: 0.6, 20: 0.5}, "Han": {0: 0.3, 5: 0.26, 20: 0.25}}
-    plots.plot_convergence("T", errors)
-    alt, data = shown[0]
-    assert "linear: 0.90 at the start, 0.50 after 20 steps; Han: 0.30" in alt
-    assert data["steps"] == [0, 5, 20]
-    assert data["Han (squared error)"] == [0.3, 0.26, 0.25]
-
-
 def test_matrices_show_numbers_and_words_row_by_row(shown):
     groups = np.array([[0, 1], [2, 1]])
     column = (np.array([[0.0], [0.25], [-2.0]]), np.array([[0], [1], [2]]))
