@@ -126,7 +126,7 @@ def density_centroids(expect: Expect, answer: Answer) -> None:
     skewed = [0.0, *[0.5] * 27, *[3.5] * 8, 8.0]
     for values, clusters, bins, power, why in (
         ([0.0, *[1.0] * 8], 3, 2, 1 / 3, MASS),
-        ([0.0, *[1.0] * 8], 3, 2, 1.0, MASS),
+        ([4.0, *[1.0] * 7, 0.0], 3, 2, 1.0, MASS),
         ([0.0, 0.1, 0.3, 4.0], 3, 4, 1 / 3, MASS),
         (skewed, 5, 8, 1 / 3, MASS),
         (skewed, 5, 8, 0.5, MASS),
