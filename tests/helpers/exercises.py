@@ -49,7 +49,7 @@ class Exercise:
     def answers(self, namespace: dict[str, Any]) -> list[Callable[..., Any]]:
         """Return the functions that the check cell hands to the check."""
         answers: list[Callable[..., Any]] = []
-        exec(self.check, namespace | {"check": lambda _, *functions: answers.extend(functions)})
+        exec(self.check, namespace | {"check": lambda _, *functions, **__: answers.extend(functions)})
         return answers
 
     def namespace(self, answer: str) -> dict[str, Any]:
