@@ -1,4 +1,4 @@
-"""Figures of lab 05: compression ratios, the parts of a file in bytes, accuracy against bytes.
+"""Figures of lab 05: the pipeline, compression ratios, the parts of a file, accuracy against bytes.
 
 Every function draws a figure, writes its alt text from the plotted numbers, and shows it. The notebook
 measures the numbers and gives the title.
@@ -7,11 +7,44 @@ measures the numbers and gives the title.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from labkit.plots.figure import COLOURS, draw_line, label_axes, legend_below, new_figure, show_figure
 from labkit.profiling.pareto import Point, pareto_front
 
-__all__ = ["plot_front", "plot_ledger", "plot_ratios"]
+__all__ = ["plot_front", "plot_ledger", "plot_pipeline", "plot_ratios"]
+
+KILOBYTES = (20_000, 30_000, 40_000, 60_000, 80_000, 100_000, 160_000)  # marks of the front's axis
+BOX: dict[str, Any] = {"boxstyle": "round,pad=0.5", "facecolor": "#EAF2F8", "edgecolor": COLOURS[0]}
+
+
+def plot_pipeline(
+    title: str, start: str, stages: Mapping[str, float | None], *, first: float | None
+) -> None:
+    """Draw the stages as boxes from left to right; on each arrow stands what the stage before it needs.
+
+    Args:
+        title: the figure's title.
+        start: the text of the first box.
+        stages: the bytes after each further box, by the box's text; None shows as a question mark.
+        first: the bytes of the first box.
+    """
+    names, sizes = [start, *stages], [first, *stages.values()]
+    figure, (axes,) = new_figure(title, size=(9.6, 1.7))
+    axes.set(xlim=(-0.5, len(names) - 0.05), ylim=(-0.6, 0.5))
+    axes.axis("off")
+    for place, (name, size) in enumerate(zip(names, sizes, strict=True)):
+        axes.text(place, 0, name, ha="center", va="center", fontsize=9.5, bbox=BOX)
+        arrow = {"arrowstyle": "-|>", "color": "#444444", "linewidth": 1.4}
+        axes.annotate("", (place + 0.64, 0), (place + 0.38, 0), arrowprops=arrow)
+        axes.text(place + 0.5, -0.4, _kilobytes(size), ha="center", va="center", fontsize=9.5)
+    spoken = ", ".join(
+        f"{_one_line(name)}: {_kilobytes(size)}" for name, size in zip(names, sizes, strict=True)
+    )
+    data: dict[str, Sequence[object]] = {"stage": [_one_line(name) for name in names], "bytes": sizes}
+    show_figure(
+        figure, alt=f"{title}. Boxes joined by arrows, with the size after each. {spoken}.", data=data
+    )
 
 
 def plot_ratios(title: str, ratios: Mapping[str, Mapping[str, float]]) -> None:
@@ -58,7 +91,8 @@ def plot_ledger(title: str, files: Mapping[str, Mapping[str, int]]) -> None:
         axes.barh(list(files), sizes, 0.6, left=left, color=COLOURS[index % len(COLOURS)], label=part)
         left = [start + size for start, size in zip(left, sizes, strict=True)]
     axes.invert_yaxis()
-    axes.set_xlabel("bytes")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value / 1000:g}")
+    axes.set_xlabel("size (kB of 1,000 bytes)")
     legend_below(figure, axes, 4)
     spoken = [
         f"{name}, {sum(ledger.values())} bytes: {', '.join(f'{part} {size}' for part, size in ledger.items())}"
@@ -82,7 +116,7 @@ def plot_front(
         title: the figure's title.
         networks: (bytes, accuracy in per cent) by network and number of shared values.
         dense: accuracy of the uncompressed network in per cent.
-        marked: further points by name; they can be part of the front.
+        marked: up to four further points by name; they can be part of the front.
     """
     figure, (axes,) = new_figure(title, size=(8.4, 4.8))
     data: dict[str, Sequence[object]] = {}
@@ -90,14 +124,26 @@ def plot_front(
         sizes, heights = zip(*(points[values] for values in sorted(points)), strict=True)
         draw_line(axes, index, sizes, heights, name, linewidth=1)
         data |= {f"{name}: values": sorted(points), f"{name} (bytes)": sizes, f"{name} (%)": heights}
-    for name, point in marked.items():
-        axes.plot(*point, "*", color=COLOURS[6], markersize=13, label=name)
+    for name, point, marker, size in zip(marked, marked.values(), "*Pdv", (14, 10, 9, 9), strict=False):
+        axes.plot(*point, marker, color=COLOURS[6], markersize=size, linestyle="none", label=name)
         data |= {f"{name} (bytes)": [point[0]], f"{name} (%)": [point[1]]}
     front = pareto_front([*marked.values(), *(p for points in networks.values() for p in points.values())])
     axes.plot(*zip(*front, strict=True), color="#999999", linewidth=5, alpha=0.4, zorder=0, label="front")
     axes.axhline(dense, color=COLOURS[6], linewidth=1, linestyle=":", label="dense, float32")
     axes.set_xscale("log")
-    label_axes(axes, "bytes of the file", "validation accuracy (%)", legend=True)
+    axes.set_xticks(KILOBYTES, [f"{size / 1000:g}" for size in KILOBYTES])
+    axes.set_xticks([], minor=True)
+    axes.set_xlim(0.9 * min(size for size, _ in front), None)
+    label_axes(axes, "size of the file (kB of 1,000 bytes)", "validation accuracy (%)", legend=True)
     data |= {"front (bytes)": [size for size, _ in front], "front (%)": [height for _, height in front]}
     spoken = ", ".join(f"{height:.1f} % at {size:.0f} bytes" for size, height in front)
     show_figure(figure, alt=f"{title}. On the front: {spoken}; dense {dense:.1f} %.", data=data)
+
+
+def _kilobytes(size: float | None) -> str:
+    """Write a size in kB; a question mark stands for one that is not known yet."""
+    return "? kB" if size is None else f"{size / 1000:,.1f} kB"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -25,3 +25,12 @@ def test_the_front_holds_only_points_that_none_beats(shown):
     assert shown[0]["data"]["front (bytes)"] == [90.0, 300.0]
     assert shown[0]["data"]["n: values"] == [4, 16]
     assert "90.5 % at 90 bytes, 91.0 % at 300 bytes; dense 92.3 %" in shown[0]["alt"]
+
+
+def test_the_pipeline_shows_a_question_mark_for_a_size_that_is_not_known(shown):
+    plots.plot_pipeline("T", "dense\nnetwork", {"prune": 430_650.0, "file": None}, first=1_084_392.0)
+    assert shown[0]["data"] == {
+        "stage": ["dense network", "prune", "file"],
+        "bytes": [1084390.0, 430650.0, None],
+    }
+    assert "dense network: 1,084.4 kB, prune: 430.6 kB, file: ? kB" in shown[0]["alt"]

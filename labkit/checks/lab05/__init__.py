@@ -1,22 +1,21 @@
-"""Visible checks of lab 05: compression ratio, entropy bound, byte ledger, folding, the student's recipe.
+"""Visible checks of lab 05: compression ratio, entropy bound, byte ledger, folding; 05.5 is in pipeline.
 
-The oracles are entropies counted symbol by symbol in plain Python, PyTorch's batch normalization, and
-properties that every recipe must have.
+The oracles are entropies counted symbol by symbol in plain Python and PyTorch's batch normalization.
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.nn import functional
 
-from labkit.checks.expect import Case, Expect
+from labkit.checks.expect import Expect
+from labkit.checks.lab05.entropy import entropy_bound
+from labkit.checks.lab05.pipeline import compress_network
 
 __all__ = ["CASES"]
 
@@ -28,7 +27,6 @@ GROUPS = {"weights": 0, "other tensors": 0, "overhead": 0}
 LEDGER = "mask, values and codebooks are weights; dense tensors are other tensors; the rest is overhead"
 FOLD = "γ (x − mean) / √(var + ε) + β is scale · x + shift: collect what multiplies x and what does not"
 UNTOUCHED = "leave the arguments as they are and return something new"
-MAX_ERROR, MIN_RATIO = 0.02, 20.0
 
 
 def formula_ratio(expect: Expect, answer: Answer) -> None:
@@ -71,7 +69,7 @@ def bound_bits(expect: Expect, answer: Answer) -> None:
             f"indices = {indices}" if array.size < 20 else "90 zeros, five 1, three 300, 900, 901"
         )
         got = case.call(answer, array, hint=BOUND)
-        case.close(got, _bound(array.ravel().tolist()), hint=why)
+        case.close(got, entropy_bound(array.ravel().tolist()), hint=why)
     small = np.array([0, 255, 254, 0], np.uint8)
     got = expect.given("uint8 indices").call(answer, small, hint=BOUND)
     expect.given("indices = [0, 255, 254, 0], uint8").close(got, (1.0, 0.5), hint=BOUND)
@@ -138,98 +136,10 @@ def folding(expect: Expect, fold: Answer, apply: Answer) -> None:
         expect.given(f"the output for {case}").close(out, expected, hint=why, atol=1e-8)
 
 
-def compress(expect: Expect, answer: Answer) -> None:
-    """05.5: what every recipe must keep, the error it may make, and the bits it must save."""
-    for seed, scales in ((0, (1.0, 0.02)), (1, (0.3, 7.0))):
-        state = _pruned_state(seed, scales)
-        case = expect.given(f"a state 80 % pruned, seed {seed}, weights of scales {scales}")
-        _keeps(case, answer, state, ratio=MIN_RATIO)
-    edge = {
-        "pruned.weight": torch.zeros(4, 3, 3, 3),
-        "few.weight": torch.tensor([[0.5, 0.0, -2.0], [0.5, 0.5, 0.0]]),
-        "one.weight": torch.full((2, 5), -1.5),
-        "single.weight": torch.tensor([[0.25]]),
-        "bias": torch.linspace(-1, 1, 40),
-    }
-    case = expect.given("an all-zero weight, few values, one value, a 1 × 1 weight")
-    _keeps(case, answer, edge, ratio=0.0)
-    _keeps(expect.given("an empty state"), answer, {}, ratio=0.0)
-
-
-def _keeps(case: Case, answer: Answer, state: dict[str, Tensor], *, ratio: float) -> None:
-    """Check that keys, shapes, zeros and other tensors are kept, and check error and size."""
-    before = {name: tensor.clone() for name, tensor in state.items()}
-    got = case.call(answer, state, hint="return a state dict of the same keys")
-    fits = isinstance(got, Mapping) and list(got) == list(before)
-    case.true(fits, expected=f"the keys {list(before)}", got=list(got or ()), hint="keep all keys")
-    same = all(torch.equal(state[name], before[name]) for name in before)
-    case.true(same, expected="state unchanged", got="other values", hint=UNTOUCHED)
-    for name, tensor in before.items():
-        out, part = got[name], case.given(f"{name!r} of {case}")
-        same = getattr(out, "shape", None) == tensor.shape and out.dtype == tensor.dtype
-        form = f"{tensor.dtype} {tuple(tensor.shape)}"
-        part.true(same, expected=form, got=out, hint="keep the type and the shape")
-        if tensor.ndim < 2:
-            why = "only weights are shared; biases, batch normalization and counters stay"
-            part.equal(out, tensor, hint=why)
-            continue
-        zeros = bool((out[tensor == 0] == 0).all())
-        why = "a pruned weight stays exactly 0: it belongs to no cluster"
-        count = f"{int((out == 0).sum())} zeros"
-        part.true(zeros, expected="every zero still 0", got=count, hint=why)
-        error = float((out - tensor).square().sum() / tensor.square().sum().clamp(min=1e-30))
-        expected = f"a squared error of at most {100 * MAX_ERROR:g} % of Σ w²"
-        why = "more values, better placed, or a codebook for each layer"
-        part.true(error <= MAX_ERROR, expected=expected, got=f"{100 * error:.2f} %", hint=why)
-    size = _size_bits(got.values())
-    dense = 32 * sum(tensor.numel() for tensor in before.values())
-    expected = f"at least {ratio:g} times smaller by the bound"
-    why = "fewer values per layer: how many does 2 % need?"
-    case.true(dense >= ratio * size, expected=expected, got=f"{dense / max(size, 1):.1f}", hint=why)
-
-
-def _pruned_state(seed: int, scales: Iterable[float]) -> dict[str, Tensor]:
-    """Build a state dict: normal weights with the smallest 80 % at zero, and batch-norm statistics."""
-    generator = torch.Generator().manual_seed(seed)
-    state: dict[str, Tensor] = {}
-    for place, scale in enumerate(scales):
-        weight = scale * torch.randn(24, 40, 3, 3, generator=generator)
-        weight[weight.abs() < weight.abs().quantile(0.8)] = 0.0
-        state[f"{place}.weight"] = weight
-        state[f"{place}.running_var"] = torch.rand(24, generator=generator)
-        state[f"{place}.num_batches_tracked"] = torch.tensor(7 + place)
-    return state
-
-
-def _size_bits(tensors: Iterable[Tensor]) -> float:
-    """Return the entropy bound of the shared weights plus their codebooks; others count 16 bits each."""
-    bits = 0.0
-    for tensor in tensors:
-        if tensor.ndim < 2:
-            bits += 16 * tensor.numel()
-            continue
-        symbols = tensor.flatten().tolist()
-        bits += sum(_bound(symbols)) * len(symbols) + 16 * len(set(symbols) - {0.0})
-    return bits
-
-
-def _bound(symbols: list[Any]) -> tuple[float, float]:
-    """Return H(p) and p · H(v), counted symbol by symbol."""
-    kept = [symbol for symbol in symbols if symbol != 0]
-    share = len(kept) / max(1, len(symbols))
-    return _entropy([symbol != 0 for symbol in symbols]), share * _entropy(kept)
-
-
-def _entropy(symbols: list[Any]) -> float:
-    """Return the entropy in bits per symbol; 0 without symbols."""
-    counts = Counter(symbols).values()
-    return sum(count / len(symbols) * math.log2(len(symbols) / count) for count in counts)
-
-
 CASES: dict[str, Callable[..., None]] = {
     "05.1": formula_ratio,
     "05.2": bound_bits,
     "05.3": byte_ledger,
     "05.4": folding,
-    "05.5": compress,
+    "05.5": compress_network,
 }

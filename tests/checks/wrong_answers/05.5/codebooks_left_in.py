@@ -1,0 +1,5 @@
+# Returns the layers with codebooks in place of weights.
+def compress_network(model, budget):
+    network = copy.deepcopy(model)
+    magnitude.apply_masks(network, magnitude.global_masks(network, 0.89))
+    return weight_sharing.share_layers(network, 6)
