@@ -97,8 +97,8 @@ def hint(exercise: str) -> None:
     Raises:
         ValueError: if there is no such exercise.
 
-    >>> hint("01.2")
-    01.2 has no hint beside those that its check gives.
+    >>> hint("01.6")
+    01.6 has no hint beside those that its check gives.
     """
     hints: Mapping[str, str] = getattr(_lab_module(exercise), "HINTS", {})
     text = hints.get(exercise)

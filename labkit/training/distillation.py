@@ -58,7 +58,7 @@ class Distiller(Callback):
             raise ValueError(
                 f"weight must be in [0, 1] and temperature positive, got {weight}, {temperature}."
             )
-        self.teacher = to_training_layout(copy.deepcopy(teacher)).eval()
+        self.teacher = to_training_layout(_copy(teacher)).eval()
         self.weight, self.temperature, self.inner = weight, temperature, inner
 
     def before_epoch(self, model: nn.Module, epoch: int) -> None:
@@ -76,3 +76,15 @@ class Distiller(Callback):
         return distillation_loss(
             logits, teacher_logits, labels, weight=self.weight, temperature=self.temperature
         )
+
+
+def _copy(model: nn.Module) -> nn.Module:
+    """A copy of a network, also of one whose weights are computed, as torch's own pruning leaves them."""
+    # subtle: deepcopy refuses a tensor that has a history, and takes the replacement that memo holds.
+    computed = (
+        value
+        for module in model.modules()
+        for value in vars(module).values()
+        if isinstance(value, Tensor) and not value.is_leaf
+    )
+    return copy.deepcopy(model, {id(value): value.detach().clone() for value in computed})

@@ -302,8 +302,8 @@ def test_an_exercise_that_is_not_started_says_so_in_one_line():
     assert _shown_by_ipython(caught.value) == (
         "Exercise 01.2 is not started: replace the line that raises NotImplementedError."
     )
-    with pytest.raises(NotStarted, match=r"It is needed by exercise 01\.3"):
-        check("01.3", stub)
+    with pytest.raises(NotStarted, match=r"It is needed by exercise 01\.4"):
+        check("01.4", stub)
 
 
 def test_another_not_implemented_error_of_an_answer_is_explained_like_any_error():

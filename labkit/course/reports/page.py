@@ -47,6 +47,9 @@ TAGS = LABEL_TAGS | HEADING_TAGS | {
 }  # fmt: skip
 CODE_CLASSES = frozenset({"highlight", *STANDARD_TYPES.values()})  # of highlighted code
 ATTRIBUTES = frozenset({"alt", "class", "colspan", "href", "rowspan", "scope", "start", "style", "title"})
+SCROLL = '<div class="scroll" role="region" tabindex="0" aria-label="Table">'
+TABLE = re.compile(r"<table\b[^>]*>")
+PRE = re.compile(r"<pre>.*?</pre>", re.DOTALL)
 NARROW = 32  # characters of code that fit beside the margins of a screen of 360 px
 ATTACHMENT = "attachment:"  # how a cell refers to a picture stored in it
 ANCHOR = "s-"  # begins the id of every heading, and of nothing else
@@ -118,9 +121,11 @@ class Page:
         return f"{label} · {points} point{'s' * (points != 1)}" if label and points else label
 
     def markdown(self, cell: Mapping[str, Any]) -> str:
-        """Return a Markdown cell as clean HTML, with formulas as MathML."""
+        """Return a Markdown cell as clean HTML, with formulas as MathML; wide tables and code scroll."""
         renderer = _Renderer(self, attachments=cell.get("attachments", {}))
-        return self._clean(MarkdownWithMath(renderer=renderer).render(_storable(cell["source"])))
+        html = self._clean(MarkdownWithMath(renderer=renderer).render(_storable(cell["source"])))
+        html = TABLE.sub(rf"{SCROLL}\g<0>", html).replace("</table>", "</table></div>")
+        return PRE.sub(lambda found: self.focusable(found[0], "Code"), html)
 
     def latex(self, output: Mapping[str, Any]) -> str:
         """Return a formula that a cell displayed as MathML."""
