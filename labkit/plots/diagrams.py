@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from labkit.plots.figure import COLOURS, new_figure, show_figure
+from labkit.plots.figure import COLOURS, clear_frame, new_figure, show_figure
 
-__all__ = ["plot_steps", "plot_tensors"]
+__all__ = ["ARROW", "BOX", "one_line", "plot_steps", "plot_tensors"]
 
 INCHES = 2.6  # per panel
 BOX: dict[str, Any] = {"boxstyle": "round,pad=0.5", "facecolor": "#EAF2F8", "edgecolor": COLOURS[0]}
@@ -33,9 +33,7 @@ def plot_tensors(title: str, panels: Mapping[str, Tensor]) -> None:
             text = f"{value + 0.0:g}".replace("-", "−")
             colour = "#999999" if value == 0 else "#000000"
             axis.text(column, row, text, ha="center", va="center", fontsize=9, color=colour)
-        axis.set(xticks=[], yticks=[])
-        axis.grid(visible=False)
-        axis.spines[:].set_visible(False)
+        clear_frame(axis)
         axis.set_title(name, fontsize=10)
     zeros = [f"{name}: {int((tensor == 0).sum())} of {tensor.numel()}" for name, tensor in panels.items()]
     rows = {f"{name}, row {i}": row.tolist() for name, t in panels.items() for i, row in enumerate(t)}
@@ -60,15 +58,16 @@ def plot_steps(title: str, steps: Sequence[str], *, back: tuple[int, int, str] |
     for place in range(len(steps) - 1):
         ends = {"patchA": boxes[place].get_bbox_patch(), "patchB": boxes[place + 1].get_bbox_patch()}
         axes.annotate("", (place + 1, 0), (place, 0), arrowprops=ARROW | ends)
-    spoken = " → ".join(_one_line(step) for step in steps)
+    spoken = " → ".join(one_line(step) for step in steps)
     if back:
         start, end, label = back
         axes.plot([start, start, end], [-0.35, -0.8, -0.8], color=ARROW["color"], linewidth=1.4)
         axes.annotate("", (end, -0.3), (end, -0.82), arrowprops=ARROW)
         axes.text((start + end) / 2, -0.98, label, ha="center", va="center", fontsize=10)
-        spoken += f"; from '{_one_line(steps[start])}' back to '{_one_line(steps[end])}': {label}"
-    show_figure(figure, alt=f"{title}. {spoken}.", data={"step": [_one_line(step) for step in steps]})
+        spoken += f"; from '{one_line(steps[start])}' back to '{one_line(steps[end])}': {label}"
+    show_figure(figure, alt=f"{title}. {spoken}.", data={"step": [one_line(step) for step in steps]})
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """Return the text of a box without its line breaks, for alt text and data."""
     return " ".join(text.split())

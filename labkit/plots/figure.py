@@ -25,6 +25,7 @@ __all__ = [
     "FIGURE_MIME",
     "MARKERS",
     "REPORTED",
+    "clear_frame",
     "draw_line",
     "label_axes",
     "legend_below",
@@ -81,6 +82,13 @@ def label_axes(axes: Axes, x: str, y: str, *, legend: bool = False) -> None:
     axes.set_ylabel(y)
     if legend:
         axes.legend(fontsize=9, frameon=False)
+
+
+def clear_frame(axes: Axes) -> None:
+    """Leave out ticks, grid and border, around a picture or a matrix."""
+    axes.set(xticks=[], yticks=[])
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
 
 
 def legend_below(figure: Figure, axes: Axes, columns: int, *, fontsize: int = 9) -> None:

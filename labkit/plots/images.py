@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from matplotlib.axes import Axes
 from torch import Tensor
 
-from labkit.plots.figure import new_figure, show_figure
+from labkit.plots.figure import clear_frame, new_figure, show_figure
 
-__all__ = ["plot_images"]
+__all__ = ["draw_image", "plot_images"]
 
 INCHES = 0.75  # per image
 
@@ -30,17 +31,21 @@ def plot_images(title: str, rows: Mapping[str, Tensor]) -> None:
     size = (INCHES * columns + 1.2, INCHES * len(rows) + 0.6)
     figure, axes = new_figure(title, rows=len(rows), columns=columns, size=size)
     for axis in axes:
-        axis.set(xticks=[], yticks=[])
-        axis.grid(visible=False)
-        axis.spines[:].set_visible(False)
+        clear_frame(axis)  # also where a row is shorter
     for row, (name, images) in enumerate(rows.items()):
         first = axes[row * columns]
         first.set_ylabel(name, rotation=0, ha="right", va="center")
-        for column, image in enumerate(images.cpu()):
-            axes[row * columns + column].imshow(image.permute(1, 2, 0).numpy(), interpolation="nearest")
+        for column, image in enumerate(images):
+            draw_image(axes[row * columns + column], image)
     spoken = ", ".join(f"{name} ({count})" for name, count in zip(rows, counts, strict=True))
     show_figure(
         figure,
         alt=f"{title}. Rows of images, with the number in each: {spoken}.",
         data={"row": list(rows), "images": counts},
     )
+
+
+def draw_image(axes: Axes, image: Tensor) -> None:
+    """Draw an image ``(3, h, w)`` uint8, pixel by pixel and without a frame."""
+    axes.imshow(image.cpu().permute(1, 2, 0).numpy(), interpolation="nearest")
+    clear_frame(axes)

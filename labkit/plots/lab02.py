@@ -22,6 +22,7 @@ from labkit.plots.figure import (
     new_figure,
     show_figure,
 )
+from labkit.plots.images import draw_image
 from labkit.training import EpochRecord
 
 __all__ = [
@@ -88,12 +89,9 @@ def plot_verdicts(title: str, images: Tensor, labels: Tensor, verdicts: Mapping[
     """
     count = len(images)
     figure, axes = new_figure(title, columns=count, size=(0.72 * count + 1.1, 1.6 + 0.2 * len(verdicts)))
-    for axis, image, label in zip(axes, images.cpu(), labels.tolist(), strict=True):
-        axis.imshow(image.permute(1, 2, 0).numpy(), interpolation="nearest")
-        axis.set(xticks=[], yticks=[])
+    for axis, image, label in zip(axes, images, labels.tolist(), strict=True):
+        draw_image(axis, image)
         axis.set_title(f"{label}", fontsize=11)
-        axis.grid(visible=False)
-        axis.spines[:].set_visible(False)
     for row, (name, classes) in enumerate(verdicts.items()):
         height = -0.3 - 0.32 * row
         axes[0].text(-0.25, height, name, transform=axes[0].transAxes, ha="right", fontsize=9)

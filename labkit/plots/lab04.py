@@ -12,7 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labkit.plots.figure import COLOURS, draw_line, label_axes, legend_below, new_figure, show_figure
+from labkit.plots.figure import (
+    COLOURS,
+    clear_frame,
+    draw_line,
+    label_axes,
+    legend_below,
+    new_figure,
+    show_figure,
+)
 
 __all__ = [
     "plot_bits",
@@ -49,9 +57,8 @@ def plot_matrices(title: str, matrices: Mapping[str, tuple[NDArray[Any], Ints]])
             colour = GROUPS[group % len(GROUPS)]
             axes.fill_between([column, column + 1], row, row + 1, color=colour, edgecolor="white")
             axes.text(column + 0.5, row + 0.5, words[row][column], ha="center", va="center")
-        axes.set(xlim=(0, entries.shape[1]), ylim=(rows, 0), xticks=[], yticks=[], aspect="equal")
-        axes.grid(visible=False)
-        axes.spines[:].set_visible(False)
+        axes.set(xlim=(0, entries.shape[1]), ylim=(rows, 0), aspect="equal")
+        clear_frame(axes)
         axes.set_title(name, fontsize=10)
         data[name] = [word for line in words for word in line]
         spoken.append(f"{name}: {'; '.join(' '.join(line) for line in words)}")

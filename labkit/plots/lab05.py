@@ -7,15 +7,14 @@ measures the numbers and gives the title.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from labkit.plots.diagrams import ARROW, BOX, one_line
 from labkit.plots.figure import COLOURS, draw_line, label_axes, legend_below, new_figure, show_figure
 from labkit.profiling.pareto import Point, pareto_front
 
 __all__ = ["plot_front", "plot_ledger", "plot_pipeline", "plot_ratios"]
 
 KILOBYTES = (20_000, 30_000, 40_000, 60_000, 80_000, 100_000, 160_000)  # marks of the front's axis
-BOX: dict[str, Any] = {"boxstyle": "round,pad=0.5", "facecolor": "#EAF2F8", "edgecolor": COLOURS[0]}
 
 
 def plot_pipeline(
@@ -35,13 +34,12 @@ def plot_pipeline(
     axes.axis("off")
     for place, (name, size) in enumerate(zip(names, sizes, strict=True)):
         axes.text(place, 0, name, ha="center", va="center", fontsize=9.5, bbox=BOX)
-        arrow = {"arrowstyle": "-|>", "color": "#444444", "linewidth": 1.4}
-        axes.annotate("", (place + 0.64, 0), (place + 0.38, 0), arrowprops=arrow)
+        axes.annotate("", (place + 0.64, 0), (place + 0.38, 0), arrowprops=ARROW)
         axes.text(place + 0.5, -0.4, _kilobytes(size), ha="center", va="center", fontsize=9.5)
     spoken = ", ".join(
-        f"{_one_line(name)}: {_kilobytes(size)}" for name, size in zip(names, sizes, strict=True)
+        f"{one_line(name)}: {_kilobytes(size)}" for name, size in zip(names, sizes, strict=True)
     )
-    data: dict[str, Sequence[object]] = {"stage": [_one_line(name) for name in names], "bytes": sizes}
+    data: dict[str, Sequence[object]] = {"stage": [one_line(name) for name in names], "bytes": sizes}
     show_figure(
         figure, alt=f"{title}. Boxes joined by arrows, with the size after each. {spoken}.", data=data
     )
@@ -143,7 +141,3 @@ def plot_front(
 def _kilobytes(size: float | None) -> str:
     """Write a size in kB; a question mark stands for one that is not known yet."""
     return "? kB" if size is None else f"{size / 1000:,.1f} kB"
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
