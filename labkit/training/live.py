@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from labkit import settings
 from labkit.data import Dataset
-from labkit.data.augment import normalize, random_crop, random_flip
+from labkit.data.augment import normalize
 from labkit.data.batches import batch_sizes
-from labkit.training.loop import mixed_precision, to_training_layout
+from labkit.training.loop import augmented_batches, mixed_precision, to_training_layout
 
 __all__ = ["fast_forward", "training_batches"]
 
@@ -39,15 +39,9 @@ def training_batches(
         inputs ``(n, 3, h, w)`` float32 and labels ``(n,)`` int64, on the device in use.
     """
     device, generator = settings.choose_device(), torch.Generator().manual_seed(seed)
-    sizes = batch_sizes(dataset.train.size, batch_size)
-    order = torch.randperm(dataset.train.size, generator=generator)
-    progress = _Progress(label, len(sizes))
-    for rows in order.split(sizes):
-        images = random_crop(dataset.train.images[rows], generator)
-        if dataset.flip:
-            images = random_flip(images, generator)
-        inputs = normalize(images.to(device), dataset.mean, dataset.std)
-        yield inputs, dataset.train.labels[rows].to(device)
+    progress = _Progress(label, len(batch_sizes(dataset.train.size, batch_size)))
+    for images, labels in augmented_batches(dataset, batch_size, generator):
+        yield normalize(images.to(device), dataset.mean, dataset.std), labels.to(device)
         progress.step()
 
 

@@ -30,6 +30,7 @@ from labkit.training.run_state import restore_state, save_state
 
 __all__ = [
     "Callback",
+    "augmented_batches",
     "fit",
     "learning_rate",
     "loss_prefix",
@@ -212,7 +213,7 @@ def _run_epoch(  # noqa: PLR0913
     generator = torch.Generator().manual_seed(config.seed * 1_000 + epoch)
     torch.manual_seed(config.seed * 1_000 + epoch)
     model.train()
-    for step, (batch, labels) in enumerate(_batches(dataset, config.batch_size, generator)):
+    for step, (batch, labels) in enumerate(augmented_batches(dataset, config.batch_size, generator)):
         optimizer.param_groups[0]["lr"] = learning_rate(epoch * steps + step, config.epochs * steps, config)
         inputs = normalize(batch[:images].to(device), dataset.mean, dataset.std).to(dtype)
         with mixed_precision(inputs):
@@ -229,7 +230,7 @@ def _run_epoch(  # noqa: PLR0913
         yield loss.item()
 
 
-def _batches(
+def augmented_batches(
     dataset: Dataset, batch_size: int, generator: torch.Generator
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield augmented batches of the training split in a random order."""
