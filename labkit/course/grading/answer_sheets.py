@@ -7,13 +7,14 @@ and formulas are on the feedback page, to which each answer links.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from nbformat import NotebookNode
 
-from labkit.course.grading.gradebook import csv_bytes
+from labkit.course.grading.gradebook import csv_bytes, find_question
 from labkit.course.grading.results import GradedLab, Mark, student_file_name
 from labkit.course.grading.scoring import written_questions
 from labkit.course.grading.spreadsheet import read_rows
@@ -46,7 +47,7 @@ def write_answer_sheets(
     """Write ``answers/LAB-QUESTION.html`` for every written question, and ``answers/marks.csv``.
 
     The table has one row per student and question. Points and reasons that were filled in before are
-    kept; a row whose answer is gone stays, so that nothing that was typed is lost.
+    kept; a row whose answer is gone stays, so nothing that was typed is lost.
 
     Args:
         out: the folder that holds the results.
@@ -61,7 +62,7 @@ def write_answer_sheets(
         OSError: if a file cannot be written.
     """
     table = out / MARKS
-    filled = _filled(table) if table.is_file() else {}
+    filled = _filled(table, results) if table.is_file() else {}
     rows: list[Sequence[object]] = [COLUMNS]
     for lab, source in sources.items():
         for name, cell in written_questions(source).items():
@@ -78,17 +79,17 @@ def write_answer_sheets(
     return table
 
 
-def _filled(table: Path) -> dict[tuple[str, str, str], tuple[str, str]]:
+def _filled(table: Path, results: Sequence[GradedLab]) -> dict[tuple[str, str, str], tuple[str, str]]:
     """Return points and reason by student, lab and question."""
     filled: dict[tuple[str, str, str], tuple[str, str]] = {}
     for row in read_rows(table, COLUMNS[:4]):
-        number = row.cells["lab"].zfill(2)  # a spreadsheet writes 1 for 01
-        name = row.cells["question"]
-        name = name if name.partition(".")[0] == number else f"0{name}"
-        key = (row.cells["student"], number, name)
+        key = (row.cells["student"], row.cells["lab"], row.cells["question"])
+        with contextlib.suppress(ValueError):  # an answer that is gone
+            result, name = find_question(results, row.cells)
+            key = (result.student, result.lab.number, name)
         if key in filled:
             raise ValueError(
-                f"{table}, line {row.line}: {name} of {key[0]!r} is there twice; remove one row."
+                f"{table}, line {row.line}: {key[2]} of {key[0]!r} is there twice; remove one row."
             )
         filled[key] = (row.cells.get("points", ""), row.cells.get("reason", ""))
     return filled

@@ -14,7 +14,7 @@ from labkit.course.grading.results import GradedLab, LatePenalty, Mark
 from labkit.course.grading.spreadsheet import FORMULA, read_rows
 from labkit.files import write_atomically
 
-__all__ = ["apply_manual_marks", "by_student", "csv_bytes", "max_points", "write_tables"]
+__all__ = ["apply_manual_marks", "by_student", "csv_bytes", "find_question", "max_points", "write_tables"]
 
 MANUAL_COLUMNS = ("student", "lab", "question", "points")
 GRADES_COLUMNS = ("student", "lab", "question", "earned", "max", "status", "reason")
@@ -40,8 +40,7 @@ def apply_manual_marks(results: Sequence[GradedLab], path: Path) -> list[GradedL
         if not row.cells.get("points"):
             continue
         try:
-            result = _find_result(changed.values(), row.cells["student"], row.cells["lab"])
-            question = _find_question(result, row.cells["question"])
+            result, question = find_question(changed.values(), row.cells)
             earlier = lines.setdefault((result.student, result.lab, question), row.line)
             if earlier != row.line:
                 raise ValueError(f"{question} of {result.student!r} was already marked in line {earlier}")
@@ -92,6 +91,16 @@ def by_student(results: Sequence[GradedLab]) -> dict[str, dict[str, GradedLab]]:
 def max_points(results: Sequence[GradedLab]) -> float:
     """The points of all labs that were graded."""
     return sum({result.lab: result.max for result in results}.values())
+
+
+def find_question(results: Iterable[GradedLab], cells: Mapping[str, str]) -> tuple[GradedLab, str]:
+    """Return the result and the question that a row of marks means, as a spreadsheet may have left it.
+
+    Raises:
+        ValueError: if there is none of that student, lab and question.
+    """
+    result = _find_result(results, cells["student"], cells["lab"])
+    return result, _find_question(result, cells["question"])
 
 
 def _find_result(results: Iterable[GradedLab], student: str, lab: str) -> GradedLab:
