@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import inspect
+import sys
 import traceback
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -15,11 +15,10 @@ import numpy as np
 from labkit.checks.needed import explain_needs
 from labkit.checks.own_work import borrowed, public_path
 from labkit.environment import keep_random_state
-from labkit.error_names import public_name
+from labkit.error_names import needed_exercise, public_name
 
 __all__ = ["Case", "CheckFailed", "Expect", "NotStarted", "check", "hint"]
 
-STUB = "Exercise "  # begins the message of a stub's error
 SHOWN_ENTRIES = 24  # a message shows arrays of up to this size in full
 
 
@@ -55,23 +54,20 @@ def check(exercise: str, *answers: Callable[..., Any], uses: Collection[object] 
     """
     module = _lab_module(exercise)
     expect = Expect(exercise, more=exercise in getattr(module, "HINTS", {}))
-    frame = inspect.currentframe()
-    assert frame is not None  # in CPython
-    assert frame.f_back is not None
-    _require_own_work(exercise, answers, frame.f_back.f_globals["__name__"], uses)
+    _require_own_work(exercise, answers, sys._getframe(1).f_globals["__name__"], uses)
     try:
         with keep_random_state():
             module.CASES[exercise](expect, *answers)
     except CheckFailed:
         raise
     except Exception as error:
-        if not _is_stub(error):
+        name = _not_started(error)
+        if name is None:
             raise expect.latest.unusable(error) from error
-        name = str(error).removeprefix(STUB)
         needed = "" if name == exercise else f" It is needed by exercise {exercise}."
         advice = "replace the line that raises NotImplementedError."
         explain_needs()  # the cells below may need it too
-        raise NotStarted(f"{STUB}{name} is not started: {advice}{needed}") from error
+        raise NotStarted(f"Exercise {name} is not started: {advice}{needed}") from error
     print(f"{exercise} ok ({expect.count} cases)")  # noqa: T201
 
 
@@ -153,7 +149,7 @@ class Case:
         try:
             value = answer(*inputs)
         except Exception as error:
-            if _is_stub(error):
+            if _not_started(error):
                 raise
             text = f"your code raised {public_name(error)}: {error}{_place_of(error)}"
             raise self._failure("a value", text, hint) from error
@@ -171,7 +167,7 @@ class Case:
         try:
             got = _show(answer(*inputs))
         except BaseException as raised:
-            if _is_stub(raised) or not isinstance(raised, error | Exception):
+            if _not_started(raised) or not isinstance(raised, error | Exception):
                 raise
             if isinstance(raised, error):
                 self.expect.count += 1
@@ -242,9 +238,9 @@ def _lab_module(exercise: str) -> ModuleType:
     return module
 
 
-def _is_stub(error: BaseException) -> bool:
-    """Whether the error says that an exercise has not been started."""
-    return isinstance(error, NotImplementedError) and str(error).startswith(STUB)
+def _not_started(error: BaseException) -> str | None:
+    """Return the exercise whose stub raised the error, if a stub did."""
+    return needed_exercise(type(error).__name__, str(error))
 
 
 def _place_of(error: BaseException) -> str:

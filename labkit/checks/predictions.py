@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import math
+import sys
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -27,10 +27,7 @@ def show_predictions(quantities: Mapping[str, str], measured: Mapping[str, objec
         quantities: what was predicted, in words with the unit, by key.
         measured: a number, or several numbers in order, by key.
     """
-    frame = inspect.currentframe()
-    assert frame is not None  # in CPython
-    assert frame.f_back is not None
-    namespace = frame.f_back.f_globals
+    namespace = sys._getframe(1).f_globals
     rows, refused = [], []
     for key, quantity in quantities.items():
         given = namespace.get(PREFIX + key)

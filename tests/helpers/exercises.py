@@ -43,7 +43,7 @@ class Exercise:
 
     @property
     def is_true_or_false(self) -> bool:
-        """Whether the exercise judges statements, so that there is one right answer."""
+        """Whether the exercise judges statements, so there is one right answer."""
         return "def concept_answers(" in self.todo
 
     def answers(self, namespace: dict[str, Any]) -> list[Callable[..., Any]]:

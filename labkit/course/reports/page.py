@@ -103,7 +103,7 @@ class Page:
     def __init__(self, folder: Path | None) -> None:
         """Begin a page of a lab in ``folder``, or, if it is None, of what a student submitted.
 
-        Then no file is embedded, and only highlighted code has classes, so that nothing in the cells
+        Then no file is embedded, and only highlighted code has classes, so nothing in the cells
         looks like what the template shows.
         """
         self.folder = folder
