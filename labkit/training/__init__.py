@@ -2,11 +2,12 @@
 
 from labkit.training.config import EpochRecord, TrainConfig
 from labkit.training.evaluate import Evaluation, evaluate
-from labkit.training.live import fast_forward, training_batches
+from labkit.training.live import EpochDots, fast_forward, training_batches
 from labkit.training.loop import Callback, fit
 
 __all__ = [
     "Callback",
+    "EpochDots",
     "EpochRecord",
     "Evaluation",
     "TrainConfig",

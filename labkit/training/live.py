@@ -1,4 +1,4 @@
-"""What a training loop written in a notebook needs: batches that show progress, and a fast forward pass.
+"""What live training in a notebook needs: batches or a callback that show progress, a fast forward pass.
 
 Leaves out: the project's own loop (:mod:`labkit.training.loop`), which made the checkpoints.
 """
@@ -16,9 +16,10 @@ from labkit import settings
 from labkit.data import Dataset
 from labkit.data.augment import normalize
 from labkit.data.batches import batch_sizes
-from labkit.training.loop import augmented_batches, mixed_precision, to_training_layout
+from labkit.training.config import TrainConfig
+from labkit.training.loop import Callback, augmented_batches, mixed_precision, to_training_layout
 
-__all__ = ["fast_forward", "training_batches"]
+__all__ = ["EpochDots", "fast_forward", "training_batches"]
 
 TENTHS = 10
 
@@ -65,6 +66,18 @@ def fast_forward(model: nn.Module) -> Iterator[None]:
         yield
     finally:
         del model.forward
+
+
+class EpochDots(Callback):
+    """Shows the progress of one epoch of :func:`labkit.training.fit`, as :func:`training_batches` does."""
+
+    def __init__(self, label: str, dataset: Dataset, config: TrainConfig) -> None:
+        """Begin the line with ``label``; ``dataset`` and ``config`` are those of the training."""
+        self._progress = _Progress(label, len(batch_sizes(dataset.train.size, config.batch_size)))
+
+    def after_step(self, model: nn.Module) -> None:  # noqa: ARG002
+        """Print a dot for each tenth of the epoch."""
+        self._progress.step()
 
 
 class _Progress:

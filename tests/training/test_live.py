@@ -4,7 +4,7 @@ import pytest
 import torch
 from tiny import same_state, seeded_network, tiny_dataset
 
-from labkit.training import evaluate, fast_forward, training_batches
+from labkit.training import EpochDots, TrainConfig, evaluate, fast_forward, fit, training_batches
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +34,13 @@ def test_without_a_label_nothing_is_printed(capsys):
 def test_the_line_of_progress_has_ten_dots_and_the_seconds(capsys, batch_size):
     list(training_batches(tiny_dataset(), batch_size=batch_size, label="epoch 1"))
     assert re.fullmatch(r"epoch 1 \(about \d+ s\) ·{10} \d+ s\n", capsys.readouterr().out)
+
+
+def test_the_projects_own_loop_shows_the_same_line(capsys):
+    dataset, config = tiny_dataset(), TrainConfig(epochs=1, batch_size=5, peak_lr=0.01)
+    dots = EpochDots("3 bits", dataset, config)
+    fit(seeded_network(), dataset, config, callback=dots, progress=False)
+    assert re.fullmatch(r"3 bits \(about \d+ s\) ·{10} \d+ s\n", capsys.readouterr().out)
 
 
 def test_a_fast_forward_pass_gives_float32_and_leaves_the_network_as_it_was():
