@@ -7,6 +7,9 @@ The pair of name and class count identifies an entry. Leaves out: what a recipe 
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Literal
+
 from labkit.pruning.callbacks import linear_ramp
 from labkit.recipes.recipe import Recipe
 from labkit.recipes.steps import (
@@ -31,11 +34,36 @@ VGG_RETRAINING = TrainConfig(epochs=3, batch_size=64, peak_lr=0.01, warmup=0.1)
 # Without batch norm in its classifier VGG16 needs small steps, many of them, and a long warm-up.
 VGG_TRAINING = TrainConfig(epochs=13, batch_size=64, peak_lr=0.03, warmup=0.3)
 
+# Half the budget of RETRAINING: 27 networks are trained with it.
+SHORT_RETRAINING = TrainConfig(epochs=10, peak_lr=0.05, warmup=0.1)
+
 RAMP_TO_80 = tuple(linear_ramp(0.8, 10))
 RAMP_TO_90 = tuple(linear_ramp(0.9, 12))
 RAMP_TO_98_8 = tuple(linear_ramp(0.988, 5))
 STAGES = (20.0, 40.0, 60.0)  # training accuracies in per cent
 CLASSIFIER = ("classifier.0", "classifier.3", "classifier.6")  # of VGG16
+
+
+
+def _pruned(way: Literal["oneshot", "iterative", "global"], percent: int, seed: int) -> Recipe:
+    """Return lab 02's recipe for a very sparse ResNet-20: by one of three ways, equal budgets."""
+    share = percent / 100
+    ramp = tuple(linear_ramp(share, 5))
+    step, description = {
+        "oneshot": (PruneByMagnitude("layer", (share,)), f"{percent} % of every layer pruned at once"),
+        "iterative": (PruneByMagnitude("layer", ramp), f"{percent} % of every layer pruned in 5 epochs"),
+        "global": (PruneByMagnitude("global", ramp), f"{percent} % of all weights pruned in 5 epochs"),
+    }[way]
+    return Recipe(
+        name=f"resnet20-{way}-{percent}-seed{seed}",
+        description=f"{description}, retrained for 10 epochs in all, seed {seed}",
+        network="resnet20",
+        start="resnet20",
+        steps=(step,),
+        config=replace(SHORT_RETRAINING, seed=seed),
+        class_counts=(10,),
+    )
+
 
 CATALOG: tuple[Recipe, ...] = (
     # Lab 02: a dense network, and what magnitude pruning makes of it.
@@ -128,6 +156,13 @@ CATALOG: tuple[Recipe, ...] = (
         steps=(PruneByMagnitude("global", RAMP_TO_80),),
         config=RETRAINING,
         class_counts=(10,),
+    ),
+    # Lab 02: the three ways until retraining no longer saves the network, with three seeds.
+    *(
+        _pruned(way, percent, seed)
+        for percent in (90, 95, 98)
+        for way in ("oneshot", "iterative", "global")
+        for seed in (0, 1, 2)
     ),
     # Lab 03: quantization-aware fine-tuning of the dense and of the globally pruned network.
     Recipe(
