@@ -22,6 +22,7 @@ __all__ = [
     "Difficulty",
     "build",
     "checksum",
+    "digits_in_images",
     "glyphs_of",
     "photo_columns",
 ]
@@ -104,15 +105,32 @@ def build(class_count: int, difficulty: Difficulty | None = None) -> dict[str, B
     """
     if class_count not in SIZES:
         raise ValueError(f"photodigits has 10 or 100 classes, got {class_count}.")
-    chosen = difficulty or DIFFICULTY[class_count]
     arrays: dict[str, ByteArray] = {}
-    for index, part in enumerate(PARTS):
-        rng = np.random.default_rng([SEED, class_count, index])
-        size = SIZES[class_count][part]
-        chunks = [_draw(part, class_count, CHUNK, chosen, rng) for _ in range(size // CHUNK)]
-        arrays[f"{part}_images"] = np.concatenate([images for images, _ in chunks])
-        arrays[f"{part}_labels"] = np.concatenate([labels for _, labels in chunks])
+    for part in PARTS:
+        images, labels, _ = _draw_part(part, class_count, difficulty or DIFFICULTY[class_count])
+        arrays |= {f"{part}_images": images, f"{part}_labels": labels}
     return arrays
+
+
+def digits_in_images(part: str, class_count: int) -> IntArray:
+    """Return which handwritten digits each image of a split shows; the split is drawn once more.
+
+    Images that share a digit are not independent, which a standard error has to respect
+    (:mod:`labkit.training.paired`).
+
+    Args:
+        part: ``"train"``, ``"validation"`` or ``"test"``.
+        class_count: 10 or 100.
+
+    Returns:
+        Indices into ``sklearn.datasets.load_digits()``: ``(n, 1)`` for 10 classes, ``(n, 2)`` for 100.
+
+    Raises:
+        ValueError: if there is no such split.
+    """
+    if part not in PARTS:
+        raise ValueError(f"there is no split {part!r}; there are {', '.join(PARTS)}.")
+    return _draw_part(part, class_count, DIFFICULTY[class_count])[2]
 
 
 def checksum(arrays: dict[str, ByteArray]) -> str:
@@ -124,25 +142,37 @@ def checksum(arrays: dict[str, ByteArray]) -> str:
     return digest.hexdigest()
 
 
+def _draw_part(
+    part: str, class_count: int, difficulty: Difficulty
+) -> tuple[ByteArray, ByteArray, IntArray]:
+    """Draw a whole split: images ``(n, 3, 32, 32)``, labels ``(n,)``, and the digits they show."""
+    rng = np.random.default_rng([SEED, class_count, PARTS.index(part)])
+    size = SIZES[class_count][part]
+    chunks = [_draw(part, class_count, CHUNK, difficulty, rng) for _ in range(size // CHUNK)]
+    images, labels, digits = zip(*chunks, strict=True)
+    return np.concatenate(images), np.concatenate(labels), np.concatenate(digits)
+
+
 def _draw(
     part: str, class_count: int, n: int, difficulty: Difficulty, rng: np.random.Generator
-) -> tuple[ByteArray, ByteArray]:
-    """Draw ``n`` images ``(n, 3, 32, 32)`` with labels ``(n,)``."""
+) -> tuple[ByteArray, ByteArray, IntArray]:
+    """Draw ``n`` images ``(n, 3, 32, 32)`` with labels ``(n,)`` and digits ``(n, digits per image)``."""
     patches = _random_patches(part, n, rng)  # (n, 32, 32, 3)
     colours = _contrasting_colours(patches, rng)  # (n, 3)
     opacity = _uniform(rng, difficulty.opacity, n)
     digit_count = 1 if class_count == 10 else 2
     labels = np.zeros(n, np.int64)
     alpha = np.zeros((n, SIDE, SIDE), np.int64)  # 0..256
+    digits = np.zeros((n, digit_count), np.int64)
     for place in range(digit_count):
         centre = SIDE * (2 * place + 1) // digit_count  # in half pixels
-        values, drawn = _random_glyphs(part, n, centre, difficulty, rng)
+        digits[:, place], values, drawn = _random_glyphs(part, n, centre, difficulty, rng)
         labels = 10 * labels + values
         alpha = np.maximum(alpha, drawn)
     weight = (alpha * opacity[:, None, None])[..., None]  # 0..65536
     pixels = (patches * (65_536 - weight) + colours[:, None, None, :] * weight + 32_768) >> 16
     pixels = np.clip(pixels + _noise(pixels.shape, difficulty.noise, rng), 0, 255)
-    return pixels.astype(np.uint8).transpose(0, 3, 1, 2), labels.astype(np.uint8)
+    return pixels.astype(np.uint8).transpose(0, 3, 1, 2), labels.astype(np.uint8), digits
 
 
 def _random_patches(part: str, n: int, rng: np.random.Generator) -> IntArray:
@@ -192,8 +222,8 @@ def _contrasting_colours(patches: IntArray, rng: np.random.Generator) -> IntArra
 
 def _random_glyphs(
     part: str, n: int, centre_half_px: int, difficulty: Difficulty, rng: np.random.Generator
-) -> tuple[IntArray, IntArray]:
-    """Draw digits ``(n,)`` and their coverage ``(n, 32, 32)`` in 0..256, scaled, rotated, shifted."""
+) -> tuple[IntArray, IntArray, IntArray]:
+    """Draw digits: their indices, values ``(n,)``, and coverage ``(n, 32, 32)`` in 0..256."""
     from sklearn.datasets import load_digits
 
     digits = load_digits()
@@ -212,7 +242,7 @@ def _random_glyphs(
     row = (8 * (c * dy - s * dx)) // scale  # glyph cells in 16.16 fixed point
     column = (8 * (s * dy + c * dx)) // scale
     coverage = _bilinear(strokes, row + (11 << 15), column + (11 << 15))  # centre of 12 cells: 5.5
-    return digits.target[chosen].astype(np.int64), coverage
+    return chosen.astype(np.int64), digits.target[chosen].astype(np.int64), coverage
 
 
 def _rotation(degrees: int) -> tuple[IntArray, IntArray]:

@@ -1,7 +1,7 @@
 """Training, evaluation and distillation."""
 
 from labkit.training.config import EpochRecord, TrainConfig
-from labkit.training.evaluate import Evaluation, evaluate
+from labkit.training.evaluate import Evaluation, correct_images, evaluate
 from labkit.training.live import EpochDots, fast_forward, training_batches
 from labkit.training.loop import Callback, fit
 
@@ -11,6 +11,7 @@ __all__ = [
     "EpochRecord",
     "Evaluation",
     "TrainConfig",
+    "correct_images",
     "evaluate",
     "fast_forward",
     "fit",

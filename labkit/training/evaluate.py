@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -16,7 +18,7 @@ from labkit.data.augment import normalize
 from labkit.data.batches import batch_sizes
 from labkit.models import device_and_dtype, evaluation_mode
 
-__all__ = ["Evaluation", "evaluate", "summed_loss", "top_k_hits"]
+__all__ = ["Evaluation", "correct_images", "evaluate", "summed_loss", "top_k_hits"]
 
 
 class Evaluation(NamedTuple):
@@ -36,17 +38,38 @@ def evaluate(model: nn.Module, dataset: Dataset, split: Split, *, batch_size: in
         split: usually ``dataset.validation``; ``dataset.test`` only for a number that is reported.
         batch_size: images per batch; does not change the result.
     """
-    device, dtype = device_and_dtype(model)
     loss, top1, top5 = 0.0, 0, 0
+    for logits, labels in _logits(model, dataset, split, batch_size):
+        loss += summed_loss(logits, labels)
+        top1 += top_k_hits(logits, labels, k=1)
+        top5 += top_k_hits(logits, labels, k=min(5, logits.shape[1]))
+    return Evaluation(loss / split.size, 100 * top1 / split.size, 100 * top5 / split.size)
+
+
+def correct_images(
+    model: nn.Module, dataset: Dataset, split: Split, *, batch_size: int = 100
+) -> NDArray[np.bool_]:
+    """Return for each image of ``split`` whether its class has the largest logit, ``(n,)``.
+
+    The mean is the top-1 accuracy of :func:`evaluate`, with the same arguments; single images tell how
+    two networks differ on them (:mod:`labkit.training.paired`).
+    """
+    hits = [logits.argmax(1) == labels for logits, labels in _logits(model, dataset, split, batch_size)]
+    return torch.cat(hits).cpu().numpy()
+
+
+def _logits(
+    model: nn.Module, dataset: Dataset, split: Split, batch_size: int
+) -> list[tuple[Tensor, Tensor]]:
+    """Return logits and labels of each batch, both on the model's device."""
+    device, dtype = device_and_dtype(model)
+    found = []
     with evaluation_mode(model), torch.inference_mode():
         sizes = batch_sizes(split.size, batch_size)
         for images, labels in zip(split.images.split(sizes), split.labels.split(sizes), strict=True):
             logits = model(normalize(images.to(device), dataset.mean, dataset.std).to(dtype))
-            labels = labels.to(device)
-            loss += summed_loss(logits, labels)
-            top1 += top_k_hits(logits, labels, k=1)
-            top5 += top_k_hits(logits, labels, k=min(5, logits.shape[1]))
-    return Evaluation(loss / split.size, 100 * top1 / split.size, 100 * top5 / split.size)
+            found.append((logits, labels.to(device)))
+    return found
 
 
 def summed_loss(logits: Tensor, labels: Tensor) -> float:
