@@ -1,6 +1,6 @@
 """Check that recorded results hold on other machines: repeat them with other arithmetic.
 
-The nbval run and the replays of the shipped recipes are repeated with the instruction set of an older
+The nbval run and the replays of recipes, one of each kind, are repeated with the instruction set of an older
 processor, with another number of threads, and with slightly changed outputs of layers
 (:mod:`labkit.course.nbval_plugin.perturbation`). Leaves out: other operating systems and versions of
 Python, which the CI matrix covers.
@@ -32,7 +32,8 @@ AVX2 = {
     "OPENBLAS_CORETYPE": "Haswell",
 }
 NBVAL = ("--nbval", "--nbval-current-env", "--dist", "loadscope")
-REPLAYS = ("-m", "replay")
+# One recipe of each kind, as `make test` replays; `make verify` replays all on one processor.
+REPLAYS = ("-m", "replay and not slow")
 LISTED_SHARE = 0.01  # of a tolerance; cells that used less are counted, not listed
 
 # The share of its tolerance that each cell or recipe used, by its name; infinite if it failed.
@@ -64,7 +65,7 @@ def measure(setting: Setting, labs: Sequence[Path], *, replays: bool = True) -> 
     Args:
         setting: how to compute.
         labs: notebooks; if there are none, only the replays run.
-        replays: whether to replay the shipped recipes, which needs the workbook's ``tests``.
+        replays: whether to replay recipes, one of each kind, which needs the workbook's ``tests``.
 
     Raises:
         RuntimeError: if pytest could not run; quotes its last lines.
