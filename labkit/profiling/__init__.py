@@ -15,6 +15,7 @@ from labkit.profiling.latency import (
 from labkit.profiling.macs import closed_form_macs, count_macs, traced_macs
 from labkit.profiling.memory import Memory, measure_memory, peak_and_average_bytes
 from labkit.profiling.network_profile import Profile, Timing, profile, profile_networks
+from labkit.profiling.operators import OperatorTime, operator_table
 from labkit.profiling.pareto import pareto_front
 from labkit.profiling.size import count_parameters, serialized_bytes
 from labkit.profiling.tables import energy_table, machine_table, network_table
@@ -22,6 +23,7 @@ from labkit.profiling.tables import energy_table, machine_table, network_table
 __all__ = [
     "Latency",
     "Memory",
+    "OperatorTime",
     "Profile",
     "Timing",
     "closed_form_macs",
@@ -35,6 +37,7 @@ __all__ = [
     "measure_latency",
     "measure_memory",
     "network_table",
+    "operator_table",
     "pareto_front",
     "peak_and_average_bytes",
     "profile",

@@ -44,7 +44,6 @@ STAGES = (20.0, 40.0, 60.0)  # training accuracies in per cent
 CLASSIFIER = ("classifier.0", "classifier.3", "classifier.6")  # of VGG16
 
 
-
 def _pruned(way: Literal["oneshot", "iterative", "global"], percent: int, seed: int) -> Recipe:
     """Return lab 02's recipe for a very sparse ResNet-20: by one of three ways, equal budgets."""
     share = percent / 100

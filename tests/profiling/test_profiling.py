@@ -237,6 +237,13 @@ def test_the_average_is_weighted_by_time():
     assert memory_module._peak_and_average([]) == (0, 0.0)
 
 
+def test_memory_that_an_operator_takes_and_frees_itself_counts_for_the_peak():
+    columns = torch.randn(1000, 3).t().contiguous().t()
+    peak, _ = peak_and_average_bytes(lambda: functional.softmax(columns, 1))
+    # the result, and the copy in row order that softmax makes of its input
+    assert peak == 2 * 4 * 3000
+
+
 def test_memory_of_a_network_is_its_tensors_and_its_largest_pair_of_activations():
     model = nn.Sequential(nn.Linear(10, 1000), nn.ReLU(), nn.Linear(1000, 1))
     memory = profiling.measure_memory(model.train(), torch.zeros(50, 10))
