@@ -4,9 +4,11 @@
 measured by the caller.
 """
 
+from labkit.profiling.counters import CounterTrace, record_traces, synthetic_traces
 from labkit.profiling.energy import measure_energy
 from labkit.profiling.latency import (
     Latency,
+    interleaved_times_ms,
     layer_times_ms,
     measure_latencies,
     measure_latency,
@@ -21,6 +23,7 @@ from labkit.profiling.size import count_parameters, serialized_bytes
 from labkit.profiling.tables import energy_table, machine_table, network_table
 
 __all__ = [
+    "CounterTrace",
     "Latency",
     "Memory",
     "OperatorTime",
@@ -30,6 +33,7 @@ __all__ = [
     "count_macs",
     "count_parameters",
     "energy_table",
+    "interleaved_times_ms",
     "layer_times_ms",
     "machine_table",
     "measure_energy",
@@ -42,7 +46,9 @@ __all__ = [
     "peak_and_average_bytes",
     "profile",
     "profile_networks",
+    "record_traces",
     "serialized_bytes",
     "synchronize",
+    "synthetic_traces",
     "traced_macs",
 ]
