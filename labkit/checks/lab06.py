@@ -41,11 +41,11 @@ LONG = "the third number counts what is held for as long as it is held, up to th
 STATEMENTS = (
     "more_weights_more_macs",
     "zeros_lower_the_macs",
-    "unsynchronized_looks_faster",
+    "synchronizing_after_is_enough",
     "an_outlier_moves_the_mean_more",
     "twice_the_batch_twice_the_peak",
-    "guessing_scores_10_in_the_top_5",
-    "the_first_answer_costs_one_batch",
+    "guessing_scores_50_in_the_top_5",
+    "loading_outlasts_a_batch",
 )
 
 

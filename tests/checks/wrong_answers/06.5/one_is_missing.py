@@ -3,8 +3,8 @@ def concept_answers() -> dict[str, bool]:
     return {
         "more_weights_more_macs": False,
         "zeros_lower_the_macs": False,
-        "unsynchronized_looks_faster": True,
+        "synchronizing_after_is_enough": False,
         "twice_the_batch_twice_the_peak": False,
-        "guessing_scores_10_in_the_top_5": False,
-        "the_first_answer_costs_one_batch": False,
+        "guessing_scores_50_in_the_top_5": True,
+        "loading_outlasts_a_batch": True,
     }
