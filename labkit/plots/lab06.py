@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from labkit.plots.figure import COLOURS, MARKERS, label_axes, new_figure, show_figure
+from labkit.plots.figure import COLOURS, MARKERS, label_axes, legend_below, new_figure, show_figure
 
 __all__ = [
     "plot_batch_sizes",
@@ -249,7 +249,7 @@ def plot_counter(title: str, idle_uj: Sequence[int], busy_uj: Sequence[int], ran
     axes.axhline(range_uj / 1e6, color=COLOURS[6], linewidth=1, linestyle="--", label="range")
     axes.set_ylim(0, None)
     label_axes(axes, "reading", "counter (J)")
-    axes.legend(fontsize=9, loc="lower right")
+    legend_below(figure, axes, 3)
     joules = [value / 1e6 for value in (*idle_uj, *busy_uj[1:])]
     spoken = ", ".join(f"{value:.1f}" for value in joules)
     alt = f"{title}. Readings in joules, {len(idle_uj)} idle and then {len(busy_uj) - 1} busy: {spoken}."
