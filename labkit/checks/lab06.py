@@ -1,22 +1,26 @@
-"""Visible checks of lab 06: multiply-accumulates, latency, top-k accuracy, energy, and statements.
+"""Visible checks of lab 06: multiply-accumulates, latency, top-k accuracy, energy, and the profiler.
 
 The oracles are output shapes that PyTorch computes on the meta device, a simulated device and clock,
-ranks counted class by class, and a simulated energy counter.
+ranks counted class by class, a simulated energy counter, events that were made up, the averages that
+torch.profiler computes of a real recording, and memory held microsecond by microsecond.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from numbers import Integral
 from statistics import median
 from typing import Any
 
 import torch
+from torch import nn
 from torch.nn import functional
 
 from labkit.checks.expect import Expect
 
-__all__ = ["CASES"]
+__all__ = ["CASES", "nested_events"]
 
 Answer = Callable[..., Any]
 
@@ -26,16 +30,22 @@ LINEAR = "each of the `out` values sums `in` products; the bias is added, not mu
 ORDER = "the clock must see this batch whole, and nothing else: when is the device known to be idle?"
 QUARTILES = "the interquartile range is the third quartile minus the first"
 RANKS = "a hit means that the label is among the k largest logits; return hits in per cent of all rows"
-COUNTER = (
-    "how far did the counter move, also if it passed 0 on the way? In millijoules, for one of the batches"
-)
+COUNTER = "add up how far the counter moved from each reading to the next, also where it passed 0"
+IDLE = "subtract what the idle machine would have taken in the seconds in which the batches ran"
+SELF = "self time is an event's own duration without those of its cpu_children"
+GROUP = "one row per name: count the events and add up their self times"
+OPERATORS = 'only names with "::" are operators'
+HELD = "what is held after a change is the sum of all changes up to it"
+EACH = "the second number is the mean of what is held after each change"
+LONG = "the third number counts what is held for as long as it is held, up to the last change"
 STATEMENTS = (
     "more_weights_more_macs",
     "zeros_lower_the_macs",
-    "unsynchronized_looks_faster",
+    "synchronizing_after_is_enough",
     "an_outlier_moves_the_mean_more",
     "twice_the_batch_twice_the_peak",
-    "a_counter_sees_only_this_process",
+    "guessing_scores_50_in_the_top_5",
+    "loading_outlasts_a_batch",
 )
 
 
@@ -149,25 +159,211 @@ def top_k(expect: Expect, answer: Answer) -> None:
 
 
 def energy(expect: Expect, answer: Answer) -> None:
-    """06.4: compare with a simulated counter that wraps around at its range."""
-    for before, spent, range_uj, batches, why in (
-        (1000, 5000, 10**9, 1, "5000 µJ are 5 mJ"),
-        (0, 12_000_000, 10**9, 8, "divide by the batches"),
-        (990, 40, 1000, 1, "the counter wrapped around: from 990 to 999, to 0, and on to 30"),
+    """06.4: compare with a simulated counter that starts again at 0 when it reaches its range."""
+    for idle, idle_s, busy, busy_s, range_uj, batches, why in (
+        ([0, 0], 1.0, [5000], 1.0, 10**9, 1, "a counter that rests when idle; 5000 µJ are 5 mJ"),
+        ([0, 0], 1.0, [9000, 3000], 2.0, 10**9, 8, "divide by the batches"),
+        ([0, 1000], 2.0, [2000, 2000], 2.0, 10**9, 1, IDLE),
+        ([0, 1000], 2.0, [2000, 3000], 4.0, 10**9, 2, f"{IDLE}; the two phases differ in length"),
         (
-            262_143_328_849,
-            2_000_001,
-            262_143_328_850,
-            4,
-            "the counter starts at its last value before it wraps around",
+            [990, 0],
+            1.0,
+            [40],
+            1.0,
+            1000,
+            1,
+            "the counter started again: from 990 to 999, to 0, and on to 30",
         ),
-        (500, 0, 1000, 2, "nothing was spent"),
-        (3, 996, 1000, 3, "the counter reaches its last value and does not wrap around"),
+        ([0, 700, 700], 2.0, [900, 900, 900], 2.0, 1000, 1, "the counter passed 0 more than once"),
+        ([262_143_328_800, 20], 1.0, [40, 2_000_001], 1.0, 262_143_328_850, 4, COUNTER),
+        ([5, 3000], 1.0, [2000, 998], 1.0, 5000, 1, "less than idle: noise may make the result negative"),
     ):
-        after = (before + spent) % range_uj
-        case = expect.given(f"before {before}, after {after}, range {range_uj}, {batches} batches")
-        got = case.call(answer, before, after, range_uj, batches, hint=COUNTER)
-        case.close(got, spent / 1000 / batches, hint=f"{why}; {COUNTER}")
+        readings = [idle[0]]
+        for step in [*idle[1:], *busy]:
+            readings.append((readings[-1] + step) % range_uj)
+        idle_uj, busy_uj = readings[: len(idle)], readings[len(idle) - 1 :]
+        case = expect.given(
+            f"idle {idle_uj} in {idle_s} s, busy {busy_uj} in {busy_s} s, range {range_uj}, {batches} batches"
+        )
+        above = sum(busy) - sum(idle[1:]) * busy_s / idle_s
+        inputs = (list(idle_uj), idle_s, list(busy_uj), busy_s, range_uj, batches)
+        got = case.call(answer, *inputs, hint=f"{why}; {COUNTER}")
+        case.close(got, above / 1000 / batches, hint=f"{why}; {COUNTER}", atol=1e-6)
+
+
+@dataclass(frozen=True)
+class _Interval:
+    """Start and end in microseconds, as the profiler's ``time_range``."""
+
+    start: float
+    end: float
+
+    def elapsed_us(self) -> float:
+        """Return the duration."""
+        return self.end - self.start
+
+
+@dataclass(eq=False)
+class _Event:
+    """One call of an operator with the attributes of a profiler's event that this lab may need."""
+
+    name: str
+    time_range: _Interval
+    cpu_parent: _Event | None = None
+    cpu_children: list[_Event] = field(default_factory=list)
+
+    @property
+    def key(self) -> str:
+        """The name."""
+        return self.name
+
+    @property
+    def cpu_time_total(self) -> float:
+        """The duration in microseconds."""
+        return self.time_range.elapsed_us()
+
+    @property
+    def self_cpu_time_total(self) -> float:
+        """The duration without the children's, in microseconds."""
+        return self.cpu_time_total - sum(child.cpu_time_total for child in self.cpu_children)
+
+
+Call = tuple[str, float, float, "Sequence[Call]"]
+
+
+def nested_events(calls: Sequence[Call], parent: _Event | None = None) -> list[_Event]:
+    """Return made-up events in the order in which they start, as ``events()`` of a recording does.
+
+    Args:
+        calls: (name, start and end in microseconds, the calls inside).
+        parent: the event inside which these calls happen.
+    """
+    events = []
+    for name, start, end, inside in calls:
+        event = _Event(name, _Interval(start, end), parent)
+        children = nested_events(inside, event)
+        event.cpu_children += [child for child in children if child.cpu_parent is event]
+        events += [event, *children]
+    return events
+
+
+def operators(expect: Expect, answer: Answer) -> None:
+    """06.7: made-up events with known self times, and a recording that torch.profiler sums up itself."""
+    addmm: Call = ("aten::addmm", 20.0, 80.0, [("aten::copy_", 30.0, 40.0, [])])
+    linear: Call = ("aten::linear", 0.0, 100.0, [addmm])
+    relu: Call = ("aten::relu", 110.0, 130.0, [])
+    for calls, expected, why in (
+        ([relu], {"aten::relu": (1, 20.0)}, "one call: all of the time is its own"),
+        (
+            [linear],
+            {"aten::addmm": (1, 50.0), "aten::linear": (1, 40.0), "aten::copy_": (1, 10.0)},
+            f"{SELF}, each child once: what is inside a child is already in the child's duration",
+        ),
+        (
+            [linear, relu, ("aten::relu", 200.0, 270.0, [])],
+            {
+                "aten::relu": (2, 90.0),
+                "aten::addmm": (1, 50.0),
+                "aten::linear": (1, 40.0),
+                "aten::copy_": (1, 10.0),
+            },
+            GROUP,
+        ),
+        (
+            [relu, ("[memory]", 140.0, 140.0, []), ("cudaLaunchKernel", 150.0, 155.0, [])],
+            {"aten::relu": (1, 20.0)},
+            OPERATORS,
+        ),
+        (
+            [("aten::mul", 0.0, 5.0, []), ("aten::add", 5.0, 10.0, []), ("own::fast", 20.0, 30.0, [])],
+            {"own::fast": (1, 10.0), "aten::add": (1, 5.0), "aten::mul": (1, 5.0)},
+            "the longest first, equal self times in the order of the names",
+        ),
+    ):
+        events = nested_events(calls)
+        shown = [(e.name, e.time_range.start, e.time_range.end) for e in events]
+        _compare_table(expect, answer, events, expected, f"events (name, start, end) {shown}", why)
+    recording = _recording()
+    expected = {
+        entry.key: (entry.count, entry.self_cpu_time_total)
+        for entry in recording.key_averages()
+        if "::" in entry.key
+    }
+    text = "events() of a recording of Linear, ReLU, Linear"
+    _compare_table(expect, answer, recording.events(), expected, text, f"{SELF}; {GROUP}; {OPERATORS}")
+
+
+def _compare_table(
+    expect: Expect,
+    answer: Answer,
+    events: Sequence[Any],
+    expected: dict[str, tuple[int, float]],
+    text: str,
+    why: str,
+) -> None:
+    """Compare an answer's rows (name, calls, self ms, share) with calls and self time in µs by name."""
+    case = expect.given(text)
+    got = case.call(answer, events, hint=why)
+    rows = [tuple(row) for row in got] if isinstance(got, list) else got
+    shape = isinstance(rows, list) and all(len(row) == 4 for row in rows)
+    case.true(shape, expected="a list of (name, calls, self_ms, share)", got=got, hint=why)
+    total = sum(self_us for _, self_us in expected.values())
+    order = sorted(expected, key=lambda name: (-round(expected[name][1], 6), name))
+    names = expect.given(f"the names, {text}")
+    names.true(
+        [row[0] for row in rows] == order, expected=str(order), got=[row[0] for row in rows], hint=why
+    )
+    for name, calls, self_ms, share in rows:
+        hint = (
+            f"{why}; self times in milliseconds, 1 ms is 1000 µs; the share is that of all self times, in %"
+        )
+        expect.given(f"calls of {name}, {text}").equal(calls, expected[name][0], hint=hint)
+        expect.given(f"self ms of {name}, {text}").close(
+            self_ms, expected[name][1] / 1000, hint=hint, atol=1e-6
+        )
+        percent = 100 * expected[name][1] / total
+        expect.given(f"share of {name}, {text}").close(share, percent, hint=hint, atol=1e-3)
+
+
+def _recording() -> torch.profiler.profile:
+    """Record a small network of which the operators are known."""
+    # subtle: the profiler's own log would stand among the check's output.
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")
+    network = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 4)).eval()
+    x = torch.ones(3, 6)
+    with torch.inference_mode():
+        network(x)
+        with torch.profiler.profile(
+            activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True
+        ) as recording:
+            network(x)
+    return recording
+
+
+def memory(expect: Expect, answer: Answer) -> None:
+    """06.8: compare with the memory held in each microsecond."""
+    for changes, why in (
+        ([(0, 100), (10, 300), (30, -300), (40, -100)], HELD),
+        ([(5, 100), (10, 50), (20, -150)], "the first change need not be at time 0"),
+        ([(0, 8), (1, 8), (2, 8), (3, 8), (10, -32)], LONG),
+        ([(0, 1000), (90, 24), (91, -24), (92, 24), (93, -24), (100, -1000)], EACH),
+        ([(0, 500), (4, -500), (6, 200), (8, -200)], "nothing is held for a while"),
+        ([(3, 700), (7, -200)], "something may be left at the end"),
+    ):
+        case = expect.given(f"changes {changes}")
+        hint = f"{why}; {HELD}"
+        got = case.call(answer, list(changes), hint=hint)
+        shape = isinstance(got, tuple) and len(got) == 3
+        case.true(shape, expected="(peak, mean over changes, mean over time)", got=got, hint="return three")
+        held = [sum(size for when, size in changes if when <= moment) for moment, _ in changes]
+        moments = range(changes[0][0], changes[-1][0])
+        lasting = [sum(size for when, size in changes if when <= moment) for moment in moments]
+        for name, value, expected, reason in (
+            ("peak", got[0], max(held), HELD),
+            ("mean over the changes", got[1], sum(held) / len(held), EACH),
+            ("mean over time", got[2], sum(lasting) / len(lasting), LONG),
+        ):
+            expect.given(f"{name}, {case}").close(value, expected, hint=f"{reason}; {why}", atol=1e-6)
 
 
 def concept_answers(expect: Expect, answer: Answer) -> None:
@@ -194,8 +390,13 @@ HINTS = {
     "06.2": "First run the warm-up batches. Then for each timed batch: synchronize, read the clock, run, "
     "synchronize, read the clock; the difference is its time. np.quantile(seconds, (0.25, 0.5, 0.75)) gives "
     "the quartiles.",
-    "06.4": "The counter moved by after − before, plus range_uj if that is negative: Python's "
-    "(after − before) % range_uj is both in one. Divide by 1000 and by the batches.",
+    "06.4": "From a reading a to the next one b the counter moved by (b - a) % range_uj: Python's % adds the "
+    "range where b - a is negative. itertools.pairwise(readings) gives the neighbours. The idle machine takes "
+    "spent(idle_uj) / idle_s microjoules per second.",
+    "06.7": "Go through the events once and keep, by name, a count and a sum of time_range.end - "
+    "time_range.start less the same of each of cpu_children. sorted(rows, key=lambda row: (-row[2], row[0])).",
+    "06.8": "itertools.accumulate(size for _, size in changes) gives what is held after each change. For the "
+    "last number multiply it by the time to the next change, and divide by the time from first to last.",
 }
 CASES: dict[str, Callable[..., None]] = {
     "06.1": macs,
@@ -203,4 +404,6 @@ CASES: dict[str, Callable[..., None]] = {
     "06.3": top_k,
     "06.4": energy,
     "06.5": concept_answers,
+    "06.7": operators,
+    "06.8": memory,
 }

@@ -2,7 +2,8 @@
 
 Intel's RAPL counts the processor's package, cores and memory (dram), NVIDIA's NVML the whole board.
 A counter covers everything that runs on the machine, not only this process. A domain that the machine
-does not expose is reported as "not measurable: …" with the reason, never estimated.
+does not expose is reported as "not measurable: …" with the reason, never estimated. The idle power is part of the numbers; see
+:mod:`labkit.profiling.counters` for traces from which it can be subtracted.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
-__all__ = ["measure_energy"]
+__all__ = ["GPU_DOMAIN", "measure_energy", "open_counters"]
 
 RAPL_DOMAINS = ("package", "core", "dram")
 GPU_DOMAIN = "nvidia_gpu"
@@ -53,6 +54,24 @@ def measure_energy(
     _quietly(meter.stop)
     total = meter.get_trace()[0].energy
     return {**{domain: _per_batch(domain, total[domain], count) for domain in meters}, **reasons}
+
+
+def open_counters() -> tuple[dict[str, Callable[[], int]], dict[str, float | str]]:
+    """Return a function per domain that reads its counter in microjoules, and why the others have none."""
+    devices, reasons = _open_domains()
+
+    def reader(domain: str, device: Any) -> Callable[[], int]:
+        unit = 1000 if domain.startswith(GPU_DOMAIN) else 1
+
+        def read() -> int:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ResourceWarning)  # pyJoules leaves its files open
+                (value,) = device.get_energy()
+            return round(value * unit)
+
+        return read
+
+    return {domain: reader(domain, device) for domain, device in devices.items()}, reasons
 
 
 def _open_domains() -> tuple[dict[str, Any], dict[str, float | str]]:

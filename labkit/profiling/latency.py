@@ -17,7 +17,14 @@ from torch.nn.utils import parametrize
 
 from labkit.models import evaluation_mode
 
-__all__ = ["Latency", "layer_times_ms", "measure_latencies", "measure_latency", "synchronize"]
+__all__ = [
+    "Latency",
+    "interleaved_times_ms",
+    "layer_times_ms",
+    "measure_latencies",
+    "measure_latency",
+    "synchronize",
+]
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -70,9 +77,7 @@ def measure_latencies(
     batches: int = 15,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[Key, Latency]:
-    """Time several runs in turn, A B C A B C …, so a busy moment of the machine affects all of them.
-
-    If each were timed as a whole, one could meet a quiet minute and the next a busy one.
+    """Time several runs in turn and return the median and the interquartile range of each.
 
     Args:
         runs: the work of one batch, by name.
@@ -81,8 +86,39 @@ def measure_latencies(
     Raises:
         ValueError: if ``batches`` is less than 1 or ``warmup`` less than 0.
     """
+    times_ms = interleaved_times_ms(runs, device=device, warmup=warmup, batches=batches, clock=clock)
+    quartiles = {name: np.quantile(times, (0.25, 0.5, 0.75)) for name, times in times_ms.items()}
+    return {
+        name: Latency(float(middle), float(third - first))
+        for name, (first, middle, third) in quartiles.items()
+    }
+
+
+def interleaved_times_ms(
+    runs: Mapping[Key, Callable[[], object]],
+    *,
+    device: torch.device | str = "cpu",
+    warmup: int = 3,
+    batches: int = 15,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[Key, list[float]]:
+    """Time several runs in turn, A B C A B C …, so a busy moment of the machine affects all of them.
+
+    If each were timed as a whole, one could meet a quiet minute and the next a busy one. The times at one
+    place of the lists were taken in one turn, so two runs are compared by the median of their ratios.
+
+    Args:
+        runs: the work of one batch, by name.
+        device, warmup, batches, clock: as for :func:`measure_latency`.
+
+    Returns:
+        ``batches`` times in milliseconds for each name.
+
+    Raises:
+        ValueError: if ``batches`` is less than 1 or ``warmup`` less than 0.
+    """
     _require_counts(warmup, batches)
-    seconds: dict[Key, list[float]] = {name: [] for name in runs}
+    times_ms: dict[Key, list[float]] = {name: [] for name in runs}
     for turn in range(warmup + batches):
         for name, run in runs.items():
             if turn < warmup:
@@ -92,12 +128,8 @@ def measure_latencies(
             start = clock()
             run()
             synchronize(device)
-            seconds[name].append(clock() - start)
-    quartiles = {name: np.quantile(times, (0.25, 0.5, 0.75)) for name, times in seconds.items()}
-    return {
-        name: Latency(1000 * float(middle), 1000 * float(third - first))
-        for name, (first, middle, third) in quartiles.items()
-    }
+            times_ms[name].append(1000 * (clock() - start))
+    return times_ms
 
 
 def layer_times_ms(

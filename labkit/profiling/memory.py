@@ -6,16 +6,24 @@ cuDNN), nor the Python process and the CUDA context.
 
 from __future__ import annotations
 
-import os
+import json
+import tempfile
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from labkit.models import evaluation_mode
+from labkit.profiling.operators import record
+
+if TYPE_CHECKING:
+    from torch.profiler import profile as Recording
 
 __all__ = ["Memory", "measure_memory", "peak_and_average_bytes"]
+
+DEVICE_TYPES = {"cpu": 0, "cuda": 1}  # as the profiler's trace numbers them
 
 
 class Memory(NamedTuple):
@@ -57,25 +65,30 @@ def peak_and_average_bytes(
     >>> peak_and_average_bytes(lambda: torch.zeros(1000))[0]
     4000
     """
-    # subtle: kineto logs to stderr, which a notebook shows, unless this is set before it starts.
-    os.environ.setdefault("KINETO_LOG_LEVEL", "99")
-    from torch.profiler import ProfilerActivity, profile
+    recording = record(run, device=device, memory=True)
+    return _peak_and_average(_memory_events(recording, torch.device(device).type))
 
-    kind = torch.device(device).type
-    activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * (kind == "cuda")
-    with profile(activities=activities, profile_memory=True) as watched:
-        run()
-    assert watched.profiler is not None
-    results = watched.profiler.kineto_results
+
+def _memory_events(recording: Recording, kind: str) -> list[tuple[float, int]]:
+    """Return (time in µs, bytes allocated or freed) of a device by time, read from the exported trace.
+
+    The recording's list of events has an operator's allocations as one sum, in which what it frees itself
+    cancels; only the trace has each of them.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "trace.json"
+        recording.export_chrome_trace(str(path))
+        trace = json.loads(path.read_text(encoding="utf-8", errors="replace"))
+    number = DEVICE_TYPES[kind]
     events = [
-        (event.start_ns(), event.nbytes())
-        for event in results.events()
-        if event.name() == "[memory]" and event.device_type().name.lower() == kind
+        (float(event["ts"]), int(event["args"]["Bytes"]))
+        for event in trace["traceEvents"]
+        if event.get("name") == "[memory]" and event["args"]["Device Type"] == number
     ]
-    return _peak_and_average(sorted(events, key=lambda event: event[0]))
+    return sorted(events, key=lambda event: event[0])
 
 
-def _peak_and_average(events: Sequence[tuple[int, int]]) -> tuple[int, float]:
+def _peak_and_average(events: Sequence[tuple[float, int]]) -> tuple[int, float]:
     """Return peak and average from (time, bytes allocated or freed) by time; (0, 0.0) without events."""
     held = peak = 0
     area = 0.0

@@ -141,6 +141,19 @@ SHORTCUTS = {
         "def compress_network(model, budget):\n"
         "    return recipes.fit_or_load('resnet20-shared-90-seed0', data.load_dataset(10))",
     ),
+    "06.2 with the same arguments": (
+        "06.2",
+        "def measure_latency(run, synchronize, clock, warmup, batches):\n"
+        "    def whole():\n        run()\n        synchronize()\n"
+        "    return tuple(profiling.measure_latency("
+        "whole, warmup=warmup, batches=batches, clock=clock))",
+    ),
+    "06.8 by a private function": (
+        "06.8",
+        "from labkit.profiling import memory\n"
+        "def memory_use(changes):\n    peak, mean = memory._peak_and_average(changes)\n"
+        "    return peak, 0.0, mean",
+    ),
     "08.2 by an import of the package": (
         "08.2",
         "import labkit\n"

@@ -1,6 +1,7 @@
 """Profiles: each quantity is compared with a closed form, a fake clock or a fake machine."""
 
 import builtins
+import itertools
 import warnings
 from collections import OrderedDict
 
@@ -217,6 +218,25 @@ def test_layer_times_are_medians_over_passes_in_the_order_of_calls():
     assert clock() > 0  # no hook is left to count
 
 
+def test_interleaved_times_are_taken_in_turn_and_kept_in_pairs():
+    clock, order = FakeClock(), []
+
+    def runs(name, *seconds):
+        times = iter(seconds)
+
+        def run():
+            order.append(name)
+            clock.now += next(times)
+
+        return run
+
+    times = profiling.interleaved_times_ms(
+        {"a": runs("a", 9, 1, 3), "b": runs("b", 9, 2, 6)}, warmup=1, batches=2, clock=clock
+    )
+    assert order == ["a", "b"] * 3
+    assert times == {"a": [1000.0, 3000.0], "b": [2000.0, 6000.0]}
+
+
 # --- memory -------------------------------------------------------------------------------------
 
 
@@ -235,6 +255,13 @@ def test_the_average_is_weighted_by_time():
     events = [(0, 100), (10, 300), (30, -300), (40, -100)]
     assert memory_module._peak_and_average(events) == (400, (100 * 10 + 400 * 20 + 100 * 10) / 40)
     assert memory_module._peak_and_average([]) == (0, 0.0)
+
+
+def test_memory_that_an_operator_takes_and_frees_itself_counts_for_the_peak():
+    columns = torch.randn(1000, 3).t().contiguous().t()
+    peak, _ = peak_and_average_bytes(lambda: functional.softmax(columns, 1))
+    # the result, and the copy in row order that softmax makes of its input
+    assert peak == 2 * 4 * 3000
 
 
 def test_memory_of_a_network_is_its_tensors_and_its_largest_pair_of_activations():
@@ -272,6 +299,7 @@ def rapl(tmp_path, monkeypatch):
                 folder.mkdir(parents=True)
                 (folder / "name").write_text(f"{name}\n", encoding="ascii")
                 (folder / "energy_uj").write_text("5000000\n", encoding="ascii")
+                (folder / "max_energy_range_uj").write_text("65532609\n", encoding="ascii")
 
         def spend(self, microjoules):
             for counter in root.rglob("energy_uj"):
@@ -380,6 +408,56 @@ def test_a_counter_that_overflows_gives_no_number(rapl):
     rapl.add(0)
     energy = profiling.measure_energy(lambda: rapl.spend(-4000), batches=1, seconds=0.0)
     assert energy["package_0"] == "not measurable: the counter overflowed meanwhile, measure again"
+
+
+def test_traces_hold_what_every_counter_showed_idle_and_then_busy(rapl, nvml):
+    rapl.add(0, "dram")
+    clock = FakeClock()
+
+    def sleep(seconds):
+        clock.now += seconds
+        rapl.spend(round(1e6 * seconds))
+
+    def run():
+        clock.now += 0.25
+        nvml.energy += 3
+        rapl.spend(2_000_000)
+
+    recorded = profiling.record_traces(run, seconds=1.0, readings=2, clock=clock, sleep=sleep)
+    traces = {trace.domain: trace for trace in recorded}
+    assert set(traces) == {"package_0", "dram_0", "nvidia_gpu_0"}
+    board = traces.pop("nvidia_gpu_0")
+    for trace in traces.values():
+        assert trace.idle_uj == (5_000_000, 5_500_000, 6_000_000)
+        assert trace.busy_uj == (6_000_000, 10_000_000, 14_000_000)
+        assert trace.range_uj == 65_532_610
+        assert (trace.idle_s, trace.busy_s, trace.batches) == (1.0, 1.0, 4)
+        assert not trace.synthetic
+    assert board.idle_uj == (1_000_000,) * 3
+    assert board.busy_uj == (1_000_000, 1_006_000, 1_012_000)
+
+
+@pytest.mark.usefixtures("rapl", "no_nvml")
+def test_without_counters_there_is_no_trace_and_nothing_runs():
+    assert profiling.record_traces(lambda: pytest.fail("nothing to measure")) == []
+
+
+def test_synthetic_traces_say_so_and_have_the_powers_that_they_were_made_with():
+    package, dram, board = profiling.synthetic_traces()
+    assert all(trace.synthetic for trace in (package, dram, board))
+    for trace, idle_watts, busy_watts in ((package, 6, 21), (dram, 1.5, 3), (board, 11, 64)):
+        for readings, seconds, watts in (
+            (trace.idle_uj, trace.idle_s, idle_watts),
+            (trace.busy_uj, trace.busy_s, busy_watts),
+        ):
+            assert all(0 <= value < trace.range_uj for value in readings)
+            spent = sum(
+                after - before if after >= before else after + trace.range_uj - before
+                for before, after in itertools.pairwise(readings)
+            )
+            assert spent == pytest.approx(1e6 * watts * seconds, rel=1e-6)
+    assert list(package.busy_uj) != sorted(package.busy_uj)  # the counter passes 0
+    assert package.busy_uj[0] == package.idle_uj[-1]
 
 
 @pytest.mark.usefixtures("no_nvml")

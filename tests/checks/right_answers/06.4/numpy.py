@@ -1,3 +1,4 @@
 # NumPy's mod has the sign of the divisor too.
-def energy_per_batch_mj(before_uj, after_uj, range_uj, batches):
-    return np.divide(np.mod(np.int64(after_uj) - np.int64(before_uj), range_uj), batches) / 1000.0
+def energy_per_batch_mj(idle_uj, idle_s, busy_uj, busy_s, range_uj, batches):
+    busy, idle = (np.mod(np.diff(np.array(r, dtype=np.int64)), range_uj).sum() for r in (busy_uj, idle_uj))
+    return (busy - idle / idle_s * busy_s) / batches / 1000.0

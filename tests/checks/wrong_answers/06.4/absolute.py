@@ -1,3 +1,6 @@
-# Takes the difference without its sign.
-def energy_per_batch_mj(before_uj: int, after_uj: int, range_uj: int, batches: int) -> float:
-    return abs(after_uj - before_uj) / 1000 / batches
+# Takes differences without their sign.
+def energy_per_batch_mj(idle_uj, idle_s, busy_uj, busy_s, range_uj, batches):
+    def spent(readings):
+        return sum(abs(b - a) for a, b in zip(readings, readings[1:]))
+
+    return (spent(busy_uj) - spent(idle_uj) * busy_s / idle_s) / 1000 / batches

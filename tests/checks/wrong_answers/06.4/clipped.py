@@ -1,3 +1,6 @@
-# Returns nothing where the counter wrapped around.
-def energy_per_batch_mj(before_uj: int, after_uj: int, range_uj: int, batches: int) -> float:
-    return max(0, after_uj - before_uj) / 1000 / batches
+# Never returns less than 0.
+def energy_per_batch_mj(idle_uj, idle_s, busy_uj, busy_s, range_uj, batches):
+    def spent(readings):
+        return sum((b - a) % range_uj for a, b in zip(readings, readings[1:]))
+
+    return max(0.0, spent(busy_uj) - spent(idle_uj) * busy_s / idle_s) / 1000 / batches

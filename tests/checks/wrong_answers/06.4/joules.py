@@ -1,3 +1,6 @@
 # In joules.
-def energy_per_batch_mj(before_uj: int, after_uj: int, range_uj: int, batches: int) -> float:
-    return (after_uj - before_uj) % range_uj / 1000000 / batches
+def energy_per_batch_mj(idle_uj, idle_s, busy_uj, busy_s, range_uj, batches):
+    def spent(readings):
+        return sum((b - a) % range_uj for a, b in zip(readings, readings[1:]))
+
+    return (spent(busy_uj) - spent(idle_uj) * busy_s / idle_s) / 1e6 / batches

@@ -1,0 +1,6 @@
+# Takes the idle energy of one interval.
+def energy_per_batch_mj(idle_uj, idle_s, busy_uj, busy_s, range_uj, batches):
+    def spent(readings):
+        return sum((b - a) % range_uj for a, b in zip(readings, readings[1:]))
+
+    return (spent(busy_uj) - spent(idle_uj) / (len(idle_uj) - 1) * (len(busy_uj) - 1)) / 1000 / batches

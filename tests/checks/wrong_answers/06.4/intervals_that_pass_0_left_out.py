@@ -1,0 +1,6 @@
+# Skips intervals in which the counter passed 0.
+def energy_per_batch_mj(idle_uj, idle_s, busy_uj, busy_s, range_uj, batches):
+    def spent(readings):
+        return sum(max(0, b - a) for a, b in zip(readings, readings[1:]))
+
+    return (spent(busy_uj) - spent(idle_uj) * busy_s / idle_s) / 1000 / batches

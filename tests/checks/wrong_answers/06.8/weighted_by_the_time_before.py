@@ -1,0 +1,8 @@
+# Weights by the time since the change before.
+def memory_use(changes):
+    held, now = [], 0
+    for _, size in changes:
+        now += size
+        held.append(now)
+    area = sum(held[i + 1] * (changes[i + 1][0] - changes[i][0]) for i in range(len(held) - 1))
+    return max(held), sum(held) / len(held), area / (changes[-1][0] - changes[0][0])
