@@ -1,4 +1,4 @@
-"""Subcommands for networks: train, compress, decompress, inspect."""
+"""Subcommands for networks: train, scan, compress, decompress, inspect."""
 
 from __future__ import annotations
 
@@ -29,6 +29,18 @@ def add_subcommands(subcommands: Subcommands) -> None:
         help="of one data set, 10 or 100; default: both",
     )
     train.add_argument("--list", action="store_true", help="list the checkpoints there are")
+
+    scan = add_subcommand(
+        subcommands, "scan", _scan, "make a checkpoint's sensitivity scan if it is out of date"
+    )
+    scan.add_argument("name", metavar="NAME", help="a checkpoint of a VGG16, such as vgg16")
+    scan.add_argument(
+        "--classes",
+        type=int,
+        choices=(10, 100),
+        metavar="N",
+        help="of one data set, 10 or 100; default: both",
+    )
 
     _add_compress(subcommands, "compress", _compress, "write a network's weights as one small file")
     _add_decompress(subcommands, "decompress", _decompress, "turn such a file back into a state dict")
@@ -90,6 +102,20 @@ def _train(arguments: argparse.Namespace) -> int:
         raise ValueError("say which checkpoints to make, or --all; `labkit train --list` shows them.")
     names = list(recipes.RECIPES) if arguments.all else arguments.names
     recipes.train(names, (10, 100) if arguments.classes is None else (arguments.classes,))
+    return 0
+
+
+def _scan(arguments: argparse.Namespace) -> int:
+    """Make the stored scans of a checkpoint that are missing or out of date."""
+    from labkit import recipes
+    from labkit.data import load_dataset
+
+    for class_count in (10, 100) if arguments.classes is None else (arguments.classes,):
+        dataset = load_dataset(class_count)
+        scan = recipes.scan_or_load(arguments.name, dataset)
+        print(
+            f"{dataset.name}: {arguments.name} scanned on {scan.image_count} images in {scan.seconds:.0f} s"
+        )
     return 0
 
 

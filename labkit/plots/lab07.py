@@ -1,4 +1,4 @@
-"""Figures of lab 07: sensitivity curves, sparsities by layer, bytes against sparsity.
+"""Figures of lab 07: sensitivity curves, sparsities by layer, bytes and times against sparsity.
 
 Every function draws a figure, writes its alt text from the plotted numbers, and shows it. The notebook
 measures the numbers and gives the title.
@@ -10,20 +10,28 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib import colormaps
 
-from labkit.plots.figure import COLOURS, MARKERS, label_axes, legend_below, new_figure, show_figure
+from labkit.plots.figure import (
+    COLOURS,
+    MARKERS,
+    draw_line,
+    label_axes,
+    legend_below,
+    new_figure,
+    show_figure,
+)
 
-__all__ = ["plot_choices", "plot_curves", "plot_storage"]
+__all__ = ["plot_choices", "plot_curves", "plot_storage", "plot_times"]
 
 Curves = Mapping[str, Sequence[float]]
 
 
-def plot_curves(title: str, panels: Mapping[str, tuple[Sequence[float], Curves]], *, label: str) -> None:
-    """Plot one line per layer against its sparsity, one panel per data set; dark lines are early layers.
+def plot_curves(title: str, panels: Mapping[str, tuple[Sequence[float], Curves]]) -> None:
+    """Plot one line per layer against its sparsity, in panels; dark lines are early layers.
 
     Args:
         title: the figure's title.
-        panels: by data set: sparsities in per cent, and for each layer one value per sparsity, in order.
-        label: what the lines show, with its unit.
+        panels: by what the panel shows, with its unit: sparsities in per cent, and for each layer one value
+            per sparsity, in order.
     """
     figure, panel_axes = new_figure(title, columns=len(panels), size=(9.6, 4.6))
     data: dict[str, Sequence[object]] = {}
@@ -38,13 +46,12 @@ def plot_curves(title: str, panels: Mapping[str, tuple[Sequence[float], Curves]]
         last = {layer: values[-1] for layer, values in curves.items()}
         low, high = min(last, key=lambda layer: last[layer]), max(last, key=lambda layer: last[layer])
         spoken.append(
-            f"{panel}, at {sparsities[-1]:g} %: from {last[low]:.2f} ({low}) to {last[high]:.2f} ({high})"
+            f"{panel} at {sparsities[-1]:g} % zeros: from {last[low]:.2f} ({low}) to {last[high]:.2f} ({high})"
         )
         axes.set_title(panel, fontsize=10)
         axes.set_xlabel("zeros in this layer alone (%)")
-    panel_axes[0].set_ylabel(label)
     legend_below(figure, panel_axes[0], 6, fontsize=8)
-    show_figure(figure, alt=f"{title}. {label}. {'; '.join(spoken)}.", data=data)
+    show_figure(figure, alt=f"{title}. {'; '.join(spoken)}.", data=data)
 
 
 def plot_choices(title: str, choices: Mapping[str, Mapping[str, float]]) -> None:
@@ -105,3 +112,28 @@ def plot_storage(
     data |= {f"{form} (MB)": list(heights) for form, heights in forms.items()}
     data |= {f"{name} (%, MB)": list(point) for name, point in measured.items()}
     show_figure(figure, alt=f"{title}. {spoken}; measured {', '.join(points)}.", data=data)
+
+
+def plot_times(title: str, sparsities: Sequence[float], times_ms: Mapping[str, Sequence[float]]) -> None:
+    """Plot milliseconds on a log axis against the share of weights that are kept, also on a log axis.
+
+    Args:
+        title: the figure's title.
+        sparsities: in per cent, below 100.
+        times_ms: milliseconds at each sparsity, by what was timed.
+    """
+    figure, (axes,) = new_figure(title, size=(7.4, 3.8))
+    kept = [100 - sparsity for sparsity in sparsities]
+    for index, (name, heights) in enumerate(times_ms.items()):
+        draw_line(axes, index, kept, heights, name)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xticks(kept, [f"{share:.3g}" for share in kept])
+    axes.minorticks_off()
+    axes.invert_xaxis()
+    label_axes(axes, "weights kept (%)", "time (ms)", legend=True)
+    spoken = [f"{name}: {heights[0]:.3g} to {heights[-1]:.3g} ms" for name, heights in times_ms.items()]
+    data: dict[str, Sequence[object]] = {"sparsity (%)": list(sparsities)}
+    data |= {f"{name} (ms)": list(heights) for name, heights in times_ms.items()}
+    ends = f"From {sparsities[0]:g} to {sparsities[-1]:g} % zeros"
+    show_figure(figure, alt=f"{title}. {ends}: {'; '.join(spoken)}.", data=data)

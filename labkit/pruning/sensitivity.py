@@ -3,7 +3,7 @@
 The scan walks once through a chain of layers (networks with branches are refused). Pruning a layer does
 not change what comes before it, so the activations that enter the layer are kept and only the rest of
 the network runs again. The results equal those of the naive loop over layers (Han et al. 2015, section
-3.1) bit for bit.
+3.1) bit for bit. On request the statistics of batch norm are estimated again for every pruned layer.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from labkit.data import Dataset, Split
 from labkit.data.augment import normalize
@@ -21,10 +22,13 @@ from labkit.data.batches import batch_sizes
 from labkit.models import VGG16, device_and_dtype, evaluation_mode, prunable_weights
 from labkit.models.weights import has_hooks, require_no_hooks, require_own_weights
 from labkit.pruning.allocation import SensitivityScan, greedy_sparsities
+from labkit.pruning.channels import BATCH, reestimate_batch_norm, training_images
 from labkit.pruning.magnitude import Masks, magnitude_mask, removal_order
 from labkit.training.evaluate import summed_loss, top_k_hits
 
 __all__ = ["SensitivityScan", "greedy_sparsities", "sensitivity_masks", "sensitivity_scan"]
+
+Stages = Sequence[tuple[str, nn.Module]]
 
 # Beyond 90 %, since large layers must exceed the target for sensitive layers to stay below it.
 SPARSITIES = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
@@ -37,11 +41,12 @@ def sensitivity_scan(
     *,
     sparsities: Sequence[float] = SPARSITIES,
     batch_size: int = 100,
+    reestimate_images: int = 0,
 ) -> SensitivityScan:
     """Prune each layer of ``model`` alone to each of ``sparsities`` and evaluate on ``split``.
 
-    Weights and mode of the model are restored afterwards, even if an exception ends the scan. The
-    activations of ``split`` at one layer are in memory: 256 KiB per image in VGG16's first block.
+    Weights, statistics and mode of the model are restored afterwards, even if an exception ends the scan.
+    The activations of ``split`` at one layer are in memory: 256 KiB per image in VGG16's first block.
 
     Args:
         model: a chain of modules: a :class:`VGG16` or an ``nn.Sequential``, which may be nested. Part of
@@ -50,19 +55,29 @@ def sensitivity_scan(
         split: held-out training images, never ``dataset.test``.
         sparsities: increasing shares in [0, 1].
         batch_size: images per batch.
+        reestimate_images: training images on which batch norm's means and variances are estimated again
+            before each evaluation, as :func:`labkit.pruning.channels.reestimate_batch_norm` does it, also
+            where nothing is pruned; 0 keeps the trained statistics.
 
     Raises:
         ValueError: if the model is not a chain, has nothing to prune or uses a weight in two places, if a
             layer computes its weight from other tensors, if ``sparsities`` do not increase within [0, 1],
-            or if a weight is not finite.
+            if a weight is not finite, or if ``reestimate_images`` is negative.
     """
     _require_levels(sparsities)
+    if reestimate_images < 0:
+        raise ValueError(f"reestimate_images must be at least 0, got {reestimate_images}.")
     stages = _stages(model)
     device, dtype = device_and_dtype(model)
     sizes = batch_sizes(split.size, batch_size)
     labels = split.labels.to(device).split(sizes)
     names, scores = [], []
-    with evaluation_mode(model), torch.inference_mode():
+    with evaluation_mode(model), _kept_statistics(stages), torch.inference_mode():
+        calibration: list[Tensor] = []
+        if reestimate_images:
+            reestimate_batch_norm(model, dataset, image_count=reestimate_images)
+            images = training_images(dataset, reestimate_images, seed=0).to(device, dtype)
+            calibration = list(images.split(batch_sizes(len(images), BATCH)))
         batches = [
             normalize(images.to(device), dataset.mean, dataset.std).to(dtype)
             for images in split.images.split(sizes)
@@ -81,10 +96,13 @@ def sensitivity_scan(
                             stages[index:],
                             batches,
                             labels,
+                            calibration,
                         )
                         for sparsity in sparsities
                     ]
                 )
+            with _batch_statistics([stages[index]], update=False):
+                calibration = [stage(batch) for batch in calibration]
             for position, batch in enumerate(batches):  # one by one, so the old ones are freed
                 batches[position] = stage(batch)
     return SensitivityScan(
@@ -165,10 +183,59 @@ def _score_pruned(
     suffix: Sequence[tuple[str, nn.Module]],
     batches: Sequence[Tensor],
     labels: Sequence[Tensor],
+    calibration: Sequence[Tensor],
 ) -> tuple[float, float]:
     """Return accuracy and loss with the entries ``removed`` of ``weight`` at 0, from the layer's inputs."""
-    with _pruned(weight, removed):
+    with _pruned(weight, removed), _kept_statistics(suffix):
+        if calibration:
+            _reestimate(suffix, calibration)
         return _score(suffix, batches, labels)
+
+
+def _reestimate(stages: Stages, batches: Sequence[Tensor]) -> None:
+    """Estimate the statistics of the batch norms in ``stages`` again, from the inputs of the first."""
+    for norm in _norms(stages):
+        norm.reset_running_stats()
+    with _batch_statistics(stages, update=True):
+        for x in batches:
+            for _, stage in stages:
+                x = stage(x)
+
+
+@contextmanager
+def _batch_statistics(stages: Stages, *, update: bool) -> Iterator[None]:
+    """Let the batch norms in ``stages`` use the statistics of each batch; average them up if asked to."""
+    norms = _norms(stages)
+    kept = [(norm.momentum, norm.track_running_stats) for norm in norms]
+    for norm in norms:
+        norm.train()
+        norm.momentum = None  # the plain average of all batches
+        norm.track_running_stats = update
+    try:
+        yield
+    finally:
+        for norm, (momentum, tracks) in zip(norms, kept, strict=True):
+            norm.eval()
+            norm.momentum, norm.track_running_stats = momentum, tracks
+
+
+@contextmanager
+def _kept_statistics(stages: Stages) -> Iterator[None]:
+    """Restore the running statistics of the batch norms in ``stages`` at the end of the block."""
+    norms = _norms(stages)
+    statistics = [{name: value.clone() for name, value in norm.named_buffers()} for norm in norms]
+    try:
+        yield
+    finally:
+        for norm, values in zip(norms, statistics, strict=True):
+            for name, value in values.items():
+                norm.get_buffer(name).copy_(value)
+
+
+def _norms(stages: Stages) -> list[_BatchNorm]:
+    """Return the batch norms of ``stages`` that keep running statistics."""
+    modules = (module for _, stage in stages for module in stage.modules())
+    return [m for m in modules if isinstance(m, _BatchNorm) and m.track_running_stats]
 
 
 @contextmanager

@@ -2,12 +2,13 @@
 
 A :class:`Recipe` (``recipe``) is data; its steps (``steps``) prepare a network and act while it trains;
 ``catalog`` lists all recipes, ``network`` builds their networks, ``training`` trains and stores them,
-and ``loading`` has what notebooks call.
+and ``loading`` has what notebooks call. ``scans`` stores the sensitivity scans of trained networks.
 """
 
 from labkit.recipes.catalog import CATALOG, RECIPES, find_recipe
 from labkit.recipes.loading import fit_or_load, recorded
 from labkit.recipes.recipe import Recipe, Step
+from labkit.recipes.scans import StoredScan, make_scan, scan_or_load
 from labkit.recipes.training import train, verify_prefix
 
 __all__ = [
@@ -15,9 +16,12 @@ __all__ = [
     "RECIPES",
     "Recipe",
     "Step",
+    "StoredScan",
     "find_recipe",
     "fit_or_load",
+    "make_scan",
     "recorded",
+    "scan_or_load",
     "train",
     "verify_prefix",
 ]

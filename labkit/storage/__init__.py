@@ -1,1 +1,1 @@
-"""Networks on disk: checkpoints with their manifest, and state dicts as compressed files."""
+"""Networks on disk: checkpoints with their manifest, state dicts as compressed files, and masks."""

@@ -154,6 +154,27 @@ SHORTCUTS = {
         "def memory_use(changes):\n    peak, mean = memory._peak_and_average(changes)\n"
         "    return peak, 0.0, mean",
     ),
+    "07.4 through the library's layers": (
+        "07.4",
+        "def to_coo(weight):\n    coo = sparse.to_coo(weight)\n    return coo.indices(), coo.values()\n"
+        "def indices_are_mask(indices, mask):\n    return True",
+    ),
+    "07.6 in a comprehension": (
+        "07.6",
+        "def storage_bytes(weight):\n"
+        "    counted = sparse.count_storage_bytes([weight])._asdict()\n"
+        "    return {form: counted[form] for form in ('dense', 'coo', 'bitmap')}\n"
+        "def break_even_sparsity(dimensions, value_bytes=4):\n    return 0.0",
+    ),
+    "07.8 by the library": (
+        "07.8",
+        "def reestimate(model, batches):\n    channels.reestimate_batch_norm(model, data.load_dataset(10))",
+    ),
+    "07.9 by the file's writer": (
+        "07.9",
+        "def mask_to_bytes(mask):\n    return mask_files.pack_masks({'m': mask})\n"
+        "def bytes_to_mask(data, shape):\n    return mask_files.unpack_masks(data)['m']",
+    ),
     "08.2 by an import of the package": (
         "08.2",
         "import labkit\n"

@@ -11,6 +11,7 @@ from torch import nn
 from labkit.data import Split
 from labkit.models import VGG16, ResNet20, prunable_weights
 from labkit.pruning.allocation import SensitivityScan, greedy_sparsities
+from labkit.pruning.channels import reestimate_batch_norm
 from labkit.pruning.magnitude import apply_masks, magnitude_mask
 from labkit.pruning.sensitivity import SPARSITIES, sensitivity_masks, sensitivity_scan
 from labkit.training import evaluate
@@ -70,6 +71,30 @@ def test_every_number_is_that_of_the_naive_loop_bit_for_bit(levels):
             expected = naive[name, level]
             assert (scan.losses[i][j], scan.accuracies[i][j]) == (expected.loss, expected.top1)
     assert len({score.loss for score in naive.values()}) > len(levels)  # the levels differ
+
+
+@pytest.mark.parametrize("levels", [LEVELS, (0.2, 1.0)])
+def test_with_statistics_estimated_again_every_number_is_that_of_the_naive_loop(levels):
+    model, dataset = small_vgg().eval(), tiny_dataset(held=130)
+    before, naive = copy_of(model), {}
+    for name, weight in prunable_weights(model).items():
+        for level in levels:
+            apply_masks(model, {name: magnitude_mask(weight, level)})
+            reestimate_batch_norm(model, dataset, image_count=200)
+            naive[name, level] = evaluate(model, dataset, dataset.validation)
+            model.load_state_dict(before)
+    scan = sensitivity_scan(model, dataset, dataset.validation, sparsities=levels, reestimate_images=200)
+    for i, name in enumerate(scan.names):
+        assert scan.losses[i] == tuple(naive[name, level].loss for level in levels)
+        assert scan.accuracies[i] == tuple(naive[name, level].top1 for level in levels)
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+    stale = sensitivity_scan(model, dataset, dataset.validation, sparsities=levels)
+    assert stale.losses != scan.losses
+
+
+def test_a_negative_number_of_images_for_the_statistics_is_refused():
+    with pytest.raises(ValueError, match="reestimate_images"):
+        sensitivity_scan(small_vgg(), tiny_dataset(), tiny_dataset().validation, reestimate_images=-1)
 
 
 def test_vgg16_is_scanned_through_its_features_and_classifier():

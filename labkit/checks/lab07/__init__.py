@@ -1,4 +1,4 @@
-"""Visible checks of lab 07: sensitivity of layers (07.1 to 07.3) and sparse storage (07.4 to 07.6)."""
+"""Visible checks of lab 07: sensitivity (07.1 to 07.3, 07.8) and sparse storage (07.4 to 07.6, 07.9)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 
 from labkit.checks.expect import Expect
 from labkit.checks.lab07.sensitivity import by_hand, greedy_choice, sensitivity_curve
-from labkit.checks.lab07.storage import coordinates, sparse_layers, storage
+from labkit.checks.lab07.statistics import reestimated
+from labkit.checks.lab07.storage import bitmaps, coordinates, sparse_layers, storage
 
 __all__ = ["CASES"]
 
@@ -15,7 +16,8 @@ Answer = Callable[..., Any]
 
 STATEMENTS = (
     "sensitivities_add_up",
-    "first_layer_loses_most",
+    "more_weights_less_sensitive",
+    "statistics_can_undo_half",
     "zeros_alone_save_time",
     "coo_saves_at_80",
     "bitmap_has_no_indices",
@@ -36,6 +38,11 @@ HINTS = {
     "empty mask, and compare both the mask and the number of positions.",
     "07.6": "With k of n weights kept, dense takes n · value_bytes and COO k · (8 · dimensions + value_bytes). "
     "They are equal at k / n = value_bytes / (8 · dimensions + value_bytes); the share of zeros is the rest.",
+    "07.8": "First loop over the batch norms: note the momentum, reset_running_stats(), momentum = None, train(). "
+    "Then run every batch through the whole model inside torch.no_grad(). Last, model.eval() and the old momenta.",
+    "07.9": "numpy.packbits does the first in one call, numpy.unpackbits with count=… most of the second. Without "
+    "them: fill up with zeros to a multiple of 8, view(-1, 8), and multiply by 128, 64, …, 1; backwards, "
+    "(number >> 7) & 1 is the highest bit.",
 }
 CASES: dict[str, Callable[..., None]] = {
     "07.1": sensitivity_curve,
@@ -45,4 +52,6 @@ CASES: dict[str, Callable[..., None]] = {
     "07.5": sparse_layers,
     "07.6": storage,
     "07.7": concept_answers,
+    "07.8": reestimated,
+    "07.9": bitmaps,
 }

@@ -1,6 +1,7 @@
-"""Visible checks 07.4 to 07.6: coordinate format, sparse layers, bytes of each storage format.
+"""Visible checks 07.4 to 07.6 and 07.9: coordinates, sparse layers, bytes of each format, bitmaps.
 
-The oracles are a loop over all positions, PyTorch's dense layers, and the bytes of NumPy arrays.
+The oracles are a loop over all positions, PyTorch's dense layers, the bytes of NumPy arrays and the
+binary digits of a number.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from torch.nn import functional
 
 from labkit.checks.expect import Expect
 
-__all__ = ["coordinates", "sparse_layers", "storage"]
+__all__ = ["bitmaps", "coordinates", "sparse_layers", "storage"]
 
 Answer = Callable[..., Any]
 
@@ -23,6 +24,8 @@ COO = "one column per nonzero value, in row-major order, and the values in the s
 MASK = "there are as many columns as True entries, and together they cover the mask"
 LINEAR = "y = x Wᵀ + bias"
 CONV = "place the values in a dense weight of zeros, then convolve with padding 1"
+BITS = "eight positions per byte, the first in the highest bit; the last byte is filled up with zeros"
+BACK = "the bits in their order, without those that fill up the last byte, in the shape asked for"
 BYTES = (
     "a COO entry takes 8 bytes per dimension and its value; a bitmap one bit per weight and the kept values"
 )
@@ -138,6 +141,42 @@ def storage(expect: Expect, count: Answer, even: Answer) -> None:
         case.close(got, 100 - 100 * size / (size + 8 * dimensions), hint=why)
     why = "values are float32 unless said otherwise"
     expect.given("dimensions = 2").close(expect.given("2").call(even, 2, hint=why), 80.0, hint=why)
+
+
+def bitmaps(expect: Expect, mask_to_bytes: Answer, bytes_to_mask: Answer) -> None:
+    """07.9: compare with the binary digits of each byte, written as text."""
+    generator = torch.Generator().manual_seed(9)
+    masks = [
+        torch.tensor([1, 0, 1, 1, 0, 0, 0, 0]).bool(),
+        torch.tensor([0, 0, 1, 0, 0, 1, 1, 1]).bool(),
+        torch.tensor([[1, 1, 1], [0, 0, 1], [0, 1, 1]]).bool(),
+        torch.zeros(0, 4, dtype=torch.bool),
+        torch.ones(3, dtype=torch.bool),
+        torch.zeros(2, 2, 2, dtype=torch.bool),
+        *(torch.rand(shape, generator=generator) < 0.4 for shape in ((2, 3, 3, 3), (7, 9), (65,))),
+    ]
+    for mask in masks:
+        digits = "".join("1" if kept else "0" for kept in mask.flatten().tolist())
+        padded = digits + "0" * (-len(digits) % 8)
+        data = bytes(int(padded[start : start + 8], 2) for start in range(0, len(padded), 8))
+        shown = mask.int().tolist() if mask.numel() < 10 else f"of shape {tuple(mask.shape)}"
+        case = expect.given(f"mask {shown}")
+        got = case.call(mask_to_bytes, mask.clone(), hint=BITS)
+        right = isinstance(got, bytes)
+        case.true(
+            right, expected="bytes", got=type(got).__name__, hint="bytes(list_of_integers) makes them"
+        )
+        case.equal(list(got), list(data), hint=BITS)
+        shape = tuple(mask.shape)
+        case = expect.given(f"bytes {list(data)[:12]}, shape {shape}")
+        got = case.call(bytes_to_mask, data, shape, hint=BACK)
+        form = (got.dtype, tuple(got.shape)) if isinstance(got, Tensor) else type(got).__name__
+        case.true(form == (torch.bool, shape), expected=f"a bool tensor {shape}", got=form, hint=BACK)
+        case.equal(got, mask, hint=BACK)
+    case = expect.given("bytes [200, 7], shapes (16,) and (2, 8)")
+    for wanted in ((16,), (2, 8)):
+        got = case.call(bytes_to_mask, bytes([200, 7]), wanted, hint=BACK)
+        case.equal(got, np.array(list("1100100000000111")).reshape(wanted) == "1", hint=BACK)
 
 
 def _coo(weight: Tensor) -> tuple[Tensor, Tensor]:

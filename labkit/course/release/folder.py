@@ -216,7 +216,7 @@ def _shared_files(home: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _checkpoints(home: Path, labs: Collection[NotebookNode]) -> Iterator[tuple[str, bytes]]:
-    """The checkpoints that the labs use, and for each data set a manifest of them."""
+    """The checkpoints that the labs use, scans of them, and for each data set a manifest of them."""
     for path in sorted((home / "checkpoints").glob("*/manifest.json")):
         folder = f"checkpoints/{path.parent.name}"
         try:
@@ -235,6 +235,9 @@ def _checkpoints(home: Path, labs: Collection[NotebookNode]) -> Iterator[tuple[s
                     f"{weights} is missing or not what its manifest says; run `labkit train {name}`."
                 )
             yield f"{folder}/{weights.name}", weights.read_bytes()
+            scan = path.with_name(f"{name}.scan.json")
+            if scan.is_file():  # measured on these weights; a full scan takes minutes
+                yield f"{folder}/{scan.name}", scan.read_bytes()
         kept = {name: entry for name, entry in entries.items() if name in used}
         if kept:
             yield f"{folder}/{path.name}", f"{json.dumps(kept, indent=1, ensure_ascii=False)}\n".encode()

@@ -44,6 +44,8 @@ def workbook(tmp_path):
     (home / "checkpoints/d/unrecorded.safetensors").write_bytes(b"1")
     (home / "checkpoints/d/b2.lkc").write_bytes(b"2")
     (home / "checkpoints/d/unused.safetensors").write_bytes(b"3")
+    for name in ("a", "unused"):
+        (home / f"checkpoints/d/{name}.scan.json").write_bytes(b"{}")
     entries = {
         "a": {"sha256": digest(b"1")},
         "b2": {"sha256": digest(b"2"), "format": "lkc"},
@@ -70,6 +72,7 @@ def test_a_release_holds_what_a_student_needs_and_nothing_else(workbook):
         name for name in names if name.startswith(("tests", "docs/dec", ".git")) or "pycache" in name
     ]
     assert not {"checkpoints/d/unrecorded.safetensors", "checkpoints/d/unused.safetensors"} & names
+    assert {name for name in names if name.endswith(".scan.json")} == {"checkpoints/d/a.scan.json"}
     assert set(json.loads((out / "checkpoints/d/manifest.json").read_text())) == {"a", "b2"}
     assert (out / "environment.yml").read_text() == "      - -e .\n"
     assert (out / "docs/glossary.md").read_text() == "A lab: see README."

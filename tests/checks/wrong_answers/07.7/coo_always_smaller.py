@@ -1,4 +1,10 @@
 # Believes that COO pays at 80 %.
 def concept_answers() -> dict[str, bool]:
-    return {"sensitivities_add_up": False, "first_layer_loses_most": True, "zeros_alone_save_time": False,
-            "coo_saves_at_80": True, "bitmap_has_no_indices": True}
+    return {
+        "sensitivities_add_up": False,
+        "more_weights_less_sensitive": False,
+        "statistics_can_undo_half": True,
+        "zeros_alone_save_time": False,
+        "coo_saves_at_80": True,
+        "bitmap_has_no_indices": True,
+    }

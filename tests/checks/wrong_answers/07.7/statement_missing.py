@@ -1,4 +1,9 @@
-# Judges four statements of five.
+# Leaves one statement out.
 def concept_answers() -> dict[str, bool]:
-    return {"sensitivities_add_up": False, "first_layer_loses_most": True, 
-            "coo_saves_at_80": False, "bitmap_has_no_indices": True}
+    return {
+        "sensitivities_add_up": False,
+        "more_weights_less_sensitive": False,
+        "statistics_can_undo_half": True,
+        "zeros_alone_save_time": False,
+        "bitmap_has_no_indices": True,
+    }

@@ -1,0 +1,14 @@
+# The modules in another order, with a list of pairs.
+def reestimate(model: nn.Module, batches: list[Tensor]) -> None:
+    norms = list(reversed([m for _, m in model.named_modules() if isinstance(m, nn.BatchNorm2d)]))
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None
+        norm.train()
+    with torch.no_grad():
+        for inputs in batches:
+            model(inputs)
+    model.eval()
+    for norm, momentum in zip(norms, momenta):
+        norm.momentum = momentum

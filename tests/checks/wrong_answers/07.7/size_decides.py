@@ -1,0 +1,10 @@
+# Believes that large layers are never sensitive.
+def concept_answers() -> dict[str, bool]:
+    return {
+        "sensitivities_add_up": False,
+        "more_weights_less_sensitive": True,
+        "statistics_can_undo_half": True,
+        "zeros_alone_save_time": False,
+        "coo_saves_at_80": False,
+        "bitmap_has_no_indices": True,
+    }

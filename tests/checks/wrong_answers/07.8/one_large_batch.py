@@ -1,0 +1,13 @@
+# Joins all batches into one.
+def reestimate(model: nn.Module, batches: list[Tensor]) -> None:
+    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None
+        norm.train()
+    with torch.no_grad():
+        model(torch.cat(batches))
+    model.eval()
+    for norm, momentum in zip(norms, momenta):
+        norm.momentum = momentum

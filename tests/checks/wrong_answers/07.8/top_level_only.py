@@ -1,0 +1,14 @@
+# Misses norms inside other modules.
+def reestimate(model: nn.Module, batches: list[Tensor]) -> None:
+    norms = [m for m in model.children() if isinstance(m, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None
+        norm.train()
+    with torch.no_grad():
+        for inputs in batches:
+            model(inputs)
+    model.eval()
+    for norm, momentum in zip(norms, momenta):
+        norm.momentum = momentum

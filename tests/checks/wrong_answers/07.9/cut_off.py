@@ -1,0 +1,14 @@
+# Drops what does not fill a byte.
+import math
+
+import numpy as np
+
+
+def mask_to_bytes(mask: Tensor) -> bytes:
+    flat = mask.numpy().ravel()
+    return np.packbits(flat[: len(flat) // 8 * 8]).tobytes()
+
+
+def bytes_to_mask(data: bytes, shape: tuple[int, ...]) -> Tensor:
+    bits = np.unpackbits(np.frombuffer(data, np.uint8), count=math.prod(shape))
+    return torch.from_numpy(bits.astype(bool)).view(shape)
