@@ -1,4 +1,4 @@
-"""Figures of lab 09: a LASSO path, errors by selection rule, savings, and the costs of each network.
+"""Figures of lab 09: a LASSO path, errors by selection rule, trade-offs, savings, and the costs of each network.
 
 Every function draws a figure, writes its alt text from the plotted numbers, and shows it. The notebook
 measures the numbers and gives the title.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from labkit.plots.diagrams import plot_steps, plot_tensors
 from labkit.plots.figure import (
     COLOURS,
     MARKERS,
@@ -18,7 +19,15 @@ from labkit.plots.figure import (
     show_figure,
 )
 
-__all__ = ["plot_costs", "plot_errors", "plot_gains", "plot_path"]
+__all__ = [
+    "plot_costs",
+    "plot_errors",
+    "plot_gains",
+    "plot_lines",
+    "plot_path",
+    "plot_steps",
+    "plot_tensors",
+]
 
 
 def plot_path(
@@ -83,6 +92,36 @@ def plot_errors(
     panels[0].set_ylabel(ylabel)
     legend_below(figure, panels[0], 4)
     show_figure(figure, alt=f"{title}. {'; '.join(spoken)}.", data=data)
+
+
+def plot_lines(
+    title: str, lines: Mapping[str, Mapping[float, float]], *, xlabel: str, ylabel: str, log: bool = False
+) -> None:
+    """Plot one line per name through its points, which may lie at different places.
+
+    Args:
+        title: the figure's title.
+        lines: by name, the height at each place.
+        xlabel: label of the horizontal axis.
+        ylabel: label of the vertical axis.
+        log: whether the horizontal axis is logarithmic.
+    """
+    figure, (axes,) = new_figure(title, size=(7.6, 4.2))
+    data: dict[str, Sequence[object]] = {}
+    for index, (name, points) in enumerate(lines.items()):
+        places = sorted(points)
+        heights = [points[place] for place in places]
+        draw_line(axes, index, places, heights, name)
+        data |= {f"{name}: {xlabel}": places, f"{name}: {ylabel}": heights}
+    if log:
+        axes.set_xscale("log")
+    label_axes(axes, xlabel, ylabel)
+    legend_below(figure, axes, 2)
+    spoken = "; ".join(
+        f"{name}: {', '.join(f'{points[place]:.4g} at {place:.4g}' for place in sorted(points))}"
+        for name, points in lines.items()
+    )
+    show_figure(figure, alt=f"{title}. {ylabel} by {xlabel}. {spoken}.", data=data)
 
 
 def plot_gains(title: str, gains: Mapping[str, Mapping[str, float]]) -> None:

@@ -22,7 +22,7 @@ __all__ = ["SELECTIONS", "Bisection", "Selection", "bisect_channels", "select_ch
 
 Selection = Literal["lasso", "energy", "norm", "random"]
 SELECTIONS: tuple[Selection, ...] = ("lasso", "energy", "norm", "random")
-SAMPLED_ROWS = 250
+SAMPLED_ROWS = 400
 MOST_SOLVES = 40
 
 
@@ -78,19 +78,20 @@ def select_channels(
 
 
 def bisect_channels(
-    x: Tensor, y: Tensor, weight: Tensor, count: int, *, tolerance: float = 0.02, seed: int = 0
+    x: Tensor, y: Tensor, weight: Tensor, count: int, *, tolerance: float = 0.1, seed: int = 0
 ) -> Bisection:
-    """Search as He et al. do: solve LASSO on sampled rows until about ``count`` channels remain.
+    """Search as the code of He et al. does: solve LASSO on sampled rows until about ``count`` channels remain.
 
     Alpha doubles until at most ``count`` channels are left; then the interval is halved until their number
-    is in ``[count, count + tolerance·c]``, or for 40 solves if the number jumps over that interval.
+    is in ``[count, (1 + tolerance)·count]``, or for 40 solves if the number jumps over that interval. The
+    LASSO has an intercept. The paper itself leaves open how alpha is found.
 
     Args:
-        x: unfolded inputs ``(rows, c·k)``, of which at most 250 rows are drawn.
+        x: unfolded inputs ``(rows, c·k)``, of which at most 400 rows are drawn.
         y: targets ``(rows, n)``.
         weight: ``(n, c, kh, kw)`` or ``(n, c·k)``.
         count: number of channels to keep.
-        tolerance: how many more are accepted, as a share of c.
+        tolerance: how many more are accepted, as a share of ``count``.
         seed: decides which rows are drawn.
     """
     c = weight.shape[1] if weight.ndim == 4 else x.shape[1]
@@ -99,7 +100,7 @@ def bisect_channels(
     ]
     by_channel = weight.detach().reshape(len(weight), c, -1)
     z = torch.einsum("rck,nck->rnc", x[rows].view(len(rows), c, -1), by_channel).flatten(0, 1)
-    solver = Lasso(warm_start=True, fit_intercept=False, selection="random", random_state=seed)
+    solver = Lasso(precompute=True, warm_start=True, selection="random", random_state=seed)
     design, target = np.asfortranarray(z.double().numpy()), y[rows].flatten().double().numpy()
     low, high = 0.0, 1e-4
 
@@ -115,7 +116,7 @@ def bisect_channels(
         low, alpha, solves = alpha, 2 * alpha, solves + 1
         channels = channels_at(alpha)
     high = alpha
-    while not count <= len(channels) <= count + tolerance * c and solves < MOST_SOLVES:
+    while not count <= len(channels) <= (1 + tolerance) * count and solves < MOST_SOLVES:
         alpha, solves = (low + high) / 2, solves + 1
         channels = channels_at(alpha)
         low, high = (alpha, high) if len(channels) > count else (low, alpha)

@@ -30,6 +30,7 @@ from labkit.models.weights import (
     require_own_weight,
     require_type,
 )
+from labkit.pruning.channel_blocks import forward_in_batches
 from labkit.pruning.channel_reconstruction import Moments, least_squares, streamed_moments
 from labkit.pruning.channel_selection import Selection, select_channels
 
@@ -226,8 +227,8 @@ def _walk(original: VGG16, pruned: VGG16, images: Tensor) -> Iterator[Callable[[
         if isinstance(layer, nn.Conv2d):
             # subtle: up to the first layer that was fitted again, both networks compute the same.
             shared = inputs is source and torch.equal(layer.weight, cast(ChannelConsumer, new[0]).weight)
-            source, before = _advance(old, source), inputs
-            inputs = source if shared else _advance(new, before)
+            source, before = forward_in_batches(old, source), inputs
+            inputs = source if shared else forward_in_batches(new, before)
 
 
 @torch.no_grad()
@@ -241,12 +242,6 @@ def _moments(layer: ChannelConsumer, source: Tensor, inputs: Tensor) -> Moments:
     pairs = zip(source[:count].split(batch), inputs[:count].split(batch), strict=True)
     batches = ((x, functional.conv2d(start, weight, padding=padding)) for start, x in pairs)
     return streamed_moments(batches, (weight.shape[2], weight.shape[3]), padding=padding)
-
-
-@torch.no_grad()
-def _advance(block: nn.Sequential, maps: Tensor) -> Tensor:
-    """Compute the feature maps after a block, in batches."""
-    return torch.cat([block(batch) for batch in maps.split(BATCH)])
 
 
 def _require_plain(model: nn.Module) -> None:

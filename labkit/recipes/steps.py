@@ -33,6 +33,7 @@ __all__ = [
     "PruneBySaliency",
     "PruneBySensitivity",
     "Quantize",
+    "SetChannels",
     "SetDropout",
     "ShareValues",
 ]
@@ -69,6 +70,19 @@ class SetDropout(Step):
             if isinstance(module, nn.Dropout):
                 module.p = self.probability
         return model
+
+
+@dataclass(frozen=True)
+class SetChannels(Step):
+    """Begin with a VGG16 of these widths and random weights: the control for a network cut to them."""
+
+    channels: tuple[int, ...]
+
+    def prepare(self, model: nn.Module, recipe: Recipe, dataset: Dataset) -> nn.Module:
+        """Return a new network, drawn from PyTorch's global generator."""
+        if not isinstance(model, VGG16):
+            raise ValueError(f"{recipe.name}: only a VGG16 has these widths, got {type(model).__name__}.")
+        return VGG16(len(dataset.classes), channels=self.channels)
 
 
 @dataclass(frozen=True)

@@ -185,6 +185,27 @@ SHORTCUTS = {
         "import functools\nfrom labkit.pruning import saliency\n"
         "@functools.cache\ndef snip_scores(*inputs):\n    return saliency.snip_scores(*inputs)",
     ),
+    "09.3 by an import inside": (
+        "09.3",
+        "def choose_channels(Z, y, count):\n"
+        "    from labkit.pruning.channel_reconstruction import lasso_path\n"
+        "    path = lasso_path(Z.T @ Z, Z.T @ y, len(y)).coefficients\n"
+        "    size = abs(path[:, ((path != 0).sum(0) >= count).argmax()])\n"
+        "    return torch.from_numpy(size).argsort(descending=True)[:count].sort().values",
+    ),
+    "09.4 by moments": (
+        "09.4",
+        "def fit_weight(X, Y):\n"
+        "    moments = channel_reconstruction.Moments(X.T @ X, X.T @ Y, 0.0, len(X), 1)\n"
+        "    return channel_reconstruction.least_squares(moments, torch.arange(X.shape[1]))",
+    ),
+    "09.6 beside what it may call": (
+        "09.6",
+        "def cut_layer_by_layer(blocks, images, counts, choose, refit):\n"
+        "    channel_blocks.forward_in_batches(blocks[0], images)\n"
+        "    model = channel_blocks.join_blocks(blocks, dense)\n"
+        "    return channel_blocks.split_blocks(channels.prune_channels(model, dataset, counts))",
+    ),
 }
 
 

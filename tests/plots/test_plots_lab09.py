@@ -36,3 +36,13 @@ def test_costs_that_could_not_be_measured_are_named_as_such(shown):
     assert figure["data"]["size (MB)"] == [61.0, 11.0, 61.0]
     assert figure["data"]["energy (mJ)"] == [None, None, None]
     assert "pruned, ten: top-1 (%) 90.0, size (MB) 11.0, energy (mJ) not measurable" in figure["alt"]
+
+
+def test_lines_may_have_their_points_at_different_places(shown):
+    plots.plot_lines(
+        "T", {"ten": {45.0: 84.5, 22.0: 81.0}, "hundred": {88.0: 70.0}}, xlabel="MACs", ylabel="top-1"
+    )
+    (figure,) = shown
+    assert figure["data"]["ten: MACs"] == [22.0, 45.0]
+    assert figure["data"]["ten: top-1"] == [81.0, 84.5]
+    assert figure["alt"] == "T. top-1 by MACs. ten: 81 at 22, 84.5 at 45; hundred: 70 at 88."

@@ -232,6 +232,23 @@ def test_bisection_ends_where_no_alpha_keeps_the_number_requested():
     assert len(bisect_channels(x, y, weight, 3, tolerance=0.0).channels) == 1
 
 
+def test_bisection_draws_at_most_400_rows_and_accepts_a_tenth_more_channels():
+    inputs, weight, targets = layer(c=20, images=60)
+    x, y = unfolded(inputs, targets)  # 960 rows
+    found = bisect_channels(x, y, weight, 10)
+    assert 10 <= len(found.channels) <= 11
+    drawn = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))[:400]
+    y[[row for row in range(len(x)) if row not in drawn.tolist()]] = 1e6
+    assert torch.equal(bisect_channels(x, y, weight, 10).channels, found.channels)
+
+
+def test_bisection_has_an_intercept():
+    inputs, weight, targets = layer(c=12, images=15)
+    x, y = unfolded(inputs, targets)
+    shifted = bisect_channels(x, y + 100.0, weight, 6)
+    assert torch.equal(shifted.channels, bisect_channels(x, y, weight, 6).channels)
+
+
 # Reconstruction
 
 

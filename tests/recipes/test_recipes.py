@@ -32,6 +32,7 @@ from labkit.recipes.steps import (
     PruneByMagnitude,
     PruneBySaliency,
     Quantize,
+    SetChannels,
     SetDropout,
     ShareValues,
 )
@@ -498,6 +499,18 @@ def test_steps_prepare_the_network_in_their_order():
         True
     ] * 2
     assert calls[0][1:] == ("net", "tiny")
+
+
+def test_a_control_has_the_widths_of_its_recipe_and_random_weights():
+    widths = (4, 3, 4, 4, 3, 5, 2, 3, 5, 2, 3, 4, 5)
+    recipe = Recipe("control", "widths", "vgg16", None, (SetChannels(widths),), RETRAINING, (10,))
+    states = [network.starting_model(recipe, tiny_dataset(classes=7)).state_dict() for _ in range(2)]
+    convolutions = [value for value in states[0].values() if value.ndim == 4]
+    assert tuple(map(len, convolutions)) == widths
+    assert states[0]["classifier.6.weight"].shape[0] == 7
+    assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
+    with pytest.raises(ValueError, match="control: only a VGG16"):
+        SetChannels(widths).prepare(tiny_network(), recipe, tiny_dataset())
 
 
 def test_a_step_that_does_nothing_leaves_network_and_training_as_they_are():

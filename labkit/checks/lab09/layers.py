@@ -1,4 +1,4 @@
-"""Visible checks of lab 09: unfolding, outputs per channel, channel selection, least squares, slicing.
+"""09.1 to 09.5: unfolding, outputs per channel, channel selection, least squares, slicing.
 
 The oracles are convolution itself, explicit loops, the LASSO path of the full design matrix, NumPy's
 least squares, and networks whose channels were set to zero.
@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from labkit.checks.expect import Case, Expect
 
-__all__ = ["CASES"]
+__all__ = ["channel_outputs", "choose_channels", "cut_channels", "fit_weight", "unfold_inputs"]
 
 Answer = Callable[..., Any]
 
@@ -234,12 +234,3 @@ def _cuts(case: Case, answer: Answer, layers: tuple[nn.Module, ...], kept: list[
         whole = second(norm(first(x)).relu() * mask)
         out = got[2].eval()(got[1].eval()(got[0].eval()(x)).relu())
     case.given(f"the output for {case}").close(out, whole, hint=hint, atol=1e-5, rtol=1e-4)
-
-
-CASES: dict[str, Callable[..., None]] = {
-    "09.1": unfold_inputs,
-    "09.2": channel_outputs,
-    "09.3": choose_channels,
-    "09.4": fit_weight,
-    "09.5": cut_channels,
-}
