@@ -45,8 +45,15 @@ def checkpoint_dir() -> Path:
 
 
 def checkpoint_file(name: str, entry: Mapping[str, object]) -> str:
-    """Return the file name of checkpoint ``name``, from its entry in the manifest's JSON."""
-    return f"{name}.{entry.get('format', 'safetensors')}"
+    """Return the file of checkpoint ``name`` beside the manifest, from its entry in the manifest's JSON.
+
+    Files that the repository does not ship have a folder that git ignores.
+
+    >>> checkpoint_file("net", {}), checkpoint_file("net", {"format": "lkc", "shipped": False})
+    ('net.safetensors', '.local/net.lkc')
+    """
+    folder = "" if entry.get("shipped", True) else ".local/"
+    return f"{folder}{name}.{entry.get('format', 'safetensors')}"
 
 
 def mode() -> str:

@@ -95,13 +95,15 @@ def _train(arguments: argparse.Namespace) -> int:
     from labkit import recipes
 
     if arguments.list:
+        width = max(map(len, recipes.RECIPES)) + 2
         for recipe in recipes.RECIPES.values():
-            print(f"{recipe.name:32}{recipe.description}")
+            print(f"{recipe.name:{width}}{recipe.description}")
         return 0
     if not arguments.names and not arguments.all:
         raise ValueError("say which checkpoints to make, or --all; `labkit train --list` shows them.")
     names = list(recipes.RECIPES) if arguments.all else arguments.names
-    recipes.train(names, (10, 100) if arguments.classes is None else (arguments.classes,))
+    class_counts = (10, 100) if arguments.classes is None else (arguments.classes,)
+    recipes.train(names, class_counts, only_shipped=arguments.all)
     return 0
 
 

@@ -124,7 +124,9 @@ def _checkpoints() -> Iterator[Finding]:
         try:
             entries = json.loads(manifest.read_text(encoding="utf-8"))
             hashes = {
-                settings.checkpoint_file(name, entry): entry["sha256"] for name, entry in entries.items()
+                settings.checkpoint_file(name, entry): entry["sha256"]
+                for name, entry in entries.items()
+                if entry.get("shipped", True)
             }
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             yield Finding("fail", f"{manifest} is damaged ({error})", "unpack checkpoints/ again")

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from labkit.models import total_sparsity
 from labkit.pruning.magnitude import Masks, apply_masks, nonzero_masks
-from labkit.training import Callback
+from labkit.training import Callback, Cut
 
 __all__ = ["PruningCallback", "StagedPruning", "linear_ramp"]
 
@@ -68,20 +68,28 @@ class StagedPruning(PruningCallback):
     Args:
         rule: gives the masks for a model and a sparsity.
         sparsities: of each stage, rising.
-        accuracies: in per cent; reaching one starts its stage.
+        accuracies: in per cent; reaching one starts its stage. A stage at 0 starts before the first step.
         window: in batches.
+        lead_rate: if given, the schedule of the learning rate begins with the epoch after the last cut;
+            until then the rate is this one.
+        lead_epochs: before this epoch (counted from 0) the stages that are left start, whatever the
+            accuracy; None: never.
+        measure: gives the loss and the accuracy of a model, which are recorded before and after each cut.
 
     Raises:
         ValueError: if there is not one accuracy per sparsity, or the sparsities do not rise.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         rule: Callable[[nn.Module, float], Masks],
         sparsities: Sequence[float],
         accuracies: Sequence[float],
         *,
         window: int = 20,
+        lead_rate: float | None = None,
+        lead_epochs: int | None = None,
+        measure: Callable[[nn.Module], tuple[float, float]] | None = None,
     ) -> None:
         super().__init__({})
         if len(sparsities) != len(accuracies) or list(sparsities) != sorted(set(sparsities)):
@@ -90,15 +98,21 @@ class StagedPruning(PruningCallback):
                 f"got {list(sparsities)} and {list(accuracies)}."
             )
         self.rule, self.stages = rule, list(zip(sparsities, accuracies, strict=True))
+        self.lead_rate, self.lead_epochs, self.measure = lead_rate, lead_epochs, measure
         self.recent: deque[float] = deque(maxlen=window)
         self.stage = 0
+        self.measured: list[Cut] = []
 
     def before_epoch(self, model: nn.Module, epoch: int) -> None:
-        """Take up the model's zeros, and the stage that they show."""
+        """Take up the model's zeros and the stage that they show; start the stages that wait no longer."""
         super().before_epoch(model, epoch)
         self.recent.clear()
+        self.measured.clear()
         reached = total_sparsity(model) + 1e-6  # a sparsity is a whole number of weights
         self.stage = sum(reached >= sparsity for sparsity, _ in self.stages)
+        late = self.lead_epochs is not None and epoch >= self.lead_epochs
+        while self.stage < len(self.stages) and (late or self.stages[self.stage][1] <= 0):
+            self._start_stage(model)
 
     def loss(self, inputs: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
         """Cross-entropy; notes how many of the batch are right."""
@@ -106,11 +120,28 @@ class StagedPruning(PruningCallback):
         return super().loss(inputs, logits, labels)
 
     def after_step(self, model: nn.Module) -> None:
-        """Prune if the next accuracy is reached; set pruned weights back to zero."""
+        """Set pruned weights back to zero; prune if the next accuracy is reached."""
+        apply_masks(model, self.masks)  # subtle: first, so the rule knows them by their zeros
         if self.stage < len(self.stages) and len(self.recent) == self.recent.maxlen:
-            sparsity, accuracy = self.stages[self.stage]
+            accuracy = self.stages[self.stage][1]
             if sum(self.recent) / len(self.recent) >= accuracy:
-                self.masks = self.rule(model, sparsity)
-                self.stage += 1
-                self.recent.clear()
+                self._start_stage(model)
+
+    def constant_rate(self) -> float | None:
+        """Return ``lead_rate`` as long as a cut is still to come."""
+        return self.lead_rate if self.stage < len(self.stages) else None
+
+    def cuts(self) -> tuple[Cut, ...]:
+        """Return what was pruned in this epoch; nothing without ``measure``."""
+        return tuple(self.measured)
+
+    def _start_stage(self, model: nn.Module) -> None:
+        """Prune to the sparsity of the next stage."""
+        before = None if self.measure is None else self.measure(model)
+        self.masks = self.rule(model, self.stages[self.stage][0])
         apply_masks(model, self.masks)
+        self.stage += 1
+        self.recent.clear()
+        if self.measure is not None and before is not None:
+            after = self.measure(model)
+            self.measured.append(Cut(total_sparsity(model), before[0], after[0], before[1], after[1]))

@@ -13,7 +13,7 @@ from __future__ import annotations
 import copy
 import operator
 from collections.abc import Collection, Mapping, Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +31,7 @@ __all__ = [
     "Batches",
     "Rule",
     "calibration_batches",
+    "calibration_result",
     "grasp_scores",
     "hessian_gradient_product",
     "random_masks",
@@ -39,7 +40,7 @@ __all__ = [
     "snip_scores",
 ]
 
-Rule = Literal["grasp", "snip", "magnitude", "random"]
+Rule = Literal["grasp", "snip", "magnitude", "random", "grasp-shares"]
 Batches = Sequence[tuple[Tensor, Tensor]]  # normalized images (n, 3, h, w) and labels (n,)
 
 
@@ -73,6 +74,27 @@ def calibration_batches(
         (normalize(dataset.train.images[part], dataset.mean, dataset.std), labels[part])
         for part in drawn.split(batch_sizes(len(drawn), batch_size))
     ]
+
+
+@torch.no_grad()
+def calibration_result(model: nn.Module, batches: Batches) -> tuple[float, float]:
+    """Return the mean cross-entropy in nats and the accuracy in per cent, in the modes of scoring.
+
+    Args:
+        model: left as it is, including its buffers.
+        batches: at least one.
+
+    Raises:
+        ValueError: if there are no batches.
+    """
+    model, total = _scoring_copy(model), _count(batches)
+    loss, hits = 0.0, 0
+    for images, labels in batches:
+        logits = model(as_input(images, model))
+        targets = labels.to(logits.device)
+        loss += float(functional.cross_entropy(logits, targets, reduction="sum"))
+        hits += int((logits.argmax(1) == targets).sum())
+    return loss / total, 100 * hits / total
 
 
 @torch.enable_grad()
@@ -187,43 +209,66 @@ def saliency_masks(importance: Mapping[str, Tensor], sparsity: float, kept: Mapp
 
 
 def masks_by_rule(
-    model: nn.Module, sparsity: float, rule: Rule, batches: Batches, *, spared: Collection[str] = ()
+    model: nn.Module,
+    sparsity: float,
+    rule: Rule,
+    batches: Batches,
+    *,
+    spared: Collection[str] = (),
+    seed: int = 0,
 ) -> Masks:
     """Return the masks of a pruning rule over the whole network; weights that are already 0 stay removed.
 
     Args:
         model: left as it is.
         sparsity: share of all prunable weights to remove, in [0, 1].
-        rule: ``grasp`` and ``snip`` rank by their scores, ``magnitude`` by |θ|, ``random`` at random.
-        batches: from :func:`calibration_batches`; not used by the last two rules.
+        rule: ``grasp`` and ``snip`` rank by their scores, ``magnitude`` by |θ|, ``random`` at random;
+            ``grasp-shares`` keeps as many weights of each layer as ``grasp``, at random places.
+        batches: from :func:`calibration_batches`; not used by ``magnitude`` and ``random``.
         spared: names of weights that keep all values, such as those of layers without batch
             normalization, of which some rules remove everything.
+        seed: of what is chosen at random.
 
     Raises:
         ValueError: if the rule or a spared weight is unknown, or ``sparsity`` is outside [0, 1].
     """
-    if rule == "grasp":
+    if rule in ("grasp", "grasp-shares"):
         importance = {name: -score for name, score in grasp_scores(model, batches).items()}
     elif rule == "snip":
         importance = snip_scores(model, batches)
     elif rule == "magnitude":
         importance = {name: weight.detach().abs() for name, weight in prunable_weights(model).items()}
     elif rule == "random":
-        importance = _random_importance(model, seed=0)
+        importance = _random_importance(model, seed)
     else:
-        raise ValueError(f"unknown rule {rule!r}; choose from grasp, snip, magnitude and random.")
+        raise ValueError(f"unknown rule {rule!r}; choose from {', '.join(get_args(Rule))}.")
     unknown = [name for name in spared if name not in importance]
     if unknown:
         raise ValueError(
             f"there is no weight {', '.join(unknown)} to spare; the model has {', '.join(importance)}."
         )
     importance |= {name: torch.full_like(importance[name], torch.inf) for name in spared}
-    return saliency_masks(importance, sparsity, nonzero_masks(model))
+    kept = nonzero_masks(model)
+    masks = saliency_masks(importance, sparsity, kept)
+    if rule != "grasp-shares":
+        return masks
+    chance = _random_importance(model, seed)
+    return {
+        name: _most_important(chance[name], int(mask.sum()), kept[name]) for name, mask in masks.items()
+    }
 
 
 def random_masks(model: nn.Module, sparsity: float, *, seed: int = 0) -> Masks:
     """Return masks that remove weights uniformly at random; weights that are already 0 stay removed."""
     return saliency_masks(_random_importance(model, seed), sparsity, nonzero_masks(model))
+
+
+def _most_important(importance: Tensor, count: int, kept: Tensor) -> Tensor:
+    """Return the mask of the ``count`` largest importances of one weight among those kept so far."""
+    order = importance.masked_fill(~kept, -torch.inf).flatten().argsort(descending=True)
+    mask = torch.zeros_like(kept).flatten()
+    mask[order[:count]] = True
+    return mask.view(kept.shape)
 
 
 def _random_importance(model: nn.Module, seed: int) -> dict[str, Tensor]:

@@ -67,6 +67,8 @@ class Recipe:
         steps: done in this order.
         config: how it is trained.
         class_counts: the data sets it is for, by their number of classes.
+        shipped: whether the repository holds the weights; if not, it holds their record in the manifest
+            (curves, accuracies, seconds), and ``labkit train NAME`` makes the weights.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Recipe:
     steps: tuple[Step, ...]
     config: TrainConfig
     class_counts: tuple[int, ...]
+    shipped: bool = True
 
     @property
     def channels(self) -> CutChannels:
@@ -97,6 +100,11 @@ class Recipe:
         return tuple(dict.fromkeys((*start, *(source for step in self.steps for source in step.sources()))))
 
     def as_json(self) -> dict[str, object]:
-        """Return the recipe as the manifest records it: each step with the name of its class."""
+        """Return the recipe as the manifest records it: each step with the name of its class.
+
+        What is done with the weights (``shipped``) is a field of the manifest's entry.
+        """
         steps = [{"step": type(step).__name__, **asdict(step)} for step in self.steps]
-        return {**asdict(self), "steps": steps}
+        facts = {**asdict(self), "steps": steps}
+        del facts["shipped"]
+        return facts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -13,7 +14,7 @@ from labkit.models import VGG16
 from labkit.pruning.callbacks import PruningCallback, StagedPruning
 from labkit.pruning.channels import prune_channels
 from labkit.pruning.magnitude import Masks, deviation_masks, global_masks, layer_masks
-from labkit.pruning.saliency import Rule, calibration_batches, masks_by_rule
+from labkit.pruning.saliency import Rule, calibration_batches, calibration_result, masks_by_rule
 from labkit.pruning.sensitivity import sensitivity_masks
 from labkit.quantization.layers import quantize_residual_blocks
 from labkit.quantization.trained_codebook import CodebookCallback, cluster_layers
@@ -28,6 +29,7 @@ __all__ = [
     "CutChannels",
     "Distill",
     "KeepZeros",
+    "PruneBeforeSchedule",
     "PruneByDeviation",
     "PruneByMagnitude",
     "PruneBySaliency",
@@ -207,6 +209,46 @@ class PruneBySaliency(Step):
         spared = [f"{layer}.weight" for layer in self.spared]
         masks = partial(masks_by_rule, rule=self.rule, batches=batches, spared=spared)
         return _alone(StagedPruning(masks, self.sparsities, self.accuracies), inner, recipe)
+
+
+@dataclass(frozen=True)
+class PruneBeforeSchedule(Step):
+    """Prune as :class:`PruneBySaliency` does, and begin the recipe's training after the last cut.
+
+    Until then, for at most ``epochs`` epochs, the network trains at the constant ``rate``; accuracies that
+    it has not reached by then count as reached. A cut at accuracy 0 is made before the first step.
+    The masks are chosen in float64, so they do not depend on the processor, and by the recipe's seed. Loss
+    and accuracy on the calibration images are recorded before and after each cut.
+    """
+
+    rule: Rule
+    sparsities: tuple[float, ...]
+    accuracies: tuple[float, ...]
+    spared: tuple[str, ...]
+    rate: float
+    epochs: int
+
+    def callback(self, inner: Callback, recipe: Recipe, dataset: Dataset) -> Callback:
+        """Prune when an accuracy is reached, and keep pruned weights at zero."""
+        seed, spared = recipe.config.seed, [f"{layer}.weight" for layer in self.spared]
+        batches = calibration_batches(dataset, seed=seed)
+
+        def masks(model: nn.Module, sparsity: float) -> Masks:
+            double = copy.deepcopy(model).double()
+            return masks_by_rule(double, sparsity, self.rule, batches, spared=spared, seed=seed)
+
+        def measure(model: nn.Module) -> tuple[float, float]:
+            return calibration_result(model, batches)
+
+        pruning = StagedPruning(
+            masks,
+            self.sparsities,
+            self.accuracies,
+            lead_rate=self.rate,
+            lead_epochs=self.epochs,
+            measure=measure,
+        )
+        return _alone(pruning, inner, recipe)
 
 
 @dataclass(frozen=True)

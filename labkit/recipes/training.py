@@ -33,12 +33,15 @@ __all__ = ["is_current", "make_checkpoint", "recipe_hash", "replay", "train", "v
 PREFIX_TOLERANCE = 3e-7
 
 
-def train(names: Sequence[str], class_counts: Sequence[int] = (10, 100)) -> None:
+def train(
+    names: Sequence[str], class_counts: Sequence[int] = (10, 100), *, only_shipped: bool = False
+) -> None:
     """Make the checkpoints ``names`` on each of their data sets, skipping those up to date and whole.
 
     Args:
         names: of recipes in the catalogue.
         class_counts: which of the two data sets; a recipe that is not for one is left out there.
+        only_shipped: of recipes whose weights are not shipped, be content with an up-to-date record.
 
     Raises:
         ValueError: if there is no such recipe or data set; nothing is trained then.
@@ -50,7 +53,8 @@ def train(names: Sequence[str], class_counts: Sequence[int] = (10, 100)) -> None
         for name in names
     ]
     for recipe, count in wanted:
-        outdated = settings.mode() == "full" or not _is_whole(recipe, sets[count])
+        complete = is_current if only_shipped and not recipe.shipped else _is_whole
+        outdated = settings.mode() == "full" or not complete(recipe, sets[count])
         if count in recipe.class_counts and outdated:
             make_checkpoint(recipe, sets[count])
 
@@ -113,8 +117,8 @@ def make_checkpoint(recipe: Recipe, dataset: Dataset) -> None:
         if not _is_whole(needed, its_dataset):
             make_checkpoint(needed, its_dataset)
     digest = recipe_hash(recipe, dataset)
-    target = checkpoints.weights_path(dataset.name, recipe.name)
-    partial_state = target.with_name(f".{recipe.name}.{digest}.pt")
+    manifest = checkpoints.manifest_path(dataset.name)
+    partial_state = manifest.with_name(f".{recipe.name}.{digest}.pt")
     prefix = replay(recipe, dataset)
     model, callback = starting_model(recipe, dataset), training_callback(recipe, dataset)
     epochs = fit(model, dataset, recipe.config, callback=callback, resume=partial_state)
@@ -135,7 +139,9 @@ def make_checkpoint(recipe: Recipe, dataset: Dataset) -> None:
         "epochs": epochs,
     }
     chosen_format = file_format(recipe.network, plain)
-    checkpoints.write_checkpoint(dataset.name, recipe.name, state, facts, chosen_format)
+    checkpoints.write_checkpoint(
+        dataset.name, recipe.name, state, facts, chosen_format, shipped=recipe.shipped
+    )
     partial_state.unlink(missing_ok=True)
 
 

@@ -2,7 +2,8 @@
 
 ``checkpoints/<dataset>/<name>.safetensors``, or ``.lkc`` (docs/format.md) for large networks and
 those mostly zero, beside ``checkpoints/<dataset>/manifest.json``. A file that does not match its recorded
-SHA-256 is refused. Leaves out: how weights are trained (:mod:`labkit.recipes`).
+SHA-256 is refused. Of some networks the repository ships the manifest's entry alone; their files lie in
+``checkpoints/<dataset>/.local/``, which git ignores, on the machine that trained them. Leaves out: how weights are trained (:mod:`labkit.recipes`).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from torch import Tensor
 from labkit import settings
 from labkit.files import digest, write_atomically
 from labkit.storage.state_dict import pack_state, unpack_state
-from labkit.training.config import EpochRecord
+from labkit.training.config import EpochRecord, records_from_json, records_to_json
 
 __all__ = [
     "CheckpointError",
@@ -57,6 +58,7 @@ class Entry:
     environment: dict[str, str]
     epochs: list[EpochRecord] = field(default_factory=list)
     format: FileFormat = "safetensors"  # also the file's suffix
+    shipped: bool = True  # whether the repository holds the file, too
 
 
 def manifest_path(dataset: str) -> Path:
@@ -64,9 +66,12 @@ def manifest_path(dataset: str) -> Path:
     return settings.checkpoint_dir() / dataset / "manifest.json"
 
 
-def weights_path(dataset: str, name: str, file_format: FileFormat = "safetensors") -> Path:
+def weights_path(
+    dataset: str, name: str, file_format: FileFormat = "safetensors", *, shipped: bool = True
+) -> Path:
     """Return the path of the weights of checkpoint ``name``."""
-    return settings.checkpoint_dir() / dataset / settings.checkpoint_file(name, {"format": file_format})
+    entry = {"format": file_format, "shipped": shipped}
+    return settings.checkpoint_dir() / dataset / settings.checkpoint_file(name, entry)
 
 
 def read_manifest(dataset: str) -> dict[str, Entry]:
@@ -81,7 +86,7 @@ def read_manifest(dataset: str) -> dict[str, Entry]:
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
         return {
-            name: Entry(**{**entry, "epochs": [EpochRecord(**row) for row in entry["epochs"]]})
+            name: Entry(**{**entry, "epochs": records_from_json(entry["epochs"])})
             for name, entry in entries.items()
         }
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
@@ -109,10 +114,15 @@ def read_weights(dataset: str, name: str) -> dict[str, Tensor]:
         CheckpointError: if the file is absent, truncated or changed.
     """
     entry = read_entry(dataset, name)
-    path = weights_path(dataset, name, entry.format)
+    path = weights_path(dataset, name, entry.format, shipped=entry.shipped)
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
+        if not entry.shipped:
+            raise CheckpointError(
+                f"of {name} only the record is shipped (`recorded({name!r}, dataset)`), not the weights; "
+                f"make them: {_remedy(name)}."
+            ) from error
         raise CheckpointError(f"{path} is missing; rebuild it: {_remedy(name)}.") from error
     actual = digest(content)
     if actual != entry.sha256:
@@ -132,6 +142,8 @@ def write_checkpoint(
     state: dict[str, Tensor],
     facts: dict[str, object],
     file_format: FileFormat = "safetensors",
+    *,
+    shipped: bool = True,
 ) -> Entry:
     """Store weights and their manifest entry; each file is replaced whole or not at all.
 
@@ -139,21 +151,37 @@ def write_checkpoint(
         dataset: the data set's name.
         name: the checkpoint's name.
         state: the model's state dict.
-        facts: the fields of :class:`Entry` besides ``sha256``, ``size_bytes`` and ``format``.
+        facts: the fields of :class:`Entry` besides ``sha256``, ``size_bytes``, ``format`` and ``shipped``.
         file_format: ``"lkc"`` takes fewer bytes where most weights are zero or shared; both are exact.
+        shipped: False stores the file where git ignores it.
 
     Raises:
         CheckpointError: if the manifest is damaged; nothing is written then.
         OSError: if the disk is full.
     """
     content = _to_bytes(state, file_format)
-    entry = Entry(digest(content), len(content), format=file_format, **facts)  # type: ignore[arg-type]
-    entries = {key: asdict(value) for key, value in read_manifest(dataset).items()}
-    entries[name] = asdict(entry)
-    write_atomically(weights_path(dataset, name, file_format), content)
+    entry = Entry(
+        digest(content),
+        len(content),
+        format=file_format,
+        shipped=shipped,
+        **facts,  # type: ignore[arg-type]
+    )
+    entries = {key: _as_json(value) for key, value in read_manifest(dataset).items()}
+    entries[name] = _as_json(entry)
+    path = weights_path(dataset, name, file_format, shipped=shipped)
+    write_atomically(path, content)
     text = json.dumps(dict(sorted(entries.items())), indent=1, ensure_ascii=False)
     write_atomically(manifest_path(dataset), f"{text}\n".encode())
     return entry
+
+
+def _as_json(entry: Entry) -> dict[str, object]:
+    """Return the entry as the manifest holds it; ``shipped`` only where it is False."""
+    row = {**asdict(entry), "epochs": records_to_json(entry.epochs)}
+    if entry.shipped:
+        del row["shipped"]
+    return row
 
 
 def _to_bytes(state: dict[str, Tensor], file_format: FileFormat) -> bytes:

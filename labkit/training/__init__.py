@@ -1,12 +1,13 @@
 """Training, evaluation and distillation."""
 
-from labkit.training.config import EpochRecord, TrainConfig
+from labkit.training.config import Cut, EpochRecord, TrainConfig
 from labkit.training.evaluate import Evaluation, correct_images, evaluate
 from labkit.training.live import EpochDots, fast_forward, training_batches
 from labkit.training.loop import Callback, fit
 
 __all__ = [
     "Callback",
+    "Cut",
     "EpochDots",
     "EpochRecord",
     "Evaluation",

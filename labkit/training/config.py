@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
-__all__ = ["EpochRecord", "TrainConfig"]
+__all__ = ["Cut", "EpochRecord", "TrainConfig", "records_from_json", "records_to_json"]
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,27 @@ class TrainConfig:
 
 
 @dataclass(frozen=True)
+class Cut:
+    """What one pruning did to a network, measured on the same images before and after it.
+
+    Losses are in nats per image, accuracies in per cent; ``sparsity`` is the share of the prunable weights
+    that is removed afterwards.
+    """
+
+    sparsity: float
+    loss_before: float
+    loss_after: float
+    accuracy_before: float
+    accuracy_after: float
+
+
+@dataclass(frozen=True)
 class EpochRecord:
-    """The results of one epoch; accuracy in per cent, ``sparsity`` as a share of the prunable weights."""
+    """The results of one epoch; accuracy in per cent, ``sparsity`` as a share of the prunable weights.
+
+    An epoch with ``lead`` came before the learning rate's schedule, at a constant rate; ``cuts`` lists
+    what was pruned in it, where that was measured.
+    """
 
     epoch: int
     train_loss: float
@@ -44,3 +65,25 @@ class EpochRecord:
     validation_top1: float
     sparsity: float
     seconds: float
+    lead: bool = False
+    cuts: tuple[Cut, ...] = ()
+
+
+def records_to_json(records: Iterable[EpochRecord]) -> list[dict[str, object]]:
+    """Return one row per epoch, as files store them; ``lead`` and ``cuts`` only where there are any."""
+    return [
+        {name: value for name, value in asdict(record).items() if name not in ("lead", "cuts") or value}
+        for record in records
+    ]
+
+
+def records_from_json(rows: Sequence[Mapping[str, Any]]) -> list[EpochRecord]:
+    """Return the records that :func:`records_to_json` turned into ``rows``; fields of others are ignored."""
+    names = {field.name for field in fields(EpochRecord)}
+    return [
+        EpochRecord(
+            **{name: value for name, value in row.items() if name in names and name != "cuts"},
+            cuts=tuple(Cut(**cut) for cut in row.get("cuts", ())),
+        )
+        for row in rows
+    ]

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from labkit.training.config import Cut
 from labkit.training.loop import Callback, mixed_precision, to_training_layout
 
 __all__ = ["Distiller", "distillation_loss"]
@@ -68,6 +69,14 @@ class Distiller(Callback):
     def after_step(self, model: nn.Module) -> None:
         """Do what ``inner`` does."""
         self.inner.after_step(model)
+
+    def constant_rate(self) -> float | None:
+        """Return what ``inner`` does."""
+        return self.inner.constant_rate()
+
+    def cuts(self) -> tuple[Cut, ...]:
+        """Return what ``inner`` does."""
+        return self.inner.cuts()
 
     def loss(self, inputs: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
         """Return the :func:`distillation_loss` against the teacher's logits for ``inputs``."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -24,7 +24,7 @@ from labkit.data.augment import normalize, random_crop, random_flip
 from labkit.data.batches import batch_sizes
 from labkit.environment import has_fast_bf16, keep_random_state
 from labkit.models import device_and_dtype, keep_modes, total_sparsity
-from labkit.training.config import EpochRecord, TrainConfig
+from labkit.training.config import Cut, EpochRecord, TrainConfig
 from labkit.training.evaluate import evaluate
 from labkit.training.run_state import restore_state, save_state
 
@@ -51,6 +51,18 @@ class Callback:
     def loss(self, inputs: Tensor, logits: Tensor, labels: Tensor) -> Tensor:  # noqa: ARG002
         """Return the loss of a step: cross-entropy. ``inputs`` are the normalized images of ``logits``."""
         return functional.cross_entropy(logits, labels)
+
+    def constant_rate(self) -> float | None:
+        """Return the learning rate of an epoch that comes before the schedule; None: it is scheduled.
+
+        Asked once in each epoch, after :meth:`before_epoch`. The epochs before the schedule are added to
+        those of the configuration, so the schedule is complete however many there are.
+        """
+        return None
+
+    def cuts(self) -> tuple[Cut, ...]:
+        """Return what was pruned in this epoch, as far as it was measured."""
+        return ()
 
 
 def mixed_precision(inputs: Tensor) -> torch.autocast:
@@ -105,7 +117,8 @@ def fit(
         progress: whether to show a progress bar on stderr.
 
     Returns:
-        One record per epoch, including those before an interruption.
+        One record per epoch, including those before an interruption: ``config.epochs``, and before them
+        those for which ``callback`` has a constant rate.
 
     Raises:
         FloatingPointError: if the loss becomes NaN or infinite.
@@ -117,17 +130,26 @@ def fit(
     optimizer, records = _prepare(model, config), list[EpochRecord]()
     if resume is not None and resume.is_file():
         records = restore_state(resume, model, optimizer, config, dataset)
-    with _training(model), tqdm(range(len(records), config.epochs), "epochs", disable=not progress) as bar:
-        for epoch in bar:
+    lead = sum(record.lead for record in records)
+    left = config.epochs - (len(records) - lead)
+    with _training(model), tqdm(total=left, desc="epochs", disable=not progress) as bar:
+        while (epoch := len(records)) < lead + config.epochs:
             start = time.perf_counter()
             callback.before_epoch(model, epoch)
-            losses = list(_run_epoch(model, dataset, config, optimizer, callback, epoch))
+            rate = callback.constant_rate()
+            lead += rate is not None
+            rates = _epoch_rates(epoch - lead, dataset, config, rate)
+            losses = list(_run_epoch(model, dataset, config, optimizer, callback, epoch, rates))
             result = evaluate(model, dataset, dataset.validation)
             mean, seconds = sum(losses) / len(losses), time.perf_counter() - start
+            sparsity, cuts = total_sparsity(model), callback.cuts()
             records.append(
-                EpochRecord(epoch, mean, result.loss, result.top1, total_sparsity(model), seconds)
+                EpochRecord(
+                    epoch, mean, result.loss, result.top1, sparsity, seconds, rate is not None, cuts
+                )
             )
             bar.set_postfix(loss=f"{mean:.3f}", validation=f"{result.top1:.1f} %")
+            bar.update(rate is None)
             if resume is not None:
                 save_state(resume, model, optimizer, records, config, dataset)
     return records
@@ -162,8 +184,9 @@ def loss_prefix(
     callback = callback or Callback()
     callback.before_epoch(model.to(settings.choose_device()), 0)
     optimizer = _prepare(model.double(), config)
+    rates = _epoch_rates(0, dataset, config, callback.constant_rate())
     with _training(model):
-        epoch = _run_epoch(model, dataset, config, optimizer, callback, 0, images=images)
+        epoch = _run_epoch(model, dataset, config, optimizer, callback, 0, rates, images=images)
         return list(islice(epoch, steps))
 
 
@@ -181,6 +204,16 @@ def _prepare(model: nn.Module, config: TrainConfig) -> torch.optim.SGD:
         weight_decay=config.weight_decay,
         nesterov=config.momentum > 0,
     )
+
+
+def _epoch_rates(
+    epoch: int, dataset: Dataset, config: TrainConfig, constant_rate: float | None
+) -> list[float]:
+    """Return the learning rate of each step of the schedule's ``epoch``, unless it is constant."""
+    steps = len(batch_sizes(dataset.train.size, config.batch_size))
+    if constant_rate is not None:
+        return [constant_rate] * steps
+    return [learning_rate(epoch * steps + step, config.epochs * steps, config) for step in range(steps)]
 
 
 @contextmanager
@@ -202,19 +235,22 @@ def _run_epoch(  # noqa: PLR0913
     optimizer: torch.optim.SGD,
     callback: Callback,
     epoch: int,
+    rates: Sequence[float],
     *,
     images: int | None = None,
 ) -> Iterator[float]:
-    """Take the optimizer steps of one epoch and yield their losses; ``images`` shortens each batch."""
+    """Take the optimizer steps of one epoch, at ``rates``, and yield their losses.
+
+    ``images`` shortens each batch.
+    """
     device, dtype = device_and_dtype(model)
-    steps = len(batch_sizes(dataset.train.size, config.batch_size))
     # subtle: seeds depend on the epoch, so a resumed run draws what an uninterrupted one would; the
     # second is for dropout, which draws from the global generator.
     generator = torch.Generator().manual_seed(config.seed * 1_000 + epoch)
     torch.manual_seed(config.seed * 1_000 + epoch)
     model.train()
     for step, (batch, labels) in enumerate(augmented_batches(dataset, config.batch_size, generator)):
-        optimizer.param_groups[0]["lr"] = learning_rate(epoch * steps + step, config.epochs * steps, config)
+        optimizer.param_groups[0]["lr"] = rates[step]
         inputs = normalize(batch[:images].to(device), dataset.mean, dataset.std).to(dtype)
         with mixed_precision(inputs):
             logits = model(inputs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import io
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from pickle import UnpicklingError
 
@@ -14,7 +14,7 @@ from torch import nn
 
 from labkit.data import Dataset
 from labkit.files import write_atomically
-from labkit.training.config import EpochRecord, TrainConfig
+from labkit.training.config import EpochRecord, TrainConfig, records_from_json, records_to_json
 
 __all__ = ["restore_state", "save_state"]
 
@@ -33,7 +33,7 @@ def save_state(
     state = {
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
-        "records": [asdict(record) for record in records],
+        "records": records_to_json(records),
         "run": _facts(config, dataset),
     }
     buffer = io.BytesIO()
@@ -57,8 +57,7 @@ def restore_state(
         if not differences:
             model.load_state_dict(state["model"])
             optimizer.load_state_dict(state["optimizer"])
-            names = {field.name for field in fields(EpochRecord)}
-            return [EpochRecord(**{k: v for k, v in row.items() if k in names}) for row in state["records"]]
+            return records_from_json(state["records"])
     except (OSError, EOFError, UnpicklingError, RuntimeError, ValueError, TypeError, KeyError) as error:
         model.load_state_dict(weights)  # subtle: torch loads what fits before it refuses the rest
         raise ValueError(

@@ -175,10 +175,23 @@ SHORTCUTS = {
         "def mask_to_bytes(mask):\n    return mask_files.pack_masks({'m': mask})\n"
         "def bytes_to_mask(data, shape):\n    return mask_files.unpack_masks(data)['m']",
     ),
+    "08.1 with another temperature": (
+        "08.1",
+        "from labkit.pruning import saliency\n"
+        "def hessian_gradient_product(model, batches, temperature=200.0):\n"
+        "    return saliency.hessian_gradient_product(model, batches, temperature=temperature)",
+    ),
     "08.2 by an import of the package": (
         "08.2",
         "import labkit\n"
         "def grasp_scores(*inputs):\n    return labkit.pruning.saliency.grasp_scores(*inputs)",
+    ),
+    "08.3 with the order turned round": (
+        "08.3",
+        "from labkit.pruning import saliency\n"
+        "def staged_masks(scores, masks, sparsity):\n"
+        "    turned = {name: -score for name, score in scores.items()}\n"
+        "    return saliency.saliency_masks(turned, sparsity, masks)",
     ),
     "08.5 by a cached function": (
         "08.5",

@@ -47,6 +47,8 @@ def test_checkpoints_are_checked_against_their_manifest(home):
     assert "a.safetensors" in next(doctor._checkpoints()).what
     (folder / "manifest.json").write_text("{")
     assert _states(doctor._checkpoints) == ["fail"]
+    (folder / "manifest.json").write_text(json.dumps({"b": {"sha256": digest(b"1"), "shipped": False}}))
+    assert _states(doctor._checkpoints) == ["ok"]
 
 
 @pytest.mark.parametrize(("amount_bytes", "state"), [(10**7, "fail"), (10**9, "warn"), (10**10, "ok")])

@@ -233,6 +233,34 @@ def test_grasp_removes_the_highest_scores_and_snip_the_lowest():
     assert snip[~by_snip].max() <= snip[by_snip].min()
 
 
+def test_calibration_is_measured_with_the_statistics_of_its_batches():
+    model, data = network(), batches(8)
+    clone = copy.deepcopy(model).train()
+    loss, hits, total = 0.0, 0, 0
+    for images, labels in data:
+        logits = clone(images).detach()
+        loss += float(functional.cross_entropy(logits, labels, reduction="sum"))
+        hits, total = hits + int((logits.argmax(1) == labels).sum()), total + len(labels)
+    before = copy.deepcopy(model.state_dict())
+    assert saliency.calibration_result(model, data) == pytest.approx((loss / total, 100 * hits / total))
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize("staged_before", [False, True])
+def test_random_with_grasps_shares_keeps_as_many_of_each_layer_at_other_places(staged_before):
+    model, data = network(), batches(8)
+    if staged_before:
+        apply_masks(model, saliency.masks_by_rule(model, 0.3, "grasp", data))
+    gone = {name: weight == 0 for name, weight in prunable_weights(model).items()}
+    grasp = saliency.masks_by_rule(model, 0.6, "grasp", data)
+    first, second = (saliency.masks_by_rule(model, 0.6, "grasp-shares", data, seed=seed) for seed in (0, 1))
+    for name, mask in grasp.items():
+        assert int(first[name].sum()) == int(second[name].sum()) == int(mask.sum())
+        assert not (first[name] & gone[name]).any()
+    assert not torch.equal(joined(first), joined(grasp))
+    assert not torch.equal(joined(first), joined(second))
+
+
 def test_random_masks_take_the_same_share_of_every_layer_and_depend_on_the_seed():
     model = nn.Sequential(nn.Linear(100, 100), nn.Linear(200, 100))
     masks = [saliency.random_masks(model, 0.7, seed=seed) for seed in (0, 0, 1)]
@@ -370,8 +398,65 @@ def test_the_rule_gets_the_model_with_its_zeros_and_each_stages_sparsity():
     model, callback = linear_model(), staged(rule)
     callback.before_epoch(model, 0)
     play(callback, model, [10] * 20)
-    assert [sparsity for sparsity, _ in seen] == [0.45, 0.675, 0.9]
-    assert seen[0][1] == 0.0
+    assert seen == [(0.45, 0.0), (0.675, 0.45), (0.9, 0.675)]
+
+
+def test_what_the_optimizer_did_to_pruned_weights_brings_none_of_them_back():
+    """A rule that ranks by magnitude sees pruned weights at 0, and not where momentum took them."""
+
+    def largest(model, sparsity):
+        return saliency.masks_by_rule(model, sparsity, "magnitude", [])
+
+    model, callback = linear_model(), staged(largest)
+    callback.before_epoch(model, 0)
+    play(callback, model, [10] * 5)
+    zeros = model[0].weight == 0
+    with torch.no_grad():
+        model[0].weight += 3.0 * zeros  # a long way: now the largest of all
+    play(callback, model, [10] * 5)
+    assert callback.stage == 2
+    assert bool((model[0].weight == 0)[zeros].all())
+
+
+def test_a_stage_at_accuracy_0_starts_before_the_first_step():
+    model = linear_model()
+    callback = StagedPruning(saliency.random_masks, (0.3, 0.6), (0.0, 50.0), window=2)
+    callback.before_epoch(model, 0)
+    assert total_sparsity(model) == pytest.approx(0.3)
+    assert play(callback, model, [4] * 4) == [0.3] * 4
+    assert play(callback, model, [5] * 2) == [0.3, 0.6]
+
+
+def test_stages_that_never_come_start_when_the_lead_is_over():
+    model = linear_model()
+    callback = StagedPruning(
+        saliency.random_masks, *STAGES, lead_rate=0.1, lead_epochs=2, measure=lambda _: (1.0, 2.0)
+    )
+    rates = []
+    for epoch in range(3):
+        callback.before_epoch(model, epoch)
+        rates.append(callback.constant_rate())
+        play(callback, model, [0] * 30)
+    assert rates == [0.1, 0.1, None]
+    assert [cut.sparsity for cut in callback.cuts()] == pytest.approx([0.45, 0.675, 0.9])
+
+
+def test_loss_and_accuracy_before_and_after_each_cut_are_recorded_in_its_epoch():
+    model, data = network(), batches(8)
+    callback = StagedPruning(
+        lambda net, sparsity: saliency.masks_by_rule(net, sparsity, "grasp", data),
+        (0.5,),
+        (0.0,),
+        measure=lambda net: saliency.calibration_result(net, data),
+    )
+    before = saliency.calibration_result(model, data)
+    callback.before_epoch(model, 0)
+    (cut,) = callback.cuts()
+    assert (cut.loss_before, cut.accuracy_before) == before
+    assert (cut.loss_after, cut.accuracy_after) == saliency.calibration_result(model, data)
+    assert cut.loss_after != cut.loss_before
+    callback.before_epoch(model, 1)
+    assert callback.cuts() == ()
 
 
 def test_an_interrupted_run_goes_on_at_its_stage():

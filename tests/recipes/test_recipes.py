@@ -29,6 +29,7 @@ from labkit.recipes.steps import (
     CopyConvolutions,
     Distill,
     KeepZeros,
+    PruneBeforeSchedule,
     PruneByMagnitude,
     PruneBySaliency,
     Quantize,
@@ -238,6 +239,61 @@ def test_a_change_of_the_description_alone_trains_nothing(monkeypatch, runs):
     put(monkeypatch, replace(TINY["dense"], description="other words"))
     train(["dense"])
     assert runs == [3]
+
+
+# Weights that are not shipped
+
+
+@pytest.fixture
+def only_recorded(monkeypatch, workshop):
+    """The dense recipe, trained, as one that ships its record alone; its weights are not there any more."""
+    put(monkeypatch, replace(TINY["dense"], shipped=False))
+    train(["dense"])
+    (workshop / ".local" / "dense.safetensors").unlink()
+    return workshop
+
+
+def test_a_record_without_weights_is_read_and_replayed_and_says_how_its_weights_are_made(
+    only_recorded, monkeypatch, runs
+):
+    dataset = tiny_dataset()
+    assert [path.name for path in only_recorded.iterdir() if path.is_file()] == ["manifest.json"]
+    assert len(recorded("dense", dataset).epochs) == 3
+    training.verify_prefix(find_recipe("dense", 10), dataset)
+    for mode in ("auto", "smoke"):
+        monkeypatch.setenv("LABKIT_MODE", mode)
+        with pytest.raises(CheckpointError, match=r"only the record is shipped.*`labkit train dense`"):
+            fit_or_load("dense", dataset)
+    assert runs == []
+
+
+@pytest.mark.usefixtures("only_recorded")
+def test_weights_that_are_not_shipped_are_made_when_named_but_not_with_all_others(runs):
+    train(["dense"], only_shipped=True)
+    assert runs == []
+    train(["dense"])
+    assert runs == [3]
+    fit_or_load("dense", tiny_dataset())
+    train(["dense"])
+    assert runs == [3]
+
+
+@pytest.mark.usefixtures("only_recorded")
+def test_what_starts_from_weights_that_are_not_shipped_makes_them_first(runs):
+    train(["half"])
+    assert runs == [3, 4]
+
+
+@pytest.mark.usefixtures("workshop")
+def test_whether_weights_are_shipped_does_not_outdate_them(monkeypatch, runs):
+    train(["dense"])
+    put(monkeypatch, replace(TINY["dense"], shipped=False))
+    train(["dense"])
+    assert runs == [3]
+    assert recorded("dense", tiny_dataset()).recipe == TINY["dense"].as_json() | {
+        "steps": [],
+        "class_counts": [10],
+    }
 
 
 # full
@@ -544,6 +600,33 @@ def test_pruning_by_saliency_waits_for_accuracies():
     model = tiny_network()
     masks = callback.rule(model, 0.5)
     assert "5.weight" not in masks or masks["5.weight"].all()
+
+
+@pytest.mark.parametrize("rule", ["grasp", "snip", "magnitude", "random", "grasp-shares"])
+def test_a_comparison_of_rules_scores_in_float64_and_starts_its_schedule_after_the_last_cut(
+    workshop, monkeypatch, rule
+):
+    types, original = set(), steps.masks_by_rule
+
+    def noting(model, *arguments, **options):
+        types.update(weight.dtype for weight in prunable_weights(model).values())
+        return original(model, *arguments, **options)
+
+    monkeypatch.setattr(steps, "masks_by_rule", noting)
+    monkeypatch.setattr(
+        steps, "calibration_batches", partial(steps.calibration_batches, images_per_class=4)
+    )
+    step = PruneBeforeSchedule(rule, (0.3, 0.6), (20.0, 100.1), spared=("5",), rate=0.05, epochs=3)
+    put(monkeypatch, tiny_recipe("cut", None, step, config=replace(CONFIG, batch_size=8)))
+    train(["cut"])
+    epochs = recorded("cut", tiny_dataset()).epochs
+    assert [record.lead for record in epochs] == [True] * 3 + [False] * 3
+    assert types == {torch.float64}
+    cuts = [cut for record in epochs for cut in record.cuts]
+    assert [cut.sparsity for cut in cuts] == pytest.approx([0.3, 0.6], abs=0.5 / 186)
+    assert epochs[3].cuts == (cuts[1],)  # an accuracy above 100 % is never reached
+    assert (workshop / "cut.lkc").is_file()
+    training.verify_prefix(find_recipe("cut", 10), tiny_dataset())
 
 
 def test_dropout_is_set_everywhere():

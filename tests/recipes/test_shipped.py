@@ -15,7 +15,8 @@ from labkit.training import evaluate
 
 pytestmark = pytest.mark.heavy
 
-SHIPPED = [(recipe.name, count) for recipe in CATALOG for count in recipe.class_counts]
+RECORDED = [(recipe.name, count) for recipe in CATALOG for count in recipe.class_counts]
+SHIPPED = [(name, count) for name, count in RECORDED if find_recipe(name, count).shipped]
 # One of each kind of step, start and network. The two that scan or cut VGG16 before their first step
 # take minutes to replay, and a full VGG16 15 s to evaluate: `make verify` does those.
 REPLAYED = {
@@ -40,8 +41,11 @@ EVALUATED = {
 }
 
 
-def shipped(always):
-    """Every checkpoint, those not named in ``always`` and all of the 100-class set marked slow."""
+def shipped(always, *, recorded_too=False):
+    """Every checkpoint, those not named in ``always`` and all of the 100-class set marked slow.
+
+    ``recorded_too`` includes those of which only the record is shipped.
+    """
     return [
         pytest.param(
             name,
@@ -49,7 +53,7 @@ def shipped(always):
             marks=() if name in always and count == 10 else pytest.mark.slow,
             id=f"{name}-{count}",
         )
-        for name, count in SHIPPED
+        for name, count in (RECORDED if recorded_too else SHIPPED)
     ]
 
 
@@ -69,10 +73,13 @@ def test_every_recipe_is_in_the_manifest_and_every_file_in_a_recipe(count):
     assert set(entries) == names
     folder = checkpoints.manifest_path(dataset.name).parent
     files = {path.name for path in folder.iterdir() if path.suffix in (".safetensors", ".lkc")}
-    assert files == {f"{name}.{entry.format}" for name, entry in entries.items()}
+    assert files == {f"{name}.{entry.format}" for name, entry in entries.items() if entry.shipped}
+    assert {name for name, entry in entries.items() if entry.shipped} == {
+        recipe.name for recipe in CATALOG if count in recipe.class_counts and recipe.shipped
+    }
 
 
-@pytest.mark.parametrize(("name", "count"), SHIPPED)
+@pytest.mark.parametrize(("name", "count"), RECORDED)
 def test_the_manifest_records_the_recipe_as_it_is(name, count):
     recipe = find_recipe(name, count)
     assert recorded(name, load_dataset(count)).recipe == json.loads(json.dumps(recipe.as_json()))
@@ -85,7 +92,10 @@ def test_a_network_of_six_values_per_layer_is_stored_in_33_kilobytes(seed):
 
 def test_all_shipped_weights_together_take_at_most_130_megabytes():
     sizes = [
-        e.size_bytes for n in (10, 100) for e in checkpoints.read_manifest(load_dataset(n).name).values()
+        entry.size_bytes
+        for count in (10, 100)
+        for entry in checkpoints.read_manifest(load_dataset(count).name).values()
+        if entry.shipped
     ]
     assert sum(sizes) <= 130e6
 
@@ -101,7 +111,7 @@ def test_every_shipped_checkpoint_is_undamaged_and_has_its_recorded_sparsity(nam
 
 
 @pytest.mark.replay
-@pytest.mark.parametrize(("name", "count"), shipped(REPLAYED))
+@pytest.mark.parametrize(("name", "count"), shipped(REPLAYED, recorded_too=True))
 def test_replay_gives_the_recorded_losses(name, count, record_property):
     dataset = load_dataset(count)
     assert len(recorded(name, dataset).loss_prefix) == 4

@@ -16,7 +16,7 @@ from labkit.storage.checkpoints import (
     write_checkpoint,
 )
 from labkit.storage.state_dict import pack_state
-from labkit.training import EpochRecord
+from labkit.training import Cut, EpochRecord
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +53,30 @@ def state(seed=0):
 
 def store(name="net", seed=0):
     return write_checkpoint("digits", name, state(seed), facts())
+
+
+def test_of_weights_that_are_not_shipped_the_manifest_says_so_and_git_ignores_the_file():
+    entry = write_checkpoint("digits", "net", state(), facts(), shipped=False)
+    path = weights_path("digits", "net", shipped=False)
+    assert path.parent.name == ".local"
+    assert path.is_file()
+    assert read_entry("digits", "net") == entry
+    assert torch.equal(read_weights("digits", "net")["half"], state()["half"])
+    path.unlink()
+    assert read_entry("digits", "net") == entry
+    with pytest.raises(CheckpointError, match=r"only the record is shipped.*`labkit train net`"):
+        read_weights("digits", "net")
+
+
+def test_the_manifest_names_only_what_differs_from_an_ordinary_checkpoint():
+    cut = Cut(0.5, 1.0, 2.5, 60.0, 9.0)
+    rows = [EpochRecord(0, 2.0, 1.9, 40.0, 0.5, 0.75, lead=True, cuts=(cut,)), *facts()["epochs"][1:]]
+    write_checkpoint("digits", "net", state(), facts() | {"epochs": rows})
+    stored = json.loads(manifest_path("digits").read_text())["net"]
+    assert "shipped" not in stored
+    assert stored["epochs"][0]["cuts"][0]["accuracy_after"] == 9.0
+    assert set(stored["epochs"][0]) - set(stored["epochs"][1]) == {"lead", "cuts"}
+    assert read_entry("digits", "net").epochs == rows
 
 
 def test_weights_come_back_bit_for_bit_whatever_their_layout_or_type():

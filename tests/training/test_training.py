@@ -11,7 +11,7 @@ from tiny import same_state, seeded_network, tiny_dataset
 from torch import nn
 
 from labkit.data import Split
-from labkit.training import Callback, EpochRecord, TrainConfig, evaluate, fit
+from labkit.training import Callback, Cut, EpochRecord, TrainConfig, evaluate, fit
 from labkit.training.distillation import Distiller
 from labkit.training.evaluate import top_k_hits
 from labkit.training.loop import learning_rate, loss_prefix
@@ -470,4 +470,70 @@ def test_evaluation_is_in_float32_whatever_the_machine_offers(monkeypatch):
 def test_records_are_plain_data():
     record = fit(seeded_network(), tiny_dataset(train=40), TrainConfig(epochs=1), progress=False)[0]
     assert EpochRecord(**vars(record)) == record
-    assert all(isinstance(value, int | float) for value in vars(record).values())
+    assert all(isinstance(value, int | float | tuple) for value in vars(record).values())
+
+
+class _Lead(Callback):
+    """Two epochs at a constant rate, and a record of every step's rate."""
+
+    def __init__(self, rate=0.05, epochs=2):
+        self.rate, self.epochs, self.epoch = rate, epochs, 0
+
+    def before_epoch(self, model, epoch):  # noqa: ARG002
+        self.epoch = epoch
+
+    def constant_rate(self):
+        return self.rate if self.epoch < self.epochs else None
+
+    def cuts(self):
+        return (Cut(0.5, 1.0, 2.0, 60.0, 10.0),) if self.epoch == 1 else ()
+
+
+def _rates(monkeypatch, callback, **options):
+    """The learning rate of every step of a training, and its records."""
+    rates, step = [], torch.optim.SGD.step
+
+    def noting(self, *arguments, **keywords):
+        rates.append(self.param_groups[0]["lr"])
+        return step(self, *arguments, **keywords)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.optim.SGD, "step", noting)
+        records = fit(
+            seeded_network(), tiny_dataset(), CONFIG, callback=callback, progress=False, **options
+        )
+    return rates, records
+
+
+def test_epochs_before_the_schedule_are_added_to_it_and_recorded_as_such(monkeypatch):
+    plain, records = _rates(monkeypatch, None)
+    assert {record.lead for record in records} == {False}
+    rates, records = _rates(monkeypatch, _Lead())
+    steps = len(plain) // CONFIG.epochs
+    assert rates == [0.05] * 2 * steps + plain
+    assert [record.lead for record in records] == [True] * 2 + [False] * CONFIG.epochs
+    assert [record.epoch for record in records] == list(range(CONFIG.epochs + 2))
+    assert [len(record.cuts) for record in records][:3] == [0, 1, 0]
+
+
+@pytest.mark.parametrize("done", [1, 2, 3])
+def test_a_training_interrupted_before_or_in_its_schedule_goes_on_as_if_it_had_not_been(
+    monkeypatch, tmp_path, done
+):
+    rates, whole = _rates(monkeypatch, _Lead())
+    calls, before_epoch = iter(range(99)), _Lead.before_epoch
+
+    def interrupted(self, model, epoch):
+        if next(calls) == done:
+            raise KeyboardInterrupt
+        before_epoch(self, model, epoch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_Lead, "before_epoch", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            fit(seeded_network(), tiny_dataset(), CONFIG, callback=_Lead(), resume=tmp_path / "state")
+    rest, records = _rates(monkeypatch, _Lead(), resume=tmp_path / "state")
+    assert rest == rates[-len(rest) :]
+    assert [replace(record, seconds=0.0) for record in records] == [
+        replace(record, seconds=0.0) for record in whole
+    ]

@@ -216,7 +216,10 @@ def _shared_files(home: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _checkpoints(home: Path, labs: Collection[NotebookNode]) -> Iterator[tuple[str, bytes]]:
-    """The checkpoints that the labs use, scans of them, and for each data set a manifest of them."""
+    """The checkpoints that the labs use, scans of them, and for each data set a manifest of them.
+
+    Of those whose weights are not shipped the manifest's entry is all there is.
+    """
     for path in sorted((home / "checkpoints").glob("*/manifest.json")):
         folder = f"checkpoints/{path.parent.name}"
         try:
@@ -228,7 +231,7 @@ def _checkpoints(home: Path, labs: Collection[NotebookNode]) -> Iterator[tuple[s
                 f"{path} is damaged ({error}); restore it with `git checkout {path}`."
             ) from error
         used = set[str]().union(*(used_checkpoints(lab, files) for lab in labs))
-        for name in sorted(used):
+        for name in sorted(name for name in used if entries[name].get("shipped", True)):
             weights = path.with_name(files[name])
             if not weights.is_file() or digest(weights.read_bytes()) != hashes[name]:
                 raise ValueError(

@@ -49,6 +49,7 @@ def workbook(tmp_path):
     entries = {
         "a": {"sha256": digest(b"1")},
         "b2": {"sha256": digest(b"2"), "format": "lkc"},
+        "b3": {"sha256": digest(b"4"), "shipped": False},
         "unused": {"sha256": digest(b"3")},
     }
     (home / "checkpoints/d/manifest.json").write_text(json.dumps(entries))
@@ -73,7 +74,7 @@ def test_a_release_holds_what_a_student_needs_and_nothing_else(workbook):
     ]
     assert not {"checkpoints/d/unrecorded.safetensors", "checkpoints/d/unused.safetensors"} & names
     assert {name for name in names if name.endswith(".scan.json")} == {"checkpoints/d/a.scan.json"}
-    assert set(json.loads((out / "checkpoints/d/manifest.json").read_text())) == {"a", "b2"}
+    assert set(json.loads((out / "checkpoints/d/manifest.json").read_text())) == {"a", "b2", "b3"}
     assert (out / "environment.yml").read_text() == "      - -e .\n"
     assert (out / "docs/glossary.md").read_text() == "A lab: see README."
     assert set(folder.read_release(out)) == names
