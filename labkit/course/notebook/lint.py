@@ -17,7 +17,7 @@ from labkit.course.notebook.structure import GRADED_ROLES, cell_info, cell_role,
 
 __all__ = ["lint"]
 
-MAX_BYTES = 500_000
+MAX_BYTES = 600_000
 POINTS = 100
 UNGRADED = "This notebook is not graded."  # in the title cell: the points sum to 0
 NBVAL_MARKER = re.compile(r"^\s*#\s*(NBVAL_\w+|PYTEST_VALIDATE_IGNORE_OUTPUT)", re.MULTILINE)
@@ -29,7 +29,7 @@ def lint(notebook: NotebookNode) -> list[str]:
     A complete lab starts with a title and the setup cell. Every code cell was executed, in order,
     without an error, output on stderr, or a marker that switches off the comparison of its output.
     Every claim holds, every figure has alt text, and the points sum to 100, or to 0 where the title cell
-    says that the notebook is not graded. The file has at most 500 kB, because figures are stored in the
+    says that the notebook is not graded. The file has at most 600 kB, because figures are stored in the
     notebook.
 
     Args:
