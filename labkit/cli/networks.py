@@ -94,14 +94,15 @@ def _train(arguments: argparse.Namespace) -> int:
     """Make checkpoints, or list them."""
     from labkit import recipes
 
+    every = recipes.RECIPES | recipes.SEQUENCE_RECIPES
     if arguments.list:
-        width = max(map(len, recipes.RECIPES)) + 2
-        for recipe in recipes.RECIPES.values():
-            print(f"{recipe.name:{width}}{recipe.description}")
+        width = max(map(len, every)) + 2
+        for name, recipe in every.items():
+            print(f"{name:{width}}{recipe.description}")
         return 0
     if not arguments.names and not arguments.all:
         raise ValueError("say which checkpoints to make, or --all; `labkit train --list` shows them.")
-    names = list(recipes.RECIPES) if arguments.all else arguments.names
+    names = list(every) if arguments.all else arguments.names
     class_counts = (10, 100) if arguments.classes is None else (arguments.classes,)
     recipes.train(names, class_counts, only_shipped=arguments.all)
     return 0

@@ -15,6 +15,7 @@ from labkit.profiling.latency import (
     synchronize,
 )
 from labkit.profiling.macs import closed_form_macs, count_macs, traced_macs
+from labkit.profiling.matmuls import MatmulCounter, count_matmuls
 from labkit.profiling.memory import Memory, measure_memory, peak_and_average_bytes
 from labkit.profiling.network_profile import Profile, Timing, profile, profile_networks
 from labkit.profiling.operators import OperatorTime, operator_table
@@ -25,12 +26,14 @@ from labkit.profiling.tables import energy_table, machine_table, network_table
 __all__ = [
     "CounterTrace",
     "Latency",
+    "MatmulCounter",
     "Memory",
     "OperatorTime",
     "Profile",
     "Timing",
     "closed_form_macs",
     "count_macs",
+    "count_matmuls",
     "count_parameters",
     "energy_table",
     "interleaved_times_ms",

@@ -2,26 +2,39 @@
 
 A :class:`Recipe` (``recipe``) is data; its steps (``steps``) prepare a network and act while it trains;
 ``catalog`` lists all recipes, ``network`` builds their networks, ``training`` trains and stores them,
-and ``loading`` has what notebooks call. ``scans`` stores the sensitivity scans of trained networks.
+and ``loading`` has what notebooks call. ``scans`` stores the sensitivity scans of trained networks;
+``sequences`` has the recipes that are not trained on images.
 """
 
 from labkit.recipes.catalog import CATALOG, RECIPES, find_recipe
 from labkit.recipes.loading import fit_or_load, recorded
 from labkit.recipes.recipe import Recipe, Step
 from labkit.recipes.scans import StoredScan, make_scan, scan_or_load
+from labkit.recipes.sequences import (
+    SEQUENCE_RECIPES,
+    fit_or_load_sequence,
+    recorded_sequence,
+    train_sequence,
+    verify_sequence,
+)
 from labkit.recipes.training import train, verify_prefix
 
 __all__ = [
     "CATALOG",
     "RECIPES",
     "Recipe",
+    "SEQUENCE_RECIPES",
     "Step",
     "StoredScan",
     "find_recipe",
     "fit_or_load",
+    "fit_or_load_sequence",
     "make_scan",
     "recorded",
+    "recorded_sequence",
     "scan_or_load",
     "train",
+    "train_sequence",
     "verify_prefix",
+    "verify_sequence",
 ]

@@ -21,6 +21,7 @@ from labkit.recipes.network import (
     training_callback,
 )
 from labkit.recipes.recipe import Recipe
+from labkit.recipes.sequences import SEQUENCE_RECIPES, is_whole_sequence, train_sequence
 from labkit.storage import checkpoints
 from labkit.storage.checkpoints import CheckpointError
 from labkit.training import evaluate, fit
@@ -39,8 +40,8 @@ def train(
     """Make the checkpoints ``names`` on each of their data sets, skipping those up to date and whole.
 
     Args:
-        names: of recipes in the catalogue.
-        class_counts: which of the two data sets; a recipe that is not for one is left out there.
+        names: of recipes in the catalogue, or of sequence recipes.
+        class_counts: which of the two data sets of images; a recipe that is not for one is left out there.
         only_shipped: of recipes whose weights are not shipped, be content with an up-to-date record.
 
     Raises:
@@ -51,12 +52,16 @@ def train(
         (find_recipe(name, len(dataset.classes)), count)
         for count, dataset in sets.items()
         for name in names
+        if name not in SEQUENCE_RECIPES
     ]
     for recipe, count in wanted:
         complete = is_current if only_shipped and not recipe.shipped else _is_whole
         outdated = settings.mode() == "full" or not complete(recipe, sets[count])
         if count in recipe.class_counts and outdated:
             make_checkpoint(recipe, sets[count])
+    for name in (name for name in names if name in SEQUENCE_RECIPES):
+        if settings.mode() == "full" or not is_whole_sequence(name):
+            train_sequence(name)
 
 
 def verify_prefix(recipe: Recipe, dataset: Dataset) -> float:

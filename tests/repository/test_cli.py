@@ -139,7 +139,7 @@ def test_lint_lists_every_finding_of_every_lab(home, capsys):
 def test_checkpoints_are_listed_and_trained_by_name(monkeypatch, capsys):
     assert cli.main(["train", "--list"]) == 0
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-    assert listed == list(recipes.RECIPES)
+    assert listed == [*recipes.RECIPES, *recipes.SEQUENCE_RECIPES]
     trained = []
     monkeypatch.setattr(recipes, "train", lambda names, counts: trained.append((names, counts)))
     assert cli.main(["train", listed[0]]) == 0

@@ -210,7 +210,7 @@ def _shared_files(home: Path) -> Iterator[tuple[str, bytes]]:
     package = Path(__file__).parents[2]
     for path in sorted(package.rglob("*")):
         parts = path.relative_to(package).parts
-        wanted = path.suffix == ".py" or not {"templates", "student_files"}.isdisjoint(parts)
+        wanted = path.suffix in (".py", ".xz") or not {"templates", "student_files"}.isdisjoint(parts)
         if path.is_file() and wanted and not any(part.startswith((".", "__pycache__")) for part in parts):
             yield "/".join(("labkit", *parts)), path.read_bytes()
 

@@ -69,6 +69,7 @@ def test_a_release_holds_what_a_student_needs_and_nothing_else(workbook):
     assert {"README.md", "Makefile", "pyproject.toml", "labkit/settings.py", "labs/99_lab.ipynb"} <= names
     assert {"checkpoints/d/a.safetensors", "checkpoints/d/b2.lkc", "checkpoints/d/manifest.json"} <= names
     assert "labkit/course/release/student_files/README.md" in names
+    assert "labkit/data/topics.txt.xz" in names  # lab 12 reads it
     assert not [
         name for name in names if name.startswith(("tests", "docs/dec", ".git")) or "pycache" in name
     ]

@@ -1,0 +1,164 @@
+"""Training of transformers on batches of tokens: AdamW, a linear warm-up, then a cosine to zero.
+
+Leaves out: which batches (:mod:`labkit.recipes.sequences`), and training on images
+(:mod:`labkit.training.loop`).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from tqdm import tqdm
+
+from labkit import settings
+from labkit.environment import keep_random_state
+from labkit.models import device_and_dtype, evaluation_mode, keep_modes
+from labkit.training.config import EpochRecord, TrainConfig
+from labkit.training.evaluate import Evaluation, summed_loss, top_k_hits
+from labkit.training.loop import learning_rate
+
+__all__ = [
+    "IGNORED",
+    "SequenceConfig",
+    "TokenBatch",
+    "evaluate_sequences",
+    "fit_sequences",
+    "sequence_loss_prefix",
+]
+
+IGNORED = -100  # a target that is not predicted: cross_entropy leaves it out
+
+# What a model is called with, each (n, m) int64, and the token to predict at each position, (n, m).
+TokenBatch = tuple[tuple[Tensor, ...], Tensor]
+
+
+@dataclass(frozen=True)
+class SequenceConfig:
+    """The hyperparameters of a training on sequences."""
+
+    steps: int = 2000
+    batch_size: int = 128
+    peak_lr: float = 2e-3
+    warmup: float = 0.1  # share of all steps with a linearly rising rate; then a cosine to 0
+    weight_decay: float = 0.01
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot train."""
+        for name, low in (("steps", 1), ("batch_size", 1), ("seed", 0)):
+            if getattr(self, name) < low:
+                raise ValueError(f"{name} must be at least {low}, got {getattr(self, name)}.")
+        if not 0 <= self.warmup < 1 or not self.peak_lr > 0:
+            raise ValueError(
+                f"warmup must be in [0, 1) and peak_lr positive, got {self.warmup}, {self.peak_lr}."
+            )
+
+
+@keep_random_state()
+def fit_sequences(
+    model: nn.Module,
+    batches: Iterable[TokenBatch],
+    config: SequenceConfig,
+    *,
+    evaluate: Callable[[nn.Module], Evaluation],
+    records: int = 10,
+    progress: bool = True,
+) -> list[EpochRecord]:
+    """Train ``model`` in place; its mode afterwards is the one it was in.
+
+    Args:
+        model: moved to the device that ``$LABKIT_DEVICE`` chooses.
+        batches: at least ``config.steps`` of them.
+        config: the hyperparameters.
+        evaluate: called after each tenth of the steps, for the record.
+        records: how often that is.
+        progress: whether to show a progress bar on stderr.
+
+    Returns:
+        One record per tenth, as if it were an epoch.
+
+    Raises:
+        FloatingPointError: if the loss becomes NaN or infinite.
+        ValueError: if there are fewer batches than steps.
+    """
+    model.to(settings.choose_device())
+    result: list[EpochRecord] = []
+    losses: list[float] = []
+    ends = {round(config.steps * (index + 1) / records) for index in range(records)}
+    start, step = time.perf_counter(), 0
+    with keep_modes(model), tqdm(total=config.steps, desc="steps", disable=not progress) as bar:
+        for step, loss in enumerate(_steps(model, batches, config), start=1):
+            losses.append(loss)
+            bar.update()
+            if step in ends:
+                found, seconds = evaluate(model), time.perf_counter() - start
+                mean = sum(losses) / len(losses)
+                result.append(EpochRecord(len(result), mean, found.loss, found.top1, 0.0, seconds))
+                bar.set_postfix(loss=f"{mean:.3f}", validation=f"{found.loss:.3f}")
+                start, losses = time.perf_counter(), []
+    if step < config.steps:
+        raise ValueError(f"there are {step} batches for {config.steps} steps; give more batches.")
+    return result
+
+
+def sequence_loss_prefix(
+    model: nn.Module, batches: Iterable[TokenBatch], config: SequenceConfig, *, steps: int = 4
+) -> list[float]:
+    """Return the losses of the first steps of :func:`fit_sequences` in float64; ``model`` is trained by them.
+
+    In float64 they are the same on every processor up to about one part in a billion.
+    """
+    model.to(settings.choose_device()).double()
+    with keep_modes(model):
+        return list(islice(_steps(model, batches, config), steps))
+
+
+def evaluate_sequences(model: nn.Module, batches: Iterable[TokenBatch]) -> Evaluation:
+    """Return loss and accuracies per token, each predicted from the right tokens before it.
+
+    Raises:
+        ValueError: if there is no token to predict.
+    """
+    loss, top1, top5, count = 0.0, 0, 0, 0
+    device, _ = device_and_dtype(model)
+    with evaluation_mode(model), torch.no_grad():
+        for inputs, targets in batches:
+            wanted = targets.to(device).flatten()
+            logits = model(*(part.to(device) for part in inputs)).flatten(0, 1)[wanted != IGNORED]
+            wanted = wanted[wanted != IGNORED]
+            loss += summed_loss(logits, wanted)
+            top1 += top_k_hits(logits, wanted, k=1)
+            top5 += top_k_hits(logits, wanted, k=min(5, logits.shape[1]))
+            count += len(wanted)
+    if not count:
+        raise ValueError("there is no token to predict; give at least one batch.")
+    return Evaluation(loss / count, 100 * top1 / count, 100 * top5 / count)
+
+
+def _steps(model: nn.Module, batches: Iterable[TokenBatch], config: SequenceConfig) -> Iterator[float]:
+    """Take optimizer steps and yield their losses."""
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=config.peak_lr, betas=(0.9, 0.98), weight_decay=config.weight_decay
+    )
+    schedule = TrainConfig(peak_lr=config.peak_lr, warmup=config.warmup)
+    device, _ = device_and_dtype(model)
+    model.train()
+    for step, (inputs, targets) in enumerate(islice(batches, config.steps)):
+        optimizer.param_groups[0]["lr"] = learning_rate(step, config.steps, schedule)
+        logits = model(*(part.to(device) for part in inputs))
+        loss = functional.cross_entropy(
+            logits.flatten(0, 1), targets.to(device).flatten(), ignore_index=IGNORED
+        )
+        if not math.isfinite(loss.item()):
+            raise FloatingPointError(f"loss is {loss.item()} at step {step}; lower peak_lr.")
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        yield loss.item()

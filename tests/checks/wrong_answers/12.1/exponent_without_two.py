@@ -1,0 +1,12 @@
+# Uses the index i in place of 2i, so wavelengths grow half as fast.
+def positional_encoding(positions: Tensor, width: int) -> Tensor:
+    omega = 10_000 ** (-torch.arange(width // 2, dtype=torch.float64) / width)
+    angles = positions[:, None].double() * omega
+    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
+
+
+def shift_matrix(k: int, width: int) -> Tensor:
+    angles = k * 10_000 ** (-torch.arange(0, width, 2, dtype=torch.float64) / width)
+    sines, cosines = angles.sin(), angles.cos()
+    turns = torch.stack([cosines, -sines, sines, cosines], dim=-1).view(-1, 2, 2)
+    return torch.block_diag(*turns)

@@ -1,0 +1,9 @@
+# Encodes the source again in each step.
+def greedy(model: object, source: Tensor, start: int, steps: int) -> Tensor:
+    memory = model.encode(source)
+    written = torch.full((len(source), 1), start)
+    for _ in range(steps):
+        memory = model.encode(source)
+        latest = model.decode(written, memory, source)[:, -1].argmax(dim=-1, keepdim=True)
+        written = torch.cat([written, latest], dim=1)
+    return written[:, 1:]

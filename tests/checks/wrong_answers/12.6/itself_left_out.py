@@ -1,0 +1,14 @@
+# The new position looks only at those before it.
+Cache = tuple[Tensor, Tensor]
+
+
+def attend_next(layer: nn.Module, x: Tensor, cache: Cache | None) -> tuple[Tensor, Cache]:
+    def split(projected: Tensor) -> Tensor:
+        return projected.unflatten(-1, (layer.heads, -1)).transpose(1, 2)
+
+    keys, values = split(layer.key(x)), split(layer.value(x))
+    if cache is not None:
+        keys, values = torch.cat([cache[0], keys], dim=2), torch.cat([cache[1], values], dim=2)
+    seen = slice(None, -1) if cache is not None else slice(None)
+    context, _ = attention(split(layer.query(x)), keys[:, :, seen], values[:, :, seen])
+    return layer.output(context.transpose(1, 2).flatten(2)), (keys, values)

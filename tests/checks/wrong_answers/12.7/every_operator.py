@@ -1,0 +1,17 @@
+# Counts every operator.
+class CountMatmuls(TorchDispatchMode):
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.products = 0
+        self.macs = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name = func._schema.name.removeprefix("aten::")
+        first = {"mm": 0, "bmm": 0, "addmm": 1, "baddbmm": 1}.get(name)
+        self.products += 1 if first is None else 0
+        if first is not None:
+            left, right = args[first : first + 2]
+            self.products += 1
+            self.macs += left.numel() * right.shape[-1]
+        return func(*args, **(kwargs or {}))
