@@ -23,6 +23,7 @@ __all__ = ["find_spoilers"]
 RESULT_ROLES = ("run", "summary", "hidden", "claim")
 NUMBER = re.compile(r"(?<![\w.,^{])(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?![\w,]*\d)")
 LEADING_ZERO = re.compile(r"0\d")
+EXERCISE = re.compile(r"\d+\.\d+")  # the number in the id of an exercise or a written answer
 LEAST_DIGITS = 3  # significant ones
 MOST_PLACES = 6
 MOST_DIGITS = 20
@@ -34,8 +35,8 @@ def find_spoilers(source: NotebookNode, released: NotebookNode) -> list[str]:
     Text is what a student reads: Markdown, and the strings and comments of code cells. A number in it is
     a result if an output of the source, rounded to as many places, is the same number. These are not
     results: numbers that the code of the released notebook holds as literals, since the experiments start
-    from them; powers of two and of ten; and those that a cell lists in its label ``given``, which a text
-    tells on purpose.
+    from them; powers of two and of ten; the numbers of exercises, such as 12.4; and those that a cell lists in
+    its label ``given``, which a text tells on purpose.
 
     Args:
         source: a lab with recorded outputs.
@@ -43,6 +44,11 @@ def find_spoilers(source: NotebookNode, released: NotebookNode) -> list[str]:
     """
     results = _results(source)
     literals = {value for cell in released.cells for value in _literals(cell)}
+    numbers = {
+        Decimal(found[0])
+        for c in released.cells
+        if (found := EXERCISE.match(str(cell_info(c).get("id", ""))))
+    }
     spoilers = []
     for cell in released.cells:
         given = {Decimal(str(value)) for value in cell_info(cell).get("given", ())}
@@ -51,7 +57,7 @@ def find_spoilers(source: NotebookNode, released: NotebookNode) -> list[str]:
             number = Decimal(text.replace(",", ""))
             if LEADING_ZERO.match(text):
                 continue  # an exercise such as 04.10, or bits
-            if number in literals | given or _digits(text) < LEAST_DIGITS or _is_round(number):
+            if number in literals | given | numbers or _digits(text) < LEAST_DIGITS or _is_round(number):
                 continue
             if number in results[_places(text)]:
                 spoilers.append(

@@ -53,6 +53,7 @@ def test_a_number_of_an_output_in_a_text_is_found(text, output):
         ("Published in 2015.", "loss 2014.6\n"),  # not an integer there
         ("$10^{123}$", "123 steps\n"),
         ("Exercise 04.10 follows.", "4.10\n"),
+        ("In 99.1 you wrote it.", "99.1 ms\n"),  # the number of an exercise of this lab
         ("The bits 00110.", "110\n"),
     ],
 )
