@@ -219,6 +219,24 @@ SHORTCUTS = {
         "    model = channel_blocks.join_blocks(blocks, dense)\n"
         "    return channel_blocks.split_blocks(channels.prune_channels(model, dataset, counts))",
     ),
+    "12.1 by a longer table": (
+        "12.1",
+        "def positional_encoding(positions, width):\n"
+        "    return models.transformer.positional_encoding(int(positions.max()) + 1, width)[positions]\n"
+        "shift_matrix = None",
+    ),
+    "12.2 with weights from a unit matrix": (
+        "12.2",
+        "def attention(queries, keys, values, mask=None):\n"
+        "    unit = torch.eye(keys.shape[-2], dtype=keys.dtype)\n"
+        "    return models.attend(queries, keys, values, mask), models.attend(queries, keys, unit, mask)",
+    ),
+    "12.5 by the library's decoding": (
+        "12.5",
+        "def greedy(model, source, start, steps):\n"
+        "    return models.transformer.greedy_decode(model, source, start=start, steps=steps, cached=False)",
+    ),
+    "12.7 by another name": ("12.7", "CountMatmuls = profiling.MatmulCounter"),
 }
 
 
