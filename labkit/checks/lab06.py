@@ -254,6 +254,7 @@ def operators(expect: Expect, answer: Answer) -> None:
     relu: Call = ("aten::relu", 110.0, 130.0, [])
     for calls, expected, why in (
         ([relu], {"aten::relu": (1, 20.0)}, "one call: all of the time is its own"),
+        ([("aten::mul", 3.0, 10.0, [])], {"aten::mul": (1, 7.0)}, "one call: all of the time is its own"),
         (
             [linear],
             {"aten::addmm": (1, 50.0), "aten::linear": (1, 40.0), "aten::copy_": (1, 10.0)},

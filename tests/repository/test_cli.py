@@ -141,10 +141,14 @@ def test_checkpoints_are_listed_and_trained_by_name(monkeypatch, capsys):
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
     assert listed == [*recipes.RECIPES, *recipes.SEQUENCE_RECIPES]
     trained = []
-    monkeypatch.setattr(recipes, "train", lambda names, counts: trained.append((names, counts)))
+    monkeypatch.setattr(
+        recipes,
+        "train",
+        lambda names, counts, *, only_shipped: trained.append((names, counts, only_shipped)),
+    )
     assert cli.main(["train", listed[0]]) == 0
     assert cli.main(["train", "--all", "--classes", "100"]) == 0
-    assert trained == [([listed[0]], (10, 100)), (listed, (100,))]
+    assert trained == [([listed[0]], (10, 100), False), (listed, (100,), True)]
 
 
 def test_a_subcommand_is_required():

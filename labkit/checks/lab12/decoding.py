@@ -58,6 +58,19 @@ def greedy(expect: Expect, answer: Answer) -> None:
 def attend_next(expect: Expect, answer: Answer) -> None:
     """12.6: step by step with a cache, as torch's causal attention at once."""
     with exact():
+        for start in (0, 3):  # a cache that is given, before those that the answer makes itself
+            layer, x = filled(AttentionParts(8, 2)), waves(2, 2, 8, start=start)
+            blocked = ~torch.ones(2, 2, dtype=torch.bool).tril()
+            expected, _ = torchs_attention(layer)(x, x, x, attn_mask=blocked)
+            keys, values = (
+                part(x[:, :1]).view(2, 1, 2, 4).transpose(1, 2) for part in (layer.key, layer.value)
+            )
+            case = expect.given("heads: 2, width 8, position 1, with keys and values of position 0")
+            got = case.call(answer, layer, x[:, 1:], (keys, values), hint=CACHE)
+            case.true(
+                isinstance(got, tuple), expected="(output, cache)", got=type(got).__name__, hint=CACHE
+            )
+            case.close(got[0], expected[:, 1:], hint=CACHE, atol=1e-5)
         for heads, width, length in ((1, 4, 2), (2, 8, 5), (4, 8, 3)):
             layer, x = filled(AttentionParts(width, heads)), waves(2, length, width)
             blocked = ~torch.ones(length, length, dtype=torch.bool).tril()

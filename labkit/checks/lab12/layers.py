@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 from labkit.checks.expect import Expect
@@ -62,19 +62,24 @@ def attention(expect: Expect, answer: Answer) -> None:
     """12.2: scaled dot-product attention with a boolean mask."""
     causal = torch.ones(3, 3, dtype=torch.bool).tril()
     padded = torch.tensor([[[True, True, False]], [[True, False, False]]])
-    for text, shape, mask in (
-        ("3 queries, 3 keys, no mask", (3, 3), None),
-        ("a batch of 2, 2 queries, 5 keys, no mask", (2, 2, 5), None),
-        ("a causal mask", (3, 3), causal),
-        ("a batch of 2 with a padding mask (2, 1, 3)", (2, 3, 3), padded),
-        ("a batch of 2 with a causal and padding mask", (2, 3, 3), causal & padded),
+    for place, (text, shape, mask) in enumerate(
+        (
+            ("a causal mask", (3, 3), causal),
+            ("a mask that looks ahead", (3, 3), causal.T),
+            ("3 queries, 3 keys, no mask", (3, 3), None),
+            ("a batch of 2, 2 queries, 5 keys, no mask", (2, 2, 5), None),
+            ("a batch of 2 with a padding mask (2, 1, 3)", (2, 3, 3), padded),
+            ("a batch of 2 with a causal and padding mask", (2, 3, 3), causal & padded),
+        )
     ):
         case = expect.given(text)
         *batch, queries, keys = shape
         q, k, v = (
-            waves(*batch, n, d, start=i) for i, (n, d) in enumerate([(queries, 4), (keys, 4), (keys, 6)])
+            waves(*batch, n, d, start=i + 5 * place)
+            for i, (n, d) in enumerate([(queries, 4), (keys, 4), (keys, 6)])
         )
-        got = case.call(answer, 3 * q, k, v, mask, hint=SCORES)
+        given = (3 * q, k, v) if mask is None else (3 * q, k, v, mask)
+        got = case.call(answer, *given, hint=SCORES)
         case.true(
             isinstance(got, tuple) and len(got) == 2,
             expected="(output, weights)",
@@ -98,21 +103,27 @@ def attention(expect: Expect, answer: Answer) -> None:
 def multi_head(expect: Expect, answer: Answer) -> None:
     """12.3: as torch.nn.MultiheadAttention on the same weights."""
     with exact():
-        for heads, width, text in (
-            (1, 4, "no mask"),
-            (2, 8, "causal"),
-            (4, 8, "padding"),
-            (3, 12, "another source"),
+        causal = torch.ones(1, 3, 3, dtype=torch.bool).tril()
+        masks = {"causal": causal, "looking ahead": causal.mT, "padding": padding(3)}
+        for place, (heads, width, text) in enumerate(
+            (
+                (2, 8, "causal"),
+                (2, 8, "looking ahead"),
+                (1, 4, "no mask"),
+                (4, 8, "padding"),
+                (3, 12, "another source"),
+            )
         ):
             case = expect.given(f"heads: {heads}, width {width}, {text}")
-            layer, x = filled(AttentionParts(width, heads)), waves(2, 3, width)
+            layer, x = filled(AttentionParts(width, heads)), waves(2, 3, width, start=place)
             source = waves(2, 5, width, start=9) if text == "another source" else x
-            mask = {"causal": torch.ones(1, 3, 3, dtype=torch.bool).tril(), "padding": padding(3)}.get(text)
+            mask = masks.get(text)
             blocked = None if mask is None else ~mask.expand(2, 3, 3).repeat_interleave(heads, 0)
             output, weights = torchs_attention(layer)(
                 x, source, source, attn_mask=blocked, average_attn_weights=False
             )
-            got = case.call(answer, layer, x, source, mask, hint=HEADS)
+            given = (layer, x, source) if mask is None else (layer, x, source, mask)
+            got = case.call(answer, *given, hint=HEADS)
             case.true(
                 isinstance(got, tuple), expected="(output, weights)", got=type(got).__name__, hint=HEADS
             )
@@ -122,25 +133,43 @@ def multi_head(expect: Expect, answer: Answer) -> None:
 
 def layers(expect: Expect, encoder: Answer, decoder: Answer) -> None:
     """12.4: as torch's encoder and decoder layers on the same weights."""
+    ahead = torch.ones(1, 3, 3, dtype=torch.bool).triu()
     with exact():
-        for heads, masked in ((1, False), (2, True)):
-            x, memory = waves(2, 3, 8), waves(2, 4, 8, start=5)
-            causal = torch.ones(1, 3, 3, dtype=torch.bool).tril() if masked else None
-            hidden = ~padding(4)[:, 0] if masked else None
-            case = expect.given(f"an encoder layer, heads: {heads}, {'padding' if masked else 'no mask'}")
+        for place, (heads, own, seen) in enumerate(
+            (
+                (2, padding(3), padding(4)),
+                (2, padding(3).flip(0), padding(4).flip(0)),
+                (1, padding(3), None),
+                (1, None, None),
+            )
+        ):
+            x, memory = waves(2, 3, 8, start=place), waves(2, 4, 8, start=5 + place)
+            case = expect.given(f"an encoder layer, heads: {heads}, {_told(own)}")
             layer = filled(LayerParts(8, heads, cross=False))
-            own = padding(3) if masked else None
             expected = torchs_layer(layer, nn.TransformerEncoderLayer)(
                 x, src_key_padding_mask=None if own is None else ~own[:, 0]
             )
-            case.close(case.call(encoder, layer, x, own, hint=ENCODER), expected, hint=ENCODER, atol=1e-5)
+            got = case.call(encoder, layer, x, *([] if own is None else [own]), hint=ENCODER)
+            case.close(got, expected, hint=ENCODER, atol=1e-5)
+            mask = None if own is None else ahead if place == 1 else ahead.mT
             case = expect.given(
-                f"a decoder layer, heads: {heads}, {'causal and padding' if masked else 'no mask'}"
+                f"a decoder layer, heads: {heads}, {_told(mask)} for x, {_told(seen)} for the memory"
             )
             layer = filled(LayerParts(8, heads, cross=True))
             expected = torchs_layer(layer, nn.TransformerDecoderLayer)(
-                x, memory, tgt_mask=None if causal is None else ~causal[0], memory_key_padding_mask=hidden
+                x,
+                memory,
+                tgt_mask=None if mask is None else ~mask[0],
+                memory_key_padding_mask=None if seen is None else ~seen[:, 0],
             )
-            seen = padding(4) if masked else None
-            got = case.call(decoder, layer, x, memory, causal, seen, hint=DECODER)
-            case.close(got, expected, hint=DECODER, atol=1e-5)
+            given = [part for part in (mask, seen) if part is not None]
+            case.close(
+                case.call(decoder, layer, x, memory, *given, hint=DECODER),
+                expected,
+                hint=DECODER,
+                atol=1e-5,
+            )
+
+
+def _told(mask: Tensor | None) -> str:
+    return "no mask" if mask is None else f"the mask {mask.int().tolist()}"

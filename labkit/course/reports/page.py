@@ -55,6 +55,7 @@ ATTACHMENT = "attachment:"  # how a cell refers to a picture stored in it
 ANCHOR = "s-"  # begins the id of every heading, and of nothing else
 GUARD = "\ue000"  # a private-use character around a formula's number
 MAX_FORMULA = 4000  # characters; the converter overruns its stack at about 20,000 nested braces
+LONG_FORMULA = 30  # characters of TeX; longer ones within a line scroll on a narrow screen
 
 
 class Heading(NamedTuple):
@@ -176,8 +177,10 @@ class Page:
             mathml = LatexToMathML(fancy_error=False).convert_with_local_state(tex, displaystyle=block)
         except LatexError as error:
             mathml = f'<code class="tex" title="{escape(str(error))}">{escape(tex)}</code>'
-        start = '<span class="display-math" tabindex="0" role="group" aria-label="formula">'
-        self.formulas.append(f"{start}{mathml}</span>" if block else mathml)
+        if block or len(tex) > LONG_FORMULA:
+            kind = "display-math" if block else "long-math"
+            mathml = f'<span class="{kind}" tabindex="0" role="group" aria-label="formula">{mathml}</span>'
+        self.formulas.append(mathml)
         return f"{GUARD}{len(self.formulas) - 1}{GUARD}"
 
     def _free_anchor(self, label: str) -> str:

@@ -47,7 +47,7 @@ SMALL_TEXT = """() => [...document.querySelectorAll('body *')].filter(e =>
   [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim())).map(e => e.outerHTML.slice(0, 90))"""
 # What sticks out on the right and is not inside something that scrolls.
 OUTSIDE = """() => [...document.querySelectorAll('main *')].filter(e => e.checkVisibility() &&
-  !e.parentElement.closest('.scroll, pre, math, .display-math') &&
+  !e.parentElement.closest('.scroll, pre, math, .display-math, .long-math') &&
   e.getBoundingClientRect().right > document.documentElement.clientWidth + 0.5).map(e => e.outerHTML.slice(0, 90))"""
 UNREACHABLE = """() => [...document.querySelectorAll('main *')].filter(e => e.checkVisibility() &&
   e.scrollWidth > e.clientWidth + 1 && ['auto', 'scroll'].includes(getComputedStyle(e).overflowX) &&
