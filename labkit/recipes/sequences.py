@@ -21,8 +21,9 @@ from labkit import settings
 from labkit.data.sequences import PADDING, SequencePairs, make_pairs
 from labkit.data.sequences import VOCABULARY as DIGIT_TOKENS
 from labkit.data.text import ALPHABET, load_topics
-from labkit.environment import environment_stamp, keep_random_state, seed_everything
+from labkit.environment import keep_random_state, seed_everything
 from labkit.models.transformer import LanguageModel, Transformer, TransformerShape
+from labkit.recipes.records import compare_prefix, measured_facts
 from labkit.storage import checkpoints
 from labkit.storage.checkpoints import CheckpointError, Entry
 from labkit.training.sequences import (
@@ -48,7 +49,6 @@ __all__ = [
 
 FOLDER = "sequences"
 CONTEXT = 128  # characters of a passage of text
-TOLERANCE = 3e-7  # of a replayed loss, as a share of 1 + its value
 
 
 @dataclass(frozen=True)
@@ -150,14 +150,7 @@ def train_sequence(name: str) -> Entry:
     facts: dict[str, object] = {
         "recipe": asdict(recipe),
         "recipe_hash": _hash(recipe),
-        "validation_top1": validation.top1,
-        "test_loss": test.loss,
-        "test_top1": test.top1,
-        "test_top5": test.top5,
-        "loss_prefix": prefix,
-        "seconds": sum(record.seconds for record in epochs),
-        "environment": environment_stamp(),
-        "epochs": epochs,
+        **measured_facts(epochs, validation_top1=validation.top1, test=test, loss_prefix=prefix),
     }
     return checkpoints.write_checkpoint(FOLDER, name, state, facts)
 
@@ -174,14 +167,7 @@ def verify_sequence(name: str) -> float:
     recipe, entry = _find(name), recorded_sequence(name)
     if entry.recipe_hash != _hash(recipe):
         raise CheckpointError(f"{name} was made by another recipe; retrain it: `labkit train {name}`.")
-    pairs = zip(_replay(recipe), entry.loss_prefix, strict=True)
-    share = max(abs(loss - expected) / (TOLERANCE * (1 + expected)) for loss, expected in pairs)
-    if not share <= 1:
-        raise CheckpointError(
-            f"{name} is not what this code trains: a loss of the first steps differs by {share:.3g} times "
-            f"the tolerance; retrain it: `labkit train {name}`."
-        )
-    return share
+    return compare_prefix(name, _replay(recipe), entry.loss_prefix)
 
 
 def is_whole_sequence(name: str) -> bool:

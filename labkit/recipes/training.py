@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 from labkit import settings
 from labkit.data import Dataset, load_dataset
-from labkit.environment import environment_stamp
 from labkit.quantization.weight_sharing import unshare_layers
 from labkit.recipes.catalog import find_recipe
 from labkit.recipes.network import (
@@ -21,6 +20,7 @@ from labkit.recipes.network import (
     training_callback,
 )
 from labkit.recipes.recipe import Recipe
+from labkit.recipes.records import compare_prefix, measured_facts
 from labkit.recipes.sequences import SEQUENCE_RECIPES, is_whole_sequence, train_sequence
 from labkit.storage import checkpoints
 from labkit.storage.checkpoints import CheckpointError
@@ -28,10 +28,6 @@ from labkit.training import evaluate, fit
 from labkit.training.loop import loss_prefix
 
 __all__ = ["is_current", "make_checkpoint", "recipe_hash", "replay", "train", "verify_prefix"]
-
-# How far a replayed loss may be from the recorded one, as a share of 1 + its value. docs/decisions.md
-# has what other processors do to it, and what the smallest change of a recipe does.
-PREFIX_TOLERANCE = 3e-7
 
 
 def train(
@@ -71,8 +67,8 @@ def verify_prefix(recipe: Recipe, dataset: Dataset) -> float:
         The largest difference, as a share of what is allowed: at most 1.
 
     Raises:
-        CheckpointError: if a loss differs by more than :data:`PREFIX_TOLERANCE`, or the checkpoint
-            was made by another recipe or from other data.
+        CheckpointError: if a loss differs by more, or the checkpoint was made by another recipe or from
+            other data.
     """
     entry = checkpoints.read_entry(dataset.name, recipe.name)
     if entry.recipe_hash != recipe_hash(recipe, dataset):
@@ -80,19 +76,7 @@ def verify_prefix(recipe: Recipe, dataset: Dataset) -> float:
             f"{recipe.name} was made by another recipe or from other data; "
             f"retrain it: `labkit train {recipe.name}`."
         )
-    losses = replay(recipe, dataset)
-    shares = [
-        abs(loss - expected) / (PREFIX_TOLERANCE * (1 + expected))
-        for loss, expected in zip(losses, entry.loss_prefix, strict=True)
-    ]
-    for step, share in enumerate(shares):
-        if not share <= 1:
-            raise CheckpointError(
-                f"{recipe.name} is not what this code trains: loss {losses[step]:.8f} at step {step}, "
-                f"recorded {entry.loss_prefix[step]:.8f}, {share:.3g} times the tolerance; "
-                f"retrain it: `labkit train {recipe.name}`."
-            )
-    return max(shares)
+    return compare_prefix(recipe.name, replay(recipe, dataset), entry.loss_prefix)
 
 
 def replay(recipe: Recipe, dataset: Dataset) -> list[float]:
@@ -134,14 +118,7 @@ def make_checkpoint(recipe: Recipe, dataset: Dataset) -> None:
     facts: dict[str, object] = {
         "recipe": recipe.as_json(),
         "recipe_hash": digest,
-        "validation_top1": epochs[-1].validation_top1,
-        "test_loss": test.loss,
-        "test_top1": test.top1,
-        "test_top5": test.top5,
-        "loss_prefix": prefix,
-        "seconds": sum(record.seconds for record in epochs),
-        "environment": environment_stamp(),
-        "epochs": epochs,
+        **measured_facts(epochs, validation_top1=epochs[-1].validation_top1, test=test, loss_prefix=prefix),
     }
     chosen_format = file_format(recipe.network, plain)
     checkpoints.write_checkpoint(
