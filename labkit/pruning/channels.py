@@ -16,7 +16,6 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from labkit.data import Dataset
 from labkit.data.augment import normalize
@@ -30,7 +29,13 @@ from labkit.models.weights import (
     require_own_weight,
     require_type,
 )
-from labkit.pruning.channel_blocks import forward_in_batches
+from labkit.pruning.batch_statistics import (
+    batch_statistics,
+    copy_statistics,
+    restore_statistics,
+    tracking_norms,
+)
+from labkit.pruning.channel_blocks import BATCH, forward_in_batches
 from labkit.pruning.channel_reconstruction import Moments, least_squares, streamed_moments
 from labkit.pruning.channel_selection import Selection, select_channels
 
@@ -47,7 +52,6 @@ ChannelConsumer = nn.Conv2d | nn.Linear  # a layer whose inputs are channels
 IMAGES = 1_024
 ROWS = 16_384  # enough for the moments of 4,608 columns
 BATCH_ROWS = 4_096
-BATCH = 128
 NORM_PARTS = ("weight", "bias", "running_mean", "running_var")
 
 
@@ -174,26 +178,17 @@ def reestimate_batch_norm(
         image_count: the largest number of training images to use.
         seed: decides which images.
     """
-    norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
-    momenta = [norm.momentum for norm in norms]
-    statistics = [{name: value.clone() for name, value in norm.named_buffers()} for norm in norms]
+    norms = tracking_norms([model])
+    statistics = copy_statistics(norms)
     device, dtype = device_and_dtype(model)
     images = training_images(dataset, image_count, seed).to(device, dtype)
     try:
-        with evaluation_mode(model), torch.no_grad():
-            for norm in norms:
-                norm.reset_running_stats()
-                norm.momentum = None  # the plain average of all batches
-                norm.train()
+        with evaluation_mode(model), batch_statistics(norms, update=True), torch.no_grad():
             for batch in images.split(batch_sizes(len(images), BATCH)):
                 model(batch)
     except BaseException:
-        for norm, values in zip(norms, statistics, strict=True):
-            norm.load_state_dict({**norm.state_dict(), **values})
+        restore_statistics(norms, statistics)
         raise
-    finally:
-        for norm, momentum in zip(norms, momenta, strict=True):
-            norm.momentum = momentum
 
 
 def training_images(dataset: Dataset, count: int, seed: int) -> Tensor:

@@ -22,7 +22,14 @@ from labkit.data.batches import batch_sizes
 from labkit.models import VGG16, device_and_dtype, evaluation_mode, prunable_weights
 from labkit.models.weights import has_hooks, require_no_hooks, require_own_weights
 from labkit.pruning.allocation import SensitivityScan, greedy_sparsities
-from labkit.pruning.channels import BATCH, reestimate_batch_norm, training_images
+from labkit.pruning.batch_statistics import (
+    batch_statistics,
+    copy_statistics,
+    restore_statistics,
+    tracking_norms,
+)
+from labkit.pruning.channel_blocks import BATCH
+from labkit.pruning.channels import reestimate_batch_norm, training_images
 from labkit.pruning.magnitude import Masks, magnitude_mask, removal_order
 from labkit.training.evaluate import summed_loss, top_k_hits
 
@@ -101,7 +108,7 @@ def sensitivity_scan(
                         for sparsity in sparsities
                     ]
                 )
-            with _batch_statistics([stages[index]], update=False):
+            with batch_statistics(_norms([stages[index]]), update=False):
                 calibration = [stage(batch) for batch in calibration]
             for position, batch in enumerate(batches):  # one by one, so the old ones are freed
                 batches[position] = stage(batch)
@@ -194,48 +201,26 @@ def _score_pruned(
 
 def _reestimate(stages: Stages, batches: Sequence[Tensor]) -> None:
     """Estimate the statistics of the batch norms in ``stages`` again, from the inputs of the first."""
-    for norm in _norms(stages):
-        norm.reset_running_stats()
-    with _batch_statistics(stages, update=True):
+    with batch_statistics(_norms(stages), update=True):
         for x in batches:
             for _, stage in stages:
                 x = stage(x)
 
 
 @contextmanager
-def _batch_statistics(stages: Stages, *, update: bool) -> Iterator[None]:
-    """Let the batch norms in ``stages`` use the statistics of each batch; average them up if asked to."""
-    norms = _norms(stages)
-    kept = [(norm.momentum, norm.track_running_stats) for norm in norms]
-    for norm in norms:
-        norm.train()
-        norm.momentum = None  # the plain average of all batches
-        norm.track_running_stats = update
-    try:
-        yield
-    finally:
-        for norm, (momentum, tracks) in zip(norms, kept, strict=True):
-            norm.eval()
-            norm.momentum, norm.track_running_stats = momentum, tracks
-
-
-@contextmanager
 def _kept_statistics(stages: Stages) -> Iterator[None]:
     """Restore the running statistics of the batch norms in ``stages`` at the end of the block."""
     norms = _norms(stages)
-    statistics = [{name: value.clone() for name, value in norm.named_buffers()} for norm in norms]
+    statistics = copy_statistics(norms)
     try:
         yield
     finally:
-        for norm, values in zip(norms, statistics, strict=True):
-            for name, value in values.items():
-                norm.get_buffer(name).copy_(value)
+        restore_statistics(norms, statistics)
 
 
 def _norms(stages: Stages) -> list[_BatchNorm]:
     """Return the batch norms of ``stages`` that keep running statistics."""
-    modules = (module for _, stage in stages for module in stage.modules())
-    return [m for m in modules if isinstance(m, _BatchNorm) and m.track_running_stats]
+    return tracking_norms(stage for _, stage in stages)
 
 
 @contextmanager
