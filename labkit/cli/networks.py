@@ -21,26 +21,14 @@ def add_subcommands(subcommands: Subcommands) -> None:
     train = add_subcommand(subcommands, "train", _train, "make checkpoints that are missing or out of date")
     train.add_argument("names", nargs="*", metavar="NAME", help="a checkpoint; see --list")
     train.add_argument("--all", action="store_true", help="every checkpoint")
-    train.add_argument(
-        "--classes",
-        type=int,
-        choices=(10, 100),
-        metavar="N",
-        help="of one data set, 10 or 100; default: both",
-    )
+    _add_classes(train)
     train.add_argument("--list", action="store_true", help="list the checkpoints there are")
 
     scan = add_subcommand(
         subcommands, "scan", _scan, "make a checkpoint's sensitivity scan if it is out of date"
     )
     scan.add_argument("name", metavar="NAME", help="a checkpoint of a VGG16, such as vgg16")
-    scan.add_argument(
-        "--classes",
-        type=int,
-        choices=(10, 100),
-        metavar="N",
-        help="of one data set, 10 or 100; default: both",
-    )
+    _add_classes(scan)
 
     _add_compress(subcommands, "compress", _compress, "write a network's weights as one small file")
     _add_decompress(subcommands, "decompress", _decompress, "turn such a file back into a state dict")
@@ -90,6 +78,22 @@ def _renamed(old_name: str, name: str, action: Action) -> Action:
     return announce
 
 
+def _add_classes(command: argparse.ArgumentParser) -> None:
+    """Declare the choice of a data set."""
+    command.add_argument(
+        "--classes",
+        type=int,
+        choices=(10, 100),
+        metavar="N",
+        help="of one data set, 10 or 100; default: both",
+    )
+
+
+def _class_counts(arguments: argparse.Namespace) -> tuple[int, ...]:
+    """Return the class counts of the chosen data sets."""
+    return (10, 100) if arguments.classes is None else (arguments.classes,)
+
+
 def _train(arguments: argparse.Namespace) -> int:
     """Make checkpoints, or list them."""
     from labkit import recipes
@@ -103,8 +107,7 @@ def _train(arguments: argparse.Namespace) -> int:
     if not arguments.names and not arguments.all:
         raise ValueError("say which checkpoints to make, or --all; `labkit train --list` shows them.")
     names = list(every) if arguments.all else arguments.names
-    class_counts = (10, 100) if arguments.classes is None else (arguments.classes,)
-    recipes.train(names, class_counts, only_shipped=arguments.all)
+    recipes.train(names, _class_counts(arguments), only_shipped=arguments.all)
     return 0
 
 
@@ -113,7 +116,7 @@ def _scan(arguments: argparse.Namespace) -> int:
     from labkit import recipes
     from labkit.data import load_dataset
 
-    for class_count in (10, 100) if arguments.classes is None else (arguments.classes,):
+    for class_count in _class_counts(arguments):
         dataset = load_dataset(class_count)
         scan = recipes.scan_or_load(arguments.name, dataset)
         print(

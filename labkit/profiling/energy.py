@@ -2,8 +2,8 @@
 
 Intel's RAPL counts the processor's package, cores and memory (dram), NVIDIA's NVML the whole board.
 A counter covers everything that runs on the machine, not only this process. A domain that the machine
-does not expose is reported as "not measurable: …" with the reason, never estimated. The idle power is part of the numbers; see
-:mod:`labkit.profiling.counters` for traces from which it can be subtracted.
+does not expose is reported as "not measurable: …" with the reason, never estimated. The idle power is
+part of the numbers; see :mod:`labkit.profiling.counters` for traces from which it can be subtracted.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ FUSED = "scaled_dot_product"
 FACTORS = {
     **dict.fromkeys(("mm", "bmm", "mv", "dot"), (0, 1)),
     **dict.fromkeys(("addmm", "baddbmm", "addbmm", "addmv"), (1, 2)),
-} | dict.fromkeys(("addmm", "baddbmm", "addbmm", "addmv"), (1, 2))
+}
 
 
 class MatmulCounter(TorchDispatchMode):

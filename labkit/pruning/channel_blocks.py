@@ -87,7 +87,7 @@ def join_blocks(blocks: Sequence[nn.Sequential], model: VGG16) -> VGG16:
 
 @torch.no_grad()
 def forward_in_batches(block: nn.Module, maps: Tensor) -> Tensor:
-    """Return what ``block`` computes from feature maps ``(n, c, h, w)``, 128 images at a time, without gradients.
+    """Return what ``block`` computes from feature maps ``(n, c, h, w)``, in batches, without gradients.
 
     >>> forward_in_batches(nn.MaxPool2d(2), torch.ones(300, 8, 4, 4)).shape
     torch.Size([300, 8, 2, 2])

@@ -80,7 +80,7 @@ def select_channels(
 def bisect_channels(
     x: Tensor, y: Tensor, weight: Tensor, count: int, *, tolerance: float = 0.1, seed: int = 0
 ) -> Bisection:
-    """Search as the code of He et al. does: solve LASSO on sampled rows until about ``count`` channels remain.
+    """Search as the code of He et al. does: LASSO on sampled rows until about ``count`` channels remain.
 
     Alpha doubles until at most ``count`` channels are left; then the interval is halved until their number
     is in ``[count, (1 + tolerance)·count]``, or for 40 solves if the number jumps over that interval. The

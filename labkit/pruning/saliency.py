@@ -26,6 +26,7 @@ from labkit.data.batches import batch_sizes
 from labkit.models import as_input, prunable_weights
 from labkit.models.weights import require_own_weights
 from labkit.pruning.magnitude import Masks, nonzero_masks, require_sparsity
+from labkit.training.evaluate import summed_loss, top_k_hits
 
 __all__ = [
     "Batches",
@@ -92,8 +93,8 @@ def calibration_result(model: nn.Module, batches: Batches) -> tuple[float, float
     for images, labels in batches:
         logits = model(as_input(images, model))
         targets = labels.to(logits.device)
-        loss += float(functional.cross_entropy(logits, targets, reduction="sum"))
-        hits += int((logits.argmax(1) == targets).sum())
+        loss += summed_loss(logits, targets)
+        hits += top_k_hits(logits, targets, k=1)
     return loss / total, 100 * hits / total
 
 

@@ -3,7 +3,8 @@
 ``checkpoints/<dataset>/<name>.safetensors``, or ``.lkc`` (docs/format.md) for large networks and
 those mostly zero, beside ``checkpoints/<dataset>/manifest.json``. A file that does not match its recorded
 SHA-256 is refused. Of some networks the repository ships the manifest's entry alone; their files lie in
-``checkpoints/<dataset>/.local/``, which git ignores, on the machine that trained them. Leaves out: how weights are trained (:mod:`labkit.recipes`).
+``checkpoints/<dataset>/.local/``, which git ignores, on the machine that trained them. Leaves out: how
+weights are trained (:mod:`labkit.recipes`).
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-__all__ = ["Cut", "EpochRecord", "TrainConfig", "records_from_json", "records_to_json"]
+__all__ = ["Cut", "EpochRecord", "TrainConfig", "records_from_json", "records_to_json", "require_trainable"]
 
 
 @dataclass(frozen=True)
@@ -27,13 +27,7 @@ class TrainConfig:
             value = getattr(self, field.name)
             if hasattr(value, "item"):
                 object.__setattr__(self, field.name, value.item())
-        for name, low in (("epochs", 1), ("batch_size", 2), ("seed", 0)):
-            if getattr(self, name) < low:
-                raise ValueError(f"{name} must be at least {low}, got {getattr(self, name)}.")
-        if not 0 <= self.warmup < 1 or not self.peak_lr > 0:
-            raise ValueError(
-                f"warmup must be in [0, 1) and peak_lr positive, got {self.warmup}, {self.peak_lr}."
-            )
+        require_trainable(self, {"epochs": 1, "batch_size": 2, "seed": 0})
 
 
 @dataclass(frozen=True)
@@ -87,3 +81,14 @@ def records_from_json(rows: Sequence[Mapping[str, Any]]) -> list[EpochRecord]:
         )
         for row in rows
     ]
+
+
+def require_trainable(config: Any, least: Mapping[str, int]) -> None:
+    """Refuse hyperparameters below ``least``, a warm-up outside [0, 1), and a rate that is not positive."""
+    for name, low in least.items():
+        if getattr(config, name) < low:
+            raise ValueError(f"{name} must be at least {low}, got {getattr(config, name)}.")
+    if not 0 <= config.warmup < 1 or not config.peak_lr > 0:
+        raise ValueError(
+            f"warmup must be in [0, 1) and peak_lr positive, got {config.warmup}, {config.peak_lr}."
+        )

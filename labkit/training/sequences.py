@@ -20,7 +20,7 @@ from tqdm import tqdm
 from labkit import settings
 from labkit.environment import keep_random_state
 from labkit.models import device_and_dtype, evaluation_mode, keep_modes
-from labkit.training.config import EpochRecord, TrainConfig
+from labkit.training.config import EpochRecord, TrainConfig, require_trainable
 from labkit.training.evaluate import Evaluation, summed_loss, top_k_hits
 from labkit.training.loop import learning_rate
 
@@ -52,13 +52,7 @@ class SequenceConfig:
 
     def __post_init__(self) -> None:
         """Refuse values that cannot train."""
-        for name, low in (("steps", 1), ("batch_size", 1), ("seed", 0)):
-            if getattr(self, name) < low:
-                raise ValueError(f"{name} must be at least {low}, got {getattr(self, name)}.")
-        if not 0 <= self.warmup < 1 or not self.peak_lr > 0:
-            raise ValueError(
-                f"warmup must be in [0, 1) and peak_lr positive, got {self.warmup}, {self.peak_lr}."
-            )
+        require_trainable(self, {"steps": 1, "batch_size": 1, "seed": 0})
 
 
 @keep_random_state()

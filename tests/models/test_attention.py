@@ -10,17 +10,10 @@ from labkit.models.attention import (
     use_products,
 )
 
+pytestmark = pytest.mark.usefixtures("no_fused_path_of_torch")
+
 PRODUCTS = ("per head", "batched", "packed", "fused")
 PADDED = torch.tensor([[True] * 5, [True, True, True, False, False]])[:, None, :]
-
-
-@pytest.fixture(autouse=True)
-def _no_fused_path_of_torch():
-    before = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    torch.manual_seed(0)
-    yield
-    torch.backends.mha.set_fastpath_enabled(before)
 
 
 def torchs(attention):

@@ -13,18 +13,11 @@ from labkit.models.transformer import (
     positional_encoding,
 )
 
+pytestmark = pytest.mark.usefixtures("no_fused_path_of_torch")
+
 PRODUCTS = ("per head", "batched", "packed", "fused")
 SHAPE = TransformerShape(14, layers=2, heads=2, width=16, hidden=24)
 SOURCE = torch.tensor([[5, 6, 7, 8], [3, 4, 0, 0]])
-
-
-@pytest.fixture(autouse=True)
-def _no_fused_path_of_torch():
-    before = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    torch.manual_seed(0)
-    yield
-    torch.backends.mha.set_fastpath_enabled(before)
 
 
 def copy_attention(ours, theirs):
