@@ -15,20 +15,24 @@ __all__ = ["add_subcommands"]
 Action = Callable[[argparse.Namespace], int]
 Subcommands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
+# Numbers of classes of the data sets that there are recipes, and scans, for.
+TRAINED = (10, 52, 100)
+SCANNED = (10, 100)
+
 
 def add_subcommands(subcommands: Subcommands) -> None:
     """Declare the subcommands of this module."""
     train = add_subcommand(subcommands, "train", _train, "make checkpoints that are missing or out of date")
     train.add_argument("names", nargs="*", metavar="NAME", help="a checkpoint; see --list")
     train.add_argument("--all", action="store_true", help="every checkpoint")
-    _add_classes(train)
+    _add_classes(train, TRAINED)
     train.add_argument("--list", action="store_true", help="list the checkpoints there are")
 
     scan = add_subcommand(
         subcommands, "scan", _scan, "make a checkpoint's sensitivity scan if it is out of date"
     )
     scan.add_argument("name", metavar="NAME", help="a checkpoint of a VGG16, such as vgg16")
-    _add_classes(scan)
+    _add_classes(scan, SCANNED)
 
     _add_compress(subcommands, "compress", _compress, "write a network's weights as one small file")
     _add_decompress(subcommands, "decompress", _decompress, "turn such a file back into a state dict")
@@ -78,20 +82,21 @@ def _renamed(old_name: str, name: str, action: Action) -> Action:
     return announce
 
 
-def _add_classes(command: argparse.ArgumentParser) -> None:
-    """Declare the choice of a data set."""
+def _add_classes(command: argparse.ArgumentParser, choices: tuple[int, ...]) -> None:
+    """Declare the choice of one of the data sets with these numbers of classes; without it, of all."""
+    choice_text = " or ".join([", ".join(map(str, choices[:-1])), str(choices[-1])])
     command.add_argument(
         "--classes",
         type=int,
-        choices=(10, 100),
+        choices=choices,
         metavar="N",
-        help="of one data set, 10 or 100; default: both",
+        help=f"of one data set, {choice_text}; default: all",
     )
 
 
-def _class_counts(arguments: argparse.Namespace) -> tuple[int, ...]:
+def _class_counts(arguments: argparse.Namespace, choices: tuple[int, ...]) -> tuple[int, ...]:
     """Return the class counts of the chosen data sets."""
-    return (10, 100) if arguments.classes is None else (arguments.classes,)
+    return choices if arguments.classes is None else (arguments.classes,)
 
 
 def _train(arguments: argparse.Namespace) -> int:
@@ -107,7 +112,7 @@ def _train(arguments: argparse.Namespace) -> int:
     if not arguments.names and not arguments.all:
         raise ValueError("say which checkpoints to make, or --all; `labkit train --list` shows them.")
     names = list(every) if arguments.all else arguments.names
-    recipes.train(names, _class_counts(arguments), only_shipped=arguments.all)
+    recipes.train(names, _class_counts(arguments, TRAINED), only_shipped=arguments.all)
     return 0
 
 
@@ -116,7 +121,7 @@ def _scan(arguments: argparse.Namespace) -> int:
     from labkit import recipes
     from labkit.data import load_dataset
 
-    for class_count in _class_counts(arguments):
+    for class_count in _class_counts(arguments, SCANNED):
         dataset = load_dataset(class_count)
         scan = recipes.scan_or_load(arguments.name, dataset)
         print(

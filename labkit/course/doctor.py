@@ -37,7 +37,7 @@ NEEDED = (
 )
 MIN_DISK_BYTES, GOOD_DISK_BYTES = 200_000_000, 2_000_000_000
 MIN_MEMORY_BYTES, GOOD_MEMORY_BYTES = 1_000_000_000, 3_000_000_000
-CACHED = ("photodigits10.safetensors", "photodigits100.safetensors")
+CACHED = tuple(f"photo{name}.safetensors" for name in ("digits10", "digits100", "letters52"))
 CIFAR_HOST = ("www.cs.toronto.edu", 443)
 NETWORK_SECONDS = 2.0
 KERNEL_SECONDS = 60.0

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import operator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-__all__ = ["Dataset", "Split", "channel_statistics", "hold_out"]
+__all__ = ["Dataset", "Split", "channel_statistics", "hold_out", "images_per_class"]
 
 IMAGE_SHAPE = (3, 32, 32)
 
@@ -95,6 +95,31 @@ def hold_out(split: Split, *, fraction: float, seed: int) -> tuple[Split, Split]
     kept_rows, held_rows = order[held:].sort().values, order[:held].sort().values
     kept = Split(split.images[kept_rows], split.labels[kept_rows])
     return kept, Split(split.images[held_rows], split.labels[held_rows])
+
+
+def images_per_class(dataset: Dataset, count: int, *, seed: int) -> Dataset:
+    """Return ``dataset`` with ``count`` training images of each class, in their order.
+
+    Validation, test and the channel statistics stay, so networks trained on more or fewer images see the
+    same inputs. With one seed the images of a smaller count are among those of a larger one.
+
+    Args:
+        dataset: has at least ``count`` training images of each class.
+        count: at least 1.
+        seed: decides which images.
+
+    Raises:
+        ValueError: if a class has fewer images.
+    """
+    generator = torch.Generator().manual_seed(operator.index(seed))
+    order = torch.randperm(dataset.train.size, generator=generator)
+    labels = dataset.train.labels[order]
+    rows = [order[labels == label][:count] for label in range(len(dataset.classes))]
+    fewest = min(len(chosen) for chosen in rows)
+    if not 1 <= count <= fewest:
+        raise ValueError(f"count must be from 1 to {fewest}, the size of the smallest class, got {count}.")
+    chosen = torch.cat(rows).sort().values
+    return replace(dataset, train=Split(dataset.train.images[chosen], dataset.train.labels[chosen]))
 
 
 def _require_valid(split: Split, what: str, class_count: int) -> None:

@@ -4,6 +4,7 @@ from labkit.models.attention import MultiHeadAttention, attend, causal_mask, use
 from labkit.models.inputs import as_input, device_and_dtype
 from labkit.models.modes import evaluation_mode, keep_modes
 from labkit.models.resnet import ResNet20
+from labkit.models.resnet18 import ResNet18
 from labkit.models.transformer import (
     LanguageModel,
     Transformer,
@@ -18,6 +19,7 @@ from labkit.models.weights import count_nonzero, prunable_weights, total_sparsit
 __all__ = [
     "LanguageModel",
     "MultiHeadAttention",
+    "ResNet18",
     "ResNet20",
     "Transformer",
     "TransformerShape",

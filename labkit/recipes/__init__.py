@@ -2,10 +2,11 @@
 
 A :class:`Recipe` (``recipe``) is data; its steps (``steps``) prepare a network and act while it trains;
 ``catalog`` lists all recipes, ``network`` builds their networks, ``training`` trains and stores them,
-and ``loading`` has what notebooks call. ``scans`` stores the sensitivity scans of trained networks;
-``sequences`` has the recipes that are not trained on images.
+and ``loading`` and ``backbone`` have what notebooks call. ``scans`` stores the sensitivity scans of trained
+networks; ``sequences`` has the recipes that are not trained on images.
 """
 
+from labkit.recipes.backbone import Backbone, load_backbone
 from labkit.recipes.catalog import CATALOG, RECIPES, find_recipe
 from labkit.recipes.loading import fit_or_load, recorded
 from labkit.recipes.recipe import Recipe, Step
@@ -22,6 +23,7 @@ from labkit.recipes.training import train, verify_prefix
 __all__ = [
     "CATALOG",
     "RECIPES",
+    "Backbone",
     "Recipe",
     "SEQUENCE_RECIPES",
     "Step",
@@ -29,6 +31,7 @@ __all__ = [
     "find_recipe",
     "fit_or_load",
     "fit_or_load_sequence",
+    "load_backbone",
     "make_scan",
     "recorded",
     "recorded_sequence",

@@ -11,11 +11,14 @@ from dataclasses import replace
 from typing import Literal
 
 from labkit.pruning.callbacks import linear_ramp
-from labkit.recipes.recipe import Recipe
+from labkit.recipes.recipe import Recipe, Step
 from labkit.recipes.steps import (
+    AddLora,
+    CopyBackbone,
     CopyConvolutions,
     CutChannels,
     Distill,
+    FewImages,
     KeepZeros,
     PruneByDeviation,
     PruneByMagnitude,
@@ -24,6 +27,7 @@ from labkit.recipes.steps import (
     Quantize,
     SetDropout,
     ShareValues,
+    TrainOnly,
 )
 from labkit.training import TrainConfig
 
@@ -43,6 +47,27 @@ RAMP_TO_98_8 = tuple(linear_ramp(0.988, 5))
 STAGES = (20.0, 40.0, 60.0)  # training accuracies in per cent
 CLASSIFIER = ("classifier.0", "classifier.3", "classifier.6")  # of VGG16
 
+# Lab 11: what is trained on the new task, by the name of the way; with it the peak learning rate.
+CLASSIFIER_ALONE = TrainOnly(r"fc\..*")
+BIASES = TrainOnly(r"fc\..*|.*\.bias")
+CONVOLUTIONS = r"layer\d\.\d\.conv\d"  # the sixteen of the residual blocks
+TRANSFERS: dict[str, tuple[str, tuple[Step, ...], float]] = {
+    "scratch": ("all weights, random at the start", (), 0.1),
+    "full": ("all weights", (), 0.02),
+    "frozen": ("the classifier", (CLASSIFIER_ALONE,), 0.1),
+    "bias": ("the classifier and all biases", (BIASES,), 0.1),
+    "headlora8": ("LoRA of rank 8 on a random classifier", (TrainOnly(r"fc\.bias"), AddLora("fc", 8)), 0.1),
+    **{
+        f"lora{rank}": (
+            f"the classifier and LoRA of rank {rank} in the convolutions",
+            (CLASSIFIER_ALONE, AddLora(CONVOLUTIONS, rank)),
+            0.1,
+        )
+        for rank in (1, 2, 4, 8, 16)
+    },
+}
+RANK_SWEEP = ("lora1", "lora2", "lora8", "lora16")  # with 50 images per class only
+
 
 def _pruned(way: Literal["oneshot", "iterative", "global"], percent: int, seed: int) -> Recipe:
     """Return lab 02's recipe for a very sparse ResNet-20: by one of three ways, equal budgets."""
@@ -61,6 +86,23 @@ def _pruned(way: Literal["oneshot", "iterative", "global"], percent: int, seed: 
         steps=(step,),
         config=replace(SHORT_RETRAINING, seed=seed),
         class_counts=(10,),
+    )
+
+
+def _transferred(way: str, per_class: int, seed: int) -> Recipe:
+    """Return lab 11's recipe for a backbone that has seen letters and learns the ten digits."""
+    description, steps, peak_lr = TRANSFERS[way]
+    if way != "scratch":
+        steps = (CopyBackbone("resnet18-quarter", class_count=52), *steps)
+    return Recipe(
+        name=f"resnet18-{way}-{per_class}-seed{seed}",
+        description=f"letters to digits, {per_class} images per class: {description}, seed {seed}",
+        network="resnet18-quarter",
+        start=None,
+        steps=(FewImages(per_class), *steps),
+        config=TrainConfig(epochs=8, batch_size=32, peak_lr=peak_lr, warmup=0.1, seed=seed),
+        class_counts=(10,),
+        shipped=False,
     )
 
 
@@ -505,6 +547,23 @@ CATALOG: tuple[Recipe, ...] = (
         steps=(ShareValues(8), Distill("vgg16", weight=0.9, temperature=4.0)),
         config=TrainConfig(epochs=3, batch_size=64, peak_lr=0.003, warmup=0.1),
         class_counts=(100,),
+    ),
+    # Lab 11: a backbone that has seen printed letters.
+    Recipe(
+        name="resnet18-quarter",
+        description="ResNet-18 with a 3×3 stem and a quarter of the channels, dense",
+        network="resnet18-quarter",
+        start=None,
+        steps=(),
+        config=TrainConfig(epochs=12, peak_lr=0.2, warmup=0.2),
+        class_counts=(52,),
+    ),
+    *(
+        _transferred(way, per_class, seed)
+        for per_class in (10, 50, 500)
+        for way in TRANSFERS
+        for seed in (0, 1, 2)
+        if per_class == 50 or way not in RANK_SWEEP
     ),
 )
 

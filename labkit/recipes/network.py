@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from labkit.data import Dataset
 from labkit.environment import keep_random_state, seed_everything
-from labkit.models import VGG16, ResNet20, total_sparsity
+from labkit.models import VGG16, ResNet18, ResNet20, total_sparsity
 from labkit.models.vgg import VGG16_CHANNELS, vgg16_from_state
 from labkit.recipes.recipe import Network, Recipe
 from labkit.storage import checkpoints
@@ -23,16 +23,20 @@ __all__ = [
     "round_weights",
     "starting_model",
     "training_callback",
+    "training_data",
 ]
 
 NARROW_DIVISOR = 4  # the narrow VGG16 has its channels divided by this
-LARGE: tuple[Network, ...] = ("vgg16", "vgg16-narrow")  # stored as containers, weights in half precision
+VGG: tuple[Network, ...] = ("vgg16", "vgg16-narrow")
+LARGE: tuple[Network, ...] = (*VGG, "resnet18-quarter")  # stored as containers, weights in half precision
 
 
 def build_network(network: Network, class_count: int) -> nn.Module:
     """Return a network with random weights, drawn from PyTorch's global generator."""
     if network == "resnet20":
         return ResNet20(class_count)
+    if network == "resnet18-quarter":
+        return ResNet18(class_count, width=0.25)
     divisor = NARROW_DIVISOR if network == "vgg16-narrow" else 1
     return VGG16(class_count, channels=[count // divisor for count in VGG16_CHANNELS])
 
@@ -45,7 +49,7 @@ def load_network(network: Network, checkpoint: str, dataset: Dataset) -> nn.Modu
         CheckpointError: if they are missing or damaged.
     """
     state = checkpoints.read_weights(dataset.name, checkpoint)
-    if network in LARGE:
+    if network in VGG:
         return vgg16_from_state(state)
     model = build_network(network, len(dataset.classes))
     model.load_state_dict(state)
@@ -67,6 +71,13 @@ def starting_model(recipe: Recipe, dataset: Dataset) -> nn.Module:
     for step in recipe.steps:
         model = step.prepare(model, recipe, dataset)
     return model
+
+
+def training_data(recipe: Recipe, dataset: Dataset) -> Dataset:
+    """Return the data set with the training images that the recipe uses."""
+    for step in recipe.steps:
+        dataset = step.training_data(dataset, recipe)
+    return dataset
 
 
 def training_callback(recipe: Recipe, dataset: Dataset) -> Callback:

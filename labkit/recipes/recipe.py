@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Network", "Recipe", "Source", "Step"]
 
-Network = Literal["resnet20", "vgg16", "vgg16-narrow"]
+Network = Literal["resnet18-quarter", "resnet20", "vgg16", "vgg16-narrow"]
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,16 @@ class Step:
     """One thing that a recipe does to a network; this base class does nothing.
 
     A new technique is a subclass, a frozen dataclass whose fields enter the recipe's hash, and an
-    entry in the catalogue. It overrides what it needs of the four methods.
+    entry in the catalogue. It overrides what it needs of the five methods.
     """
 
     def sources(self) -> tuple[Source, ...]:
         """Name the checkpoints whose weights this step reads."""
         return ()
+
+    def training_data(self, dataset: Dataset, recipe: Recipe) -> Dataset:  # noqa: ARG002
+        """Return the data that is trained on; validation and test images must stay."""
+        return dataset
 
     def prepare(self, model: nn.Module, recipe: Recipe, dataset: Dataset) -> nn.Module:  # noqa: ARG002
         """Return the network as it is before its first training step; ``model`` may be changed."""

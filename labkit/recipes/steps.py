@@ -10,7 +10,10 @@ from typing import Literal
 from torch import nn
 
 from labkit.data import Dataset, load_dataset
+from labkit.data.dataset import images_per_class
 from labkit.models import VGG16
+from labkit.models.freezing import train_only
+from labkit.models.lora import add_lora
 from labkit.pruning.callbacks import PruningCallback, StagedPruning
 from labkit.pruning.channels import prune_channels
 from labkit.pruning.magnitude import Masks, deviation_masks, global_masks, layer_masks
@@ -25,9 +28,12 @@ from labkit.training import Callback
 from labkit.training.distillation import Distiller
 
 __all__ = [
+    "AddLora",
+    "CopyBackbone",
     "CopyConvolutions",
     "CutChannels",
     "Distill",
+    "FewImages",
     "KeepZeros",
     "PruneBeforeSchedule",
     "PruneByDeviation",
@@ -38,6 +44,7 @@ __all__ = [
     "SetChannels",
     "SetDropout",
     "ShareValues",
+    "TrainOnly",
 ]
 
 
@@ -58,6 +65,59 @@ class CopyConvolutions(Step):
         features = {name: tensor for name, tensor in state.items() if name.startswith("features.")}
         model.load_state_dict(features, strict=False)
         return model
+
+
+@dataclass(frozen=True)
+class CopyBackbone(Step):
+    """Begin with all weights of a checkpoint for ``class_count`` classes except its classifier ``fc``."""
+
+    checkpoint: str
+    class_count: int
+
+    def sources(self) -> tuple[Source, ...]:
+        """Name the checkpoint."""
+        return (Source(self.checkpoint, self.class_count),)
+
+    def prepare(self, model: nn.Module, recipe: Recipe, dataset: Dataset) -> nn.Module:  # noqa: ARG002
+        """Replace the weights and the statistics below the classifier."""
+        state = checkpoints.read_weights(load_dataset(self.class_count).name, self.checkpoint)
+        backbone = {name: tensor for name, tensor in state.items() if not name.startswith("fc.")}
+        model.load_state_dict(backbone, strict=False)
+        return model
+
+
+@dataclass(frozen=True)
+class FewImages(Step):
+    """Train on ``per_class`` images of each class; the recipe's seed decides which."""
+
+    per_class: int
+
+    def training_data(self, dataset: Dataset, recipe: Recipe) -> Dataset:
+        """Return the data set with fewer training images."""
+        return images_per_class(dataset, self.per_class, seed=recipe.config.seed)
+
+
+@dataclass(frozen=True)
+class TrainOnly(Step):
+    """Train the parameters whose names match ``trained``, and fix the statistics of batch norm."""
+
+    trained: str
+
+    def prepare(self, model: nn.Module, recipe: Recipe, dataset: Dataset) -> nn.Module:  # noqa: ARG002
+        """Freeze the rest."""
+        return train_only(model, self.trained)
+
+
+@dataclass(frozen=True)
+class AddLora(Step):
+    """Freeze the weights of the layers whose names match, and train updates of low rank to them."""
+
+    layers: str
+    rank: int
+
+    def prepare(self, model: nn.Module, recipe: Recipe, dataset: Dataset) -> nn.Module:  # noqa: ARG002
+        """Add the updates; they are merged into the weights when these are stored."""
+        return add_lora(model, self.layers, rank=self.rank)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from labkit import settings
 from labkit.data import Dataset, load_dataset
+from labkit.models.lora import merge_lora
 from labkit.quantization.weight_sharing import unshare_layers
 from labkit.recipes.catalog import find_recipe
 from labkit.recipes.network import (
@@ -18,6 +19,7 @@ from labkit.recipes.network import (
     round_weights,
     starting_model,
     training_callback,
+    training_data,
 )
 from labkit.recipes.recipe import Recipe
 from labkit.recipes.records import compare_prefix, measured_facts
@@ -31,29 +33,28 @@ __all__ = ["is_current", "make_checkpoint", "recipe_hash", "replay", "train", "v
 
 
 def train(
-    names: Sequence[str], class_counts: Sequence[int] = (10, 100), *, only_shipped: bool = False
+    names: Sequence[str], class_counts: Sequence[int] = (10, 52, 100), *, only_shipped: bool = False
 ) -> None:
     """Make the checkpoints ``names`` on each of their data sets, skipping those up to date and whole.
 
     Args:
         names: of recipes in the catalogue, or of sequence recipes.
-        class_counts: which of the two data sets of images; a recipe that is not for one is left out there.
+        class_counts: which of the three data sets of images; a recipe that is not for one is left out there.
         only_shipped: of recipes whose weights are not shipped, be content with an up-to-date record.
 
     Raises:
         ValueError: if there is no such recipe or data set; nothing is trained then.
     """
-    sets = {count: load_dataset(count) for count in class_counts}
     wanted = [
-        (find_recipe(name, len(dataset.classes)), count)
-        for count, dataset in sets.items()
-        for name in names
-        if name not in SEQUENCE_RECIPES
+        (recipe, count)
+        for count in class_counts
+        for recipe in (find_recipe(name, count) for name in names if name not in SEQUENCE_RECIPES)
+        if count in recipe.class_counts
     ]
+    sets = {count: load_dataset(count) for count in dict.fromkeys(count for _, count in wanted)}
     for recipe, count in wanted:
         complete = is_current if only_shipped and not recipe.shipped else _is_whole
-        outdated = settings.mode() == "full" or not complete(recipe, sets[count])
-        if count in recipe.class_counts and outdated:
+        if settings.mode() == "full" or not complete(recipe, sets[count]):
             make_checkpoint(recipe, sets[count])
     for name in (name for name in names if name in SEQUENCE_RECIPES):
         if settings.mode() == "full" or not is_whole_sequence(name):
@@ -82,7 +83,8 @@ def verify_prefix(recipe: Recipe, dataset: Dataset) -> float:
 def replay(recipe: Recipe, dataset: Dataset) -> list[float]:
     """Compute the losses of the recipe's first steps, in float64 (:func:`labkit.training.loop.loss_prefix`)."""
     model = starting_model(recipe, dataset)
-    return loss_prefix(model, dataset, recipe.config, callback=training_callback(recipe, dataset))
+    callback, data = training_callback(recipe, dataset), training_data(recipe, dataset)
+    return loss_prefix(model, data, recipe.config, callback=callback)
 
 
 def recipe_hash(recipe: Recipe, dataset: Dataset) -> str:
@@ -110,8 +112,9 @@ def make_checkpoint(recipe: Recipe, dataset: Dataset) -> None:
     partial_state = manifest.with_name(f".{recipe.name}.{digest}.pt")
     prefix = replay(recipe, dataset)
     model, callback = starting_model(recipe, dataset), training_callback(recipe, dataset)
-    epochs = fit(model, dataset, recipe.config, callback=callback, resume=partial_state)
-    plain = unshare_layers(model)
+    data = training_data(recipe, dataset)
+    epochs = fit(model, data, recipe.config, callback=callback, resume=partial_state)
+    plain = unshare_layers(merge_lora(model))
     state = round_weights(plain.state_dict(), recipe.network)
     plain.load_state_dict(state)
     test = evaluate(plain, dataset, dataset.test)

@@ -26,8 +26,11 @@ from labkit.recipes import (
     training,
 )
 from labkit.recipes.steps import (
+    AddLora,
+    CopyBackbone,
     CopyConvolutions,
     Distill,
+    FewImages,
     KeepZeros,
     PruneBeforeSchedule,
     PruneByMagnitude,
@@ -36,6 +39,7 @@ from labkit.recipes.steps import (
     SetChannels,
     SetDropout,
     ShareValues,
+    TrainOnly,
 )
 from labkit.storage import checkpoints
 from labkit.storage.checkpoints import CheckpointError
@@ -495,7 +499,7 @@ def test_name_and_class_count_identify_an_entry():
 
 def test_recipes_by_name_are_those_for_10_classes():
     assert list(RECIPES) == list(dict.fromkeys(recipe.name for recipe in CATALOG))
-    assert all(10 in recipe.class_counts for recipe in RECIPES.values())
+    assert all({10, 52} & set(recipe.class_counts) for recipe in RECIPES.values())
 
 
 def test_data_of_another_class_count_gets_the_first_entry():
@@ -690,3 +694,76 @@ def test_another_recipe_of_the_10_class_set_outdates_what_began_with_its_convolu
     put(monkeypatch, replace(base, config=replace(base.config, peak_lr=0.2)))
     train(["net"])
     assert runs == [3, 1, 3, 1]
+
+
+# Transfer
+
+
+def transfer(*recipe_steps, seed=0):
+    return Recipe(
+        "moved", "a transfer", "resnet20", None, recipe_steps, replace(RETRAINING, seed=seed), (10,)
+    )
+
+
+def test_few_images_limit_training_alone_and_the_seed_chooses_them():
+    dataset = tiny_dataset()
+    few, other = (network.training_data(transfer(FewImages(3), seed=seed), dataset) for seed in (0, 1))
+    assert few.train.labels.bincount().tolist() == [3] * 4
+    assert few.test is dataset.test
+    assert not torch.equal(few.train.images, other.train.images)
+
+
+@pytest.mark.usefixtures("workshop")
+def test_a_recipe_trains_and_replays_on_its_few_images(monkeypatch):
+    sizes = []
+    for name in ("fit", "loss_prefix"):
+        original = getattr(training, name)
+
+        def noting(model, dataset, *given, original=original, **options):
+            sizes.append(dataset.train.size)
+            return original(model, dataset, *given, **options)
+
+        monkeypatch.setattr(training, name, noting)
+    put(monkeypatch, transfer(FewImages(3)))
+    fit_or_load("moved", tiny_dataset())
+    assert sizes == [12, 12]
+
+
+@pytest.mark.usefixtures("workshop")
+def test_lora_is_stored_as_an_ordinary_network_whose_frozen_parts_did_not_change(monkeypatch):
+    put(monkeypatch, transfer(TrainOnly(r"5\.bias"), AddLora("0", 1)))
+    trained = fit_or_load("moved", tiny_dataset()).state_dict()
+    start = network.starting_model(transfer(), tiny_dataset()).state_dict()
+    assert trained.keys() == start.keys()
+    changed = {name for name in start if not torch.equal(start[name], trained[name])}
+    assert changed == {"0.weight", "5.bias"}
+    difference = (trained["0.weight"] - start["0.weight"]).flatten(1)
+    assert torch.linalg.matrix_rank(difference, rtol=1e-3) == 1
+
+
+def test_a_backbone_is_copied_without_its_classifier(monkeypatch):
+    torch.manual_seed(0)
+    stored = network.build_network("resnet18-quarter", 52)
+    stored.bn1.running_mean += 1
+    monkeypatch.setattr(steps, "load_dataset", lambda count: tiny_dataset(classes=count))
+    monkeypatch.setattr(checkpoints, "read_weights", lambda *_: stored.state_dict())
+    step, fresh = CopyBackbone("stored", 52), network.build_network("resnet18-quarter", 10)
+    head = fresh.fc.weight.clone()
+    model = step.prepare(fresh, transfer(step), tiny_dataset())
+    assert torch.equal(model.bn1.running_mean, stored.bn1.running_mean)
+    assert torch.equal(model.layer4[1].conv2.weight, stored.layer4[1].conv2.weight)
+    assert torch.equal(model.fc.weight, head)
+    assert [(source.name, source.class_count) for source in step.sources()] == [("stored", 52)]
+
+
+def test_every_transfer_of_lab_11_names_parameters_and_layers_that_exist():
+    recipes = [
+        recipe for recipe in CATALOG if recipe.name.startswith("resnet18-") and 10 in recipe.class_counts
+    ]
+    assert len(recipes) == 66
+    for recipe in recipes:
+        model = network.build_network(recipe.network, 10)
+        for step in recipe.steps:
+            if isinstance(step, TrainOnly | AddLora):
+                model = step.prepare(model, recipe, tiny_dataset())
+        assert not recipe.shipped

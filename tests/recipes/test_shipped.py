@@ -42,7 +42,7 @@ EVALUATED = {
 
 
 def shipped(always, *, recorded_too=False):
-    """Every checkpoint, those not named in ``always`` and all of the 100-class set marked slow.
+    """Every checkpoint, those not named in ``always`` and all of the 52- and 100-class sets marked slow.
 
     ``recorded_too`` includes those of which only the record is shipped.
     """
@@ -65,7 +65,7 @@ def _no_settings(monkeypatch):
     monkeypatch.setenv("LABKIT_DEVICE", "cpu")
 
 
-@pytest.mark.parametrize("count", [10, 100])
+@pytest.mark.parametrize("count", [10, 52, 100])
 def test_every_recipe_is_in_the_manifest_and_every_file_in_a_recipe(count):
     dataset = load_dataset(count)
     names = {recipe.name for recipe in CATALOG if count in recipe.class_counts}
@@ -91,7 +91,7 @@ def test_a_network_of_six_values_per_layer_is_stored_in_33_kilobytes(seed):
 
 
 def test_all_shipped_weights_together_take_at_most_130_megabytes():
-    folders = [load_dataset(10).name, load_dataset(100).name, "sequences"]
+    folders = [*(load_dataset(count).name for count in (10, 52, 100)), "sequences"]
     sizes = [
         entry.size_bytes
         for folder in folders

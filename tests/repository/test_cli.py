@@ -148,7 +148,7 @@ def test_checkpoints_are_listed_and_trained_by_name(monkeypatch, capsys):
     )
     assert cli.main(["train", listed[0]]) == 0
     assert cli.main(["train", "--all", "--classes", "100"]) == 0
-    assert trained == [([listed[0]], (10, 100), False), (listed, (100,), True)]
+    assert trained == [([listed[0]], (10, 52, 100), False), (listed, (100,), True)]
 
 
 def test_a_subcommand_is_required():
