@@ -1,6 +1,7 @@
 """Network definitions, the modes of their modules, their inputs, and their prunable weights."""
 
 from labkit.models.attention import MultiHeadAttention, attend, causal_mask, use_products
+from labkit.models.convnet import ConvNet
 from labkit.models.inputs import as_input, device_and_dtype
 from labkit.models.modes import evaluation_mode, keep_modes
 from labkit.models.resnet import ResNet20
@@ -17,6 +18,7 @@ from labkit.models.vgg import VGG16
 from labkit.models.weights import count_nonzero, prunable_weights, total_sparsity
 
 __all__ = [
+    "ConvNet",
     "LanguageModel",
     "MultiHeadAttention",
     "ResNet18",

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Literal
 
 from labkit.pruning.callbacks import linear_ramp
-from labkit.recipes.recipe import Recipe, Step
+from labkit.recipes.recipe import Network, Recipe, Step
 from labkit.recipes.steps import (
     AddLora,
     CopyBackbone,
@@ -24,12 +24,14 @@ from labkit.recipes.steps import (
     PruneByMagnitude,
     PruneBySaliency,
     PruneBySensitivity,
+    PruneConvolutions,
     Quantize,
     SetDropout,
     ShareValues,
     TrainOnly,
 )
-from labkit.training import TrainConfig
+from labkit.training import ScheduledConfig, TrainConfig
+from labkit.training.schedules import Cosine, MultiStep, Schedule
 
 __all__ = ["CATALOG", "RECIPES", "find_recipe"]
 
@@ -46,6 +48,9 @@ RAMP_TO_90 = tuple(linear_ramp(0.9, 12))
 RAMP_TO_98_8 = tuple(linear_ramp(0.988, 5))
 STAGES = (20.0, 40.0, 60.0)  # training accuracies in per cent
 CLASSIFIER = ("classifier.0", "classifier.3", "classifier.6")  # of VGG16
+
+# Lab 10: times and factor as in its source.
+STEPS_DOWN = MultiStep((0.3, 0.6, 0.8))
 
 # Lab 11: what is trained on the new task, by the name of the way; with it the peak learning rate.
 CLASSIFIER_ALONE = TrainOnly(r"fc\..*")
@@ -86,6 +91,62 @@ def _pruned(way: Literal["oneshot", "iterative", "global"], percent: int, seed: 
         steps=(step,),
         config=replace(SHORT_RETRAINING, seed=seed),
         class_counts=(10,),
+    )
+
+
+def _convnet(
+    name: str,
+    description: str,
+    seed: int,
+    *,
+    schedule: Schedule = STEPS_DOWN,
+    step: Step | None = None,
+    network: Network = "convnet",
+) -> Recipe:
+    """Return a recipe of lab 10: a ConvNet from random weights, by one schedule, pruned or not."""
+    return Recipe(
+        name=f"convnet-{name}-seed{seed}",
+        description=f"ConvNet, {description}, seed {seed}",
+        network=network,
+        start=None,
+        steps=() if step is None else (step,),
+        config=ScheduledConfig(epochs=50, peak_lr=0.1, schedule=schedule, seed=seed),
+        class_counts=(10,),
+        shipped=False,
+    )
+
+
+def _convnets(seed: int) -> tuple[Recipe, ...]:
+    """Return the recipes of lab 10 for one seed.
+
+    The source of the lab trains for 100 epochs and prunes at epochs 10 to 50; these are 50 and 5 to 25.
+    """
+    filters = PruneConvolutions("filters", every=5)
+    return (
+        _convnet("multistep", "multi-step schedule", seed),
+        _convnet("cosine", "cosine schedule over the budget", seed, schedule=Cosine()),
+        _convnet("cosine-double", "cosine schedule over twice the budget", seed, schedule=Cosine(2.0)),
+        _convnet("filters-50", "50 % of the filters pruned by epoch 25", seed, step=filters),
+        _convnet(
+            "weights-50",
+            "50 % of the weights pruned by epoch 25",
+            seed,
+            step=PruneConvolutions("weights", every=5),
+        ),
+        _convnet(
+            "filters-50-cosine",
+            "50 % of the filters pruned by epoch 25, cosine schedule",
+            seed,
+            schedule=Cosine(),
+            step=filters,
+        ),
+        _convnet(
+            "weights-75",
+            "75 % of the weights pruned by epoch 25: as many left as without half of the filters",
+            seed,
+            step=PruneConvolutions("weights", amount=0.15, every=5),
+        ),
+        _convnet("half", "half of the channels in every layer, dense", seed, network="convnet-half"),
     )
 
 
@@ -548,6 +609,8 @@ CATALOG: tuple[Recipe, ...] = (
         config=TrainConfig(epochs=3, batch_size=64, peak_lr=0.003, warmup=0.1),
         class_counts=(100,),
     ),
+    # Lab 10: learning rates, schedules and pruning while training; three seeds, the first one's runs first.
+    *(recipe for seed in (0, 1, 2) for recipe in _convnets(seed)),
     # Lab 11: a backbone that has seen printed letters.
     Recipe(
         name="resnet18-quarter",

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from labkit.data import Dataset
 from labkit.environment import keep_random_state, seed_everything
-from labkit.models import VGG16, ResNet18, ResNet20, total_sparsity
+from labkit.models import VGG16, ConvNet, ResNet18, ResNet20, total_sparsity
+from labkit.models.convnet import CONVNET_CHANNELS
 from labkit.models.vgg import VGG16_CHANNELS, vgg16_from_state
 from labkit.recipes.recipe import Network, Recipe
 from labkit.storage import checkpoints
@@ -37,6 +38,9 @@ def build_network(network: Network, class_count: int) -> nn.Module:
         return ResNet20(class_count)
     if network == "resnet18-quarter":
         return ResNet18(class_count, width=0.25)
+    if network in ("convnet", "convnet-half"):
+        divisor = 2 if network == "convnet-half" else 1
+        return ConvNet(class_count, channels=[count // divisor for count in CONVNET_CHANNELS])
     divisor = NARROW_DIVISOR if network == "vgg16-narrow" else 1
     return VGG16(class_count, channels=[count // divisor for count in VGG16_CHANNELS])
 

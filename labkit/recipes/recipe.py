@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Network", "Recipe", "Source", "Step"]
 
-Network = Literal["resnet18-quarter", "resnet20", "vgg16", "vgg16-narrow"]
+Network = Literal["convnet", "convnet-half", "resnet18-quarter", "resnet20", "vgg16", "vgg16-narrow"]
 
 
 @dataclass(frozen=True)

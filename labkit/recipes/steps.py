@@ -16,6 +16,7 @@ from labkit.models.freezing import train_only
 from labkit.models.lora import add_lora
 from labkit.pruning.callbacks import PruningCallback, StagedPruning
 from labkit.pruning.channels import prune_channels
+from labkit.pruning.granularity import Granularity, convolution_masks
 from labkit.pruning.magnitude import Masks, deviation_masks, global_masks, layer_masks
 from labkit.pruning.saliency import Rule, calibration_batches, calibration_result, masks_by_rule
 from labkit.pruning.sensitivity import sensitivity_masks
@@ -40,6 +41,7 @@ __all__ = [
     "PruneByMagnitude",
     "PruneBySaliency",
     "PruneBySensitivity",
+    "PruneConvolutions",
     "Quantize",
     "SetChannels",
     "SetDropout",
@@ -234,6 +236,37 @@ class PruneByDeviation(Step):
 
     def _masks(self, model: nn.Module) -> Masks:
         return deviation_masks(model, self.deviations)
+
+
+@dataclass(frozen=True)
+class PruneConvolutions(Step):
+    """Prune every convolution by ``amount`` more after each ``every`` epochs, ``times`` times.
+
+    With the defaults 10 % more of each layer's filters or weights go at epochs 10, 20, … 50, to 50 %.
+    """
+
+    granularity: Granularity
+    amount: float = 0.1
+    every: int = 10
+    times: int = 5
+
+    def __post_init__(self) -> None:
+        """Refuse amounts that add up to more than all, and epochs that are not counts."""
+        if not 0 < self.amount * self.times <= 1 or self.every < 1:
+            raise ValueError(
+                "amount must be positive with amount · times at most 1, and every at least 1 epoch, "
+                f"got amount {self.amount}, times {self.times} and every {self.every}."
+            )
+
+    def callback(self, inner: Callback, recipe: Recipe, dataset: Dataset) -> Callback:  # noqa: ARG002
+        """Prune before an epoch, and keep pruned weights at zero."""
+        rules = {}
+        for count in range(1, self.times + 1):
+            sparsity = round(self.amount * count, 12)
+            rules[self.every * count] = partial(
+                convolution_masks, sparsity=sparsity, granularity=self.granularity
+            )
+        return _alone(PruningCallback(rules), inner, recipe)
 
 
 @dataclass(frozen=True)

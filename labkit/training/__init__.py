@@ -1,6 +1,6 @@
 """Training, evaluation and distillation."""
 
-from labkit.training.config import Cut, EpochRecord, TrainConfig
+from labkit.training.config import Cut, EpochRecord, ScheduledConfig, TrainConfig
 from labkit.training.evaluate import Evaluation, correct_images, evaluate
 from labkit.training.live import EpochDots, fast_forward, training_batches
 from labkit.training.loop import Callback, fit
@@ -11,6 +11,7 @@ __all__ = [
     "EpochDots",
     "EpochRecord",
     "Evaluation",
+    "ScheduledConfig",
     "TrainConfig",
     "correct_images",
     "evaluate",

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-__all__ = ["Cut", "EpochRecord", "TrainConfig", "records_from_json", "records_to_json", "require_trainable"]
+from labkit.training.schedules import Constant, Schedule, WarmupCosine
+
+__all__ = [
+    "Cut",
+    "EpochRecord",
+    "ScheduledConfig",
+    "TrainConfig",
+    "records_from_json",
+    "records_to_json",
+    "require_trainable",
+]
 
 
 @dataclass(frozen=True)
@@ -23,11 +33,40 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Refuse values that cannot train; turn NumPy's numbers into plain ones, which can be stored."""
-        for field in fields(self):
-            value = getattr(self, field.name)
+        for each in fields(self):
+            value = getattr(self, each.name)
             if hasattr(value, "item"):
-                object.__setattr__(self, field.name, value.item())
+                object.__setattr__(self, each.name, value.item())
         require_trainable(self, {"epochs": 1, "batch_size": 2, "seed": 0})
+
+    def learning_rate(self, step: int, total_steps: int) -> float:
+        """Return the rate at ``step`` (from 0): linear warm-up to the peak, then a cosine towards 0.
+
+        >>> [round(TrainConfig(peak_lr=1.0, warmup=0.25).learning_rate(s, 4), 2) for s in range(4)]
+        [1.0, 1.0, 0.75, 0.25]
+        """
+        return WarmupCosine(self.warmup).rate(step, total_steps, self.peak_lr)
+
+
+@dataclass(frozen=True)
+class ScheduledConfig(TrainConfig):
+    """The hyperparameters of a training run whose learning rate follows ``schedule``, without warm-up."""
+
+    warmup: float = 0.0
+    schedule: Schedule = field(default_factory=Constant)
+
+    def __post_init__(self) -> None:
+        """Refuse a warm-up that the schedule would ignore."""
+        super().__post_init__()
+        if self.warmup:
+            raise ValueError(
+                f"a schedule replaces warmup, which must be 0, got {self.warmup}; "
+                "use WarmupCosine as the schedule."
+            )
+
+    def learning_rate(self, step: int, total_steps: int) -> float:
+        """Return the rate of the schedule at ``step`` (from 0), with ``peak_lr`` as its base rate."""
+        return self.schedule.rate(step, total_steps, self.peak_lr)
 
 
 @dataclass(frozen=True)
@@ -50,7 +89,8 @@ class EpochRecord:
     """The results of one epoch; accuracy in per cent, ``sparsity`` as a share of the prunable weights.
 
     An epoch with ``lead`` came before the learning rate's schedule, at a constant rate; ``cuts`` lists
-    what was pruned in it, where that was measured.
+    what was pruned in it, where that was measured. ``train_top1`` is counted
+    during the epoch, on augmented images and while the weights move; older records do not have it.
     """
 
     epoch: int
@@ -61,19 +101,21 @@ class EpochRecord:
     seconds: float
     lead: bool = False
     cuts: tuple[Cut, ...] = ()
+    train_top1: float | None = None
 
 
 def records_to_json(records: Iterable[EpochRecord]) -> list[dict[str, object]]:
-    """Return one row per epoch, as files store them; ``lead`` and ``cuts`` only where there are any."""
+    """Return one row per epoch, as files store them; later fields only where they are not the default."""
+    defaults = {each.name: each.default for each in fields(EpochRecord)}
     return [
-        {name: value for name, value in asdict(record).items() if name not in ("lead", "cuts") or value}
+        {name: value for name, value in asdict(record).items() if value != defaults[name]}
         for record in records
     ]
 
 
 def records_from_json(rows: Sequence[Mapping[str, Any]]) -> list[EpochRecord]:
     """Return the records that :func:`records_to_json` turned into ``rows``; fields of others are ignored."""
-    names = {field.name for field in fields(EpochRecord)}
+    names = {each.name for each in fields(EpochRecord)}
     return [
         EpochRecord(
             **{name: value for name, value in row.items() if name in names and name != "cuts"},

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -32,7 +33,6 @@ __all__ = [
     "Callback",
     "augmented_batches",
     "fit",
-    "learning_rate",
     "loss_prefix",
     "mixed_precision",
     "to_training_layout",
@@ -65,6 +65,13 @@ class Callback:
         return ()
 
 
+class _Step(NamedTuple):
+    """The results of one optimizer step: the loss, and how many images of the batch were right before it."""
+
+    loss: float
+    hits: int
+
+
 def mixed_precision(inputs: Tensor) -> torch.autocast:
     """Return the autocast context: bf16 for float32 inputs if the hardware has it, else disabled."""
     enabled = inputs.dtype == torch.float32 and has_fast_bf16(inputs.device)
@@ -77,19 +84,6 @@ def to_training_layout(model: nn.Module) -> nn.Module:
     if all(parameter.ndim < 5 for parameter in model.parameters()):  # torch has another layout for those
         model.to(memory_format=torch.channels_last)
     return model
-
-
-def learning_rate(step: int, total_steps: int, config: TrainConfig) -> float:
-    """Return the rate at ``step`` (from 0): linear warm-up to the peak, then a cosine towards 0.
-
-    >>> [round(learning_rate(s, 4, TrainConfig(peak_lr=1.0, warmup=0.25)), 2) for s in range(4)]
-    [1.0, 1.0, 0.75, 0.25]
-    """
-    warmup_steps = max(1, round(config.warmup * total_steps))
-    if step < warmup_steps:
-        return config.peak_lr * (step + 1) / warmup_steps
-    progress = (step - warmup_steps) / (total_steps - warmup_steps)
-    return config.peak_lr * (1 + math.cos(math.pi * progress)) / 2
 
 
 @keep_random_state()
@@ -139,13 +133,22 @@ def fit(
             rate = callback.constant_rate()
             lead += rate is not None
             rates = _epoch_rates(epoch - lead, dataset, config, rate)
-            losses = list(_run_epoch(model, dataset, config, optimizer, callback, epoch, rates))
+            steps = list(_run_epoch(model, dataset, config, optimizer, callback, epoch, rates))
             result = evaluate(model, dataset, dataset.validation)
-            mean, seconds = sum(losses) / len(losses), time.perf_counter() - start
+            mean, seconds = sum(step.loss for step in steps) / len(steps), time.perf_counter() - start
             sparsity, cuts = total_sparsity(model), callback.cuts()
+            train_top1 = 100 * sum(step.hits for step in steps) / dataset.train.size
             records.append(
                 EpochRecord(
-                    epoch, mean, result.loss, result.top1, sparsity, seconds, rate is not None, cuts
+                    epoch,
+                    mean,
+                    result.loss,
+                    result.top1,
+                    sparsity,
+                    seconds,
+                    rate is not None,
+                    cuts,
+                    train_top1,
                 )
             )
             bar.set_postfix(loss=f"{mean:.3f}", validation=f"{result.top1:.1f} %")
@@ -187,7 +190,7 @@ def loss_prefix(
     rates = _epoch_rates(0, dataset, config, callback.constant_rate())
     with _training(model):
         epoch = _run_epoch(model, dataset, config, optimizer, callback, 0, rates, images=images)
-        return list(islice(epoch, steps))
+        return [step.loss for step in islice(epoch, steps)]
 
 
 def _prepare(model: nn.Module, config: TrainConfig) -> torch.optim.SGD:
@@ -213,7 +216,7 @@ def _epoch_rates(
     steps = len(batch_sizes(dataset.train.size, config.batch_size))
     if constant_rate is not None:
         return [constant_rate] * steps
-    return [learning_rate(epoch * steps + step, config.epochs * steps, config) for step in range(steps)]
+    return [config.learning_rate(epoch * steps + step, config.epochs * steps) for step in range(steps)]
 
 
 @contextmanager
@@ -238,8 +241,8 @@ def _run_epoch(  # noqa: PLR0913
     rates: Sequence[float],
     *,
     images: int | None = None,
-) -> Iterator[float]:
-    """Take the optimizer steps of one epoch, at ``rates``, and yield their losses.
+) -> Iterator[_Step]:
+    """Take the optimizer steps of one epoch, at ``rates``, and yield their results.
 
     ``images`` shortens each batch.
     """
@@ -254,7 +257,8 @@ def _run_epoch(  # noqa: PLR0913
         inputs = normalize(batch[:images].to(device), dataset.mean, dataset.std).to(dtype)
         with mixed_precision(inputs):
             logits = model(inputs)
-        loss = callback.loss(inputs, logits.to(inputs.dtype), labels[:images].to(device))
+        targets = labels[:images].to(device)
+        loss = callback.loss(inputs, logits.to(inputs.dtype), targets)
         if not math.isfinite(loss.item()):
             raise FloatingPointError(
                 f"loss is {loss.item()} at epoch {epoch}, step {step}; lower peak_lr or add warm-up."
@@ -263,7 +267,7 @@ def _run_epoch(  # noqa: PLR0913
         loss.backward()
         optimizer.step()
         callback.after_step(model)
-        yield loss.item()
+        yield _Step(loss.item(), int((logits.argmax(1) == targets).sum()))
 
 
 def augmented_batches(

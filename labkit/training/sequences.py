@@ -20,9 +20,9 @@ from tqdm import tqdm
 from labkit import settings
 from labkit.environment import keep_random_state
 from labkit.models import device_and_dtype, evaluation_mode, keep_modes
-from labkit.training.config import EpochRecord, TrainConfig, require_trainable
+from labkit.training.config import EpochRecord, require_trainable
 from labkit.training.evaluate import Evaluation, summed_loss, top_k_hits
-from labkit.training.loop import learning_rate
+from labkit.training.schedules import WarmupCosine
 
 __all__ = [
     "IGNORED",
@@ -141,11 +141,11 @@ def _steps(model: nn.Module, batches: Iterable[TokenBatch], config: SequenceConf
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=config.peak_lr, betas=(0.9, 0.98), weight_decay=config.weight_decay
     )
-    schedule = TrainConfig(peak_lr=config.peak_lr, warmup=config.warmup)
+    schedule = WarmupCosine(config.warmup)
     device, _ = device_and_dtype(model)
     model.train()
     for step, (inputs, targets) in enumerate(islice(batches, config.steps)):
-        optimizer.param_groups[0]["lr"] = learning_rate(step, config.steps, schedule)
+        optimizer.param_groups[0]["lr"] = schedule.rate(step, config.steps, config.peak_lr)
         logits = model(*(part.to(device) for part in inputs))
         loss = functional.cross_entropy(
             logits.flatten(0, 1), targets.to(device).flatten(), ignore_index=IGNORED

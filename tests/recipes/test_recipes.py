@@ -490,7 +490,7 @@ def test_every_recipe_can_be_made_in_the_order_in_which_they_stand():
 
 def test_name_and_class_count_identify_an_entry():
     keys = [(recipe.name, count) for recipe in CATALOG for count in recipe.class_counts]
-    assert len(keys) == len(set(keys)) == 141
+    assert len(keys) == len(set(keys)) == 165
     for name, count in keys:
         recipe = find_recipe(name, count)
         assert recipe.name == name
@@ -767,3 +767,29 @@ def test_every_transfer_of_lab_11_names_parameters_and_layers_that_exist():
             if isinstance(step, TrainOnly | AddLora):
                 model = step.prepare(model, recipe, tiny_dataset())
         assert not recipe.shipped
+
+
+# Schedules
+
+
+def test_lab_10_trains_eight_kinds_of_convnet_with_three_seeds_and_equal_budgets():
+    runs = [recipe for recipe in CATALOG if recipe.network.startswith("convnet")]
+    assert {recipe.name for recipe in runs} == {
+        f"convnet-{kind}-seed{seed}"
+        for kind in (
+            "multistep",
+            "cosine",
+            "cosine-double",
+            "filters-50",
+            "weights-50",
+            "filters-50-cosine",
+            "weights-75",
+            "half",
+        )
+        for seed in (0, 1, 2)
+    }
+    assert {(r.config.epochs, r.config.peak_lr, r.config.batch_size, r.start) for r in runs} == {
+        (50, 0.1, 128, None)
+    }
+    assert all(recipe.name.endswith(f"seed{recipe.config.seed}") for recipe in runs)
+    assert not any(recipe.shipped for recipe in runs)

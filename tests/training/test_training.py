@@ -14,7 +14,7 @@ from labkit.data import Split
 from labkit.training import Callback, Cut, EpochRecord, TrainConfig, evaluate, fit
 from labkit.training.distillation import Distiller
 from labkit.training.evaluate import top_k_hits
-from labkit.training.loop import learning_rate, loss_prefix
+from labkit.training.loop import loss_prefix
 
 CONFIG = TrainConfig(epochs=3, batch_size=32, peak_lr=0.1)
 
@@ -364,7 +364,7 @@ def test_a_configuration_cannot_be_changed_after_the_fact():
 @given(total=st.integers(2, 500), warmup=st.floats(0, 0.99), peak=st.floats(1e-4, 10))
 def test_the_rate_rises_linearly_to_its_peak_and_then_only_falls(total, warmup, peak):
     config = TrainConfig(peak_lr=peak, warmup=warmup)
-    rates = [learning_rate(step, total, config) for step in range(total)]
+    rates = [config.learning_rate(step, total) for step in range(total)]
     top = max(1, round(warmup * total))
     np.testing.assert_allclose(rates[:top], np.linspace(peak / top, peak, top))
     cosine = peak * (1 + np.cos(np.pi * np.arange(total - top) / max(1, total - top))) / 2
@@ -384,7 +384,7 @@ def test_fit_sets_the_scheduled_rate_at_every_step(monkeypatch):
 
     monkeypatch.setattr(torch.optim.SGD, "step", step)
     fit(seeded_network(), tiny_dataset(), CONFIG, progress=False)
-    assert used == [learning_rate(step, 24, CONFIG) for step in range(24)]
+    assert used == [CONFIG.learning_rate(step, 24) for step in range(24)]
 
 
 # Evaluation
