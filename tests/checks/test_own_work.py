@@ -219,6 +219,27 @@ SHORTCUTS = {
         "    model = channel_blocks.join_blocks(blocks, dense)\n"
         "    return channel_blocks.split_blocks(channels.prune_channels(model, dataset, counts))",
     ),
+    "10.2 by the project's schedule": (
+        "10.2",
+        "from labkit.training.schedules import Cosine\nmulti_step_rate = None\n"
+        "def cosine_rate(step, base, t_max):\n    return Cosine().rate(step, t_max, base)",
+    ),
+    "10.3 by the project's mask": (
+        "10.3",
+        "from labkit.pruning import granularity\n"
+        "def filter_mask(weight, share):\n    return granularity.filter_mask(weight, share)",
+    ),
+    "10.4 by the project's masks": (
+        "10.4",
+        "from labkit.pruning.magnitude import magnitude_mask as weight_mask\n"
+        "def convolution_masks(model, share, rule):\n    return {}",
+    ),
+    "10.6 as a subclass": (
+        "10.6",
+        "from labkit.pruning import sparse_conv\n"
+        "class SparseConv2d(sparse_conv.SparseConv2d):\n"
+        "    def set_mask(self, mask):\n        self.mask = mask",
+    ),
     "12.1 by a longer table": (
         "12.1",
         "def positional_encoding(positions, width):\n"

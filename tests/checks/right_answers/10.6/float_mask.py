@@ -1,0 +1,17 @@
+# A mask of zeros and ones in floating point.
+class WeightMask(nn.Module):
+    def __init__(self, weight):
+        super().__init__()
+        self.register_buffer("mask", torch.ones(weight.shape, dtype=weight.dtype))
+
+    def forward(self, weight):
+        return self.mask * weight
+
+
+class SparseConv2d(nn.Conv2d):
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        parametrize.register_parametrization(self, "weight", WeightMask(self.weight))
+
+    def set_mask(self, mask):
+        self.parametrizations.weight[0].mask.copy_(mask)

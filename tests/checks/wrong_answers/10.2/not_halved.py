@@ -1,0 +1,7 @@
+# Begins at twice the base rate.
+def cosine_rate(step, base, t_max):
+    return base * (1 + math.cos(math.pi * step / t_max))
+
+
+def multi_step_rate(step, base, milestones, gamma):
+    return base * gamma ** sum(step >= milestone for milestone in milestones)

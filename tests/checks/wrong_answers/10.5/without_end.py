@@ -1,0 +1,3 @@
+# Goes on pruning after the last cut.
+def target_share(epoch, every, amount, times):
+    return amount * (epoch // every)

@@ -1,0 +1,3 @@
+# Forgets the running mean.
+def leftover(norm):
+    return norm.bias.detach().relu()
