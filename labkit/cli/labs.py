@@ -27,6 +27,9 @@ def add_subcommands(subcommands: argparse._SubParsersAction[argparse.ArgumentPar
 
     report = add_subcommand(subcommands, "report", _report, "render the executed labs as web pages")
     report.add_argument("--out", type=Path, metavar="FOLDER", help="default: reports")
+    report.add_argument(
+        "--markdown", action="store_true", help="write tables and written answers as Markdown instead"
+    )
 
     portable = add_subcommand(
         subcommands, "portable", _portable, "compare labs and recipes with other arithmetic"
@@ -67,6 +70,7 @@ def _record(arguments: argparse.Namespace) -> int:
 
 def _report(arguments: argparse.Namespace) -> int:
     """Render the notebooks that ``labkit run`` executed."""
+    from labkit.course.reports.markdown_report import write_markdown
     from labkit.course.reports.site import render_all
 
     executed = settings.home() / "reports" / "executed"
@@ -74,7 +78,8 @@ def _report(arguments: argparse.Namespace) -> int:
         raise ValueError(
             f"{executed} does not exist, so there is nothing to render; run `labkit run` first."
         )
-    pages = render_all(executed, arguments.out or settings.home() / "reports")
+    render = write_markdown if arguments.markdown else render_all
+    pages = render(executed, arguments.out or settings.home() / "reports")
     print(f"{len(pages)} pages, see {pages[-1]}")
     return 0
 
