@@ -57,7 +57,7 @@ CLASSIFIER_ALONE = TrainOnly(r"fc\..*")
 BIASES = TrainOnly(r"fc\..*|.*\.bias")
 CONVOLUTIONS = r"layer\d\.\d\.conv\d"  # the sixteen of the residual blocks
 TRANSFERS: dict[str, tuple[str, tuple[Step, ...], float]] = {
-    "scratch": ("all weights, random at the start", (), 0.1),
+    "scratch": ("all weights, random at the start", (), 0.03),
     "full": ("all weights", (), 0.02),
     "frozen": ("the classifier", (CLASSIFIER_ALONE,), 0.1),
     "bias": ("the classifier and all biases", (BIASES,), 0.1),
