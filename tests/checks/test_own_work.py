@@ -198,6 +198,33 @@ SHORTCUTS = {
         "import functools\nfrom labkit.pruning import saliency\n"
         "@functools.cache\ndef snip_scores(*inputs):\n    return saliency.snip_scores(*inputs)",
     ),
+    "11.1 by an alias": (
+        "11.1",
+        "from labkit.models import freezing as tools\n"
+        "def freeze_backbone(model):\n    return tools.train_only(model, r'fc\\..*')",
+    ),
+    "11.2 by its other name": (
+        "11.2",
+        "from labkit.models.freezing import count_trainable as count\n"
+        "def count_trainable(model):\n    return count(model)",
+    ),
+    "11.3 by a parametrization": (
+        "11.3",
+        "from labkit.models.lora import LowRankUpdate\n"
+        "class LoraLinear(nn.Module):\n    def __init__(self, base, rank, alpha):\n"
+        "        super().__init__()\n        self.update = LowRankUpdate(base.weight, rank=rank, alpha=alpha)",
+    ),
+    "11.5 by the library's merge": (
+        "11.5",
+        "def merged_weight(weight, A, B, scale):\n"
+        "    return models.lora.merge_lora(nn.Linear(*weight.shape)).weight",
+    ),
+    "11.6 as a subclass": (
+        "11.6",
+        "from labkit.models import lora\n"
+        "class LoraConv2d(lora.LowRankUpdate):\n    def __init__(self, base, rank, alpha):\n"
+        "        super().__init__(base.weight, rank=rank, alpha=alpha)",
+    ),
     "09.3 by an import inside": (
         "09.3",
         "def choose_channels(Z, y, count):\n"

@@ -1,0 +1,2 @@
+def count_trainable(model):
+    return sum(tensor.numel() for tensor in model.state_dict().values())

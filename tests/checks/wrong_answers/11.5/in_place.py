@@ -1,0 +1,3 @@
+def merged_weight(weight, A, B, scale):
+    weight += scale * (B @ A.flatten(1)).reshape(weight.shape)
+    return weight
