@@ -17,6 +17,7 @@ def plot_seeds(
     x: str,
     y: str,
     dense: float | None = None,
+    log: bool = False,
 ) -> None:
     """Plot several methods, each trained from several seeds, over a quantity such as sparsity.
 
@@ -25,6 +26,7 @@ def plot_seeds(
         results: by method and by x the values of y, one per seed.
         x, y: what the axes show, with units.
         dense: y of the unpruned network, drawn as a horizontal line.
+        log: whether the horizontal axis is logarithmic.
     """
     figure, (axes,) = new_figure(title, size=(8.0, 4.4))
     if dense is not None:
@@ -44,5 +46,10 @@ def plot_seeds(
         spoken.append(f"{name}: {', '.join(ranges)}")
         data |= {f"{name}: {x}": [place for place, _ in pairs], f"{name}: {y}": [v for _, v in pairs]}
     label_axes(axes, x, y)
+    if log:
+        axes.set_xscale("log")
+    every_place = sorted({place for points in results.values() for place in points})
+    axes.set_xticks(every_place, [f"{place:g}" for place in every_place])
+    axes.minorticks_off()
     legend_below(figure, axes, 4)
     show_figure(figure, alt=f"{title}. Means of the seeds of {y} by {x}. {'. '.join(spoken)}.", data=data)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from labkit.plots import seeds
 from labkit.plots.figure import FIGURE_MIME
 from labkit.plots.seeds import plot_seeds
 
@@ -27,3 +28,13 @@ def test_every_training_and_the_means_are_in_the_figure(shown):
 def test_a_figure_without_a_dense_network_is_drawn(shown):
     plot_seeds("Far out", RESULTS, x="sparsity (%)", y="accuracy (%)")
     assert len(shown) == 1
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_the_axis_has_its_ticks_at_the_values_that_were_trained(monkeypatch, log):
+    figures = []
+    monkeypatch.setattr(seeds, "show_figure", lambda figure, **_: figures.append(figure))
+    plot_seeds("Few images", {"full": {10: [60.0], 500: [90.0]}}, x="images", y="accuracy (%)", log=log)
+    (axes,) = figures[0].axes
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["10", "500"]
+    assert axes.get_xscale() == ("log" if log else "linear")
