@@ -6,6 +6,7 @@ measures the numbers and gives the title.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from statistics import mean
@@ -19,6 +20,7 @@ from labkit.training import EpochRecord
 __all__ = ["plot_leftovers", "plot_losses", "plot_rates", "plot_runs", "pruning_epochs"]
 
 LINES = ("-", "--", "-.", ":")
+MOST_POINTS = 200  # of a curve in the data that is stored with a figure; the picture shows every step
 
 
 def plot_losses(
@@ -42,7 +44,11 @@ def plot_losses(
         axes.set_title(name, fontsize=10)
         axes.set_ylim(0, 1.4 * highest)
         label_axes(axes, "epoch", "" if index else "training loss (nats)", legend=True)
-        data |= {f"{name}: loss": list(raw), f"{name}: moving average": list(smooth)}
+        data |= {
+            f"{name}: step": _thinned(range(len(raw))),
+            f"{name}: loss": _thinned(raw),
+            f"{name}: moving average": _thinned(smooth),
+        }
         spoken.append(f"{name}: moving average from {smooth[0]:.2f} to {smooth[-1]:.2f} nats")
     show_figure(figure, alt=f"{title}. Training loss by step. {'; '.join(spoken)}.", data=data)
 
@@ -60,7 +66,8 @@ def plot_rates(title: str, schedules: Mapping[str, Sequence[float]]) -> None:
         axes.plot(range(len(rates)), rates, LINES[index % 4], color=COLOURS[index], label=name)
         spoken.append(f"{name}: from {rates[0]:.3g} to {rates[-1]:.3g}")
     label_axes(axes, "step", "learning rate", legend=True)
-    data = {name: list(rates) for name, rates in schedules.items()}
+    steps = _thinned(range(max(map(len, schedules.values()))))
+    data = {"step": steps} | {name: _thinned(rates) for name, rates in schedules.items()}
     show_figure(figure, alt=f"{title}. Learning rate by step. {'; '.join(spoken)}.", data=data)
 
 
@@ -128,6 +135,11 @@ def pruning_epochs(records: Sequence[EpochRecord]) -> list[int]:
     """Return the epochs, counted from 1, in which more weights are zero than in the one before."""
     shares = [0.0, *(record.sparsity for record in records)]
     return [epoch for epoch, (before, now) in enumerate(pairwise(shares), 1) if now > before + 1e-3]
+
+
+def _thinned(values: Sequence[float]) -> list[float]:
+    """Return every n-th value from the first one on, at most :data:`MOST_POINTS`, to six decimals."""
+    return [round(value, 6) for value in values[:: math.ceil(len(values) / MOST_POINTS)]]
 
 
 class _Band(NamedTuple):

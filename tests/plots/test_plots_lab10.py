@@ -16,7 +16,11 @@ def records(offset, sparsities=(0.0, 0.0, 0.1, 0.1, 0.2)):
 
 def test_losses_keep_both_curves_and_name_the_ends_of_the_smooth_one(shown):
     plots.plot_losses("T", {"rate 1": ([3.0, 1.0, 2.0], [2.0, 2.0, 1.5])}, steps_per_epoch=2)
-    assert shown[0]["data"] == {"rate 1: loss": [3.0, 1.0, 2.0], "rate 1: moving average": [2.0, 2.0, 1.5]}
+    assert shown[0]["data"] == {
+        "rate 1: step": [0, 1, 2],
+        "rate 1: loss": [3.0, 1.0, 2.0],
+        "rate 1: moving average": [2.0, 2.0, 1.5],
+    }
     assert "rate 1: moving average from 2.00 to 1.50 nats" in shown[0]["alt"]
 
 
@@ -24,6 +28,14 @@ def test_rates_name_the_first_and_the_last_one(shown):
     plots.plot_rates("T", {"cosine": [0.1, 0.05, 0.0], "constant": [0.1] * 3})
     assert "cosine: from 0.1 to 0" in shown[0]["alt"]
     assert shown[0]["data"]["constant"] == [0.1] * 3
+
+
+def test_the_data_of_a_long_curve_holds_some_of_its_steps_and_says_which(shown):
+    losses = [1 / (step + 1) for step in range(1000)]
+    plots.plot_losses("T", {"long": (losses, losses)}, steps_per_epoch=100)
+    data = shown[0]["data"]
+    assert data["long: step"] == list(range(0, 1000, 5))
+    assert data["long: loss"][1] == round(1 / 6, 6)
 
 
 @pytest.mark.parametrize("train", [False, True])
