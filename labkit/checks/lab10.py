@@ -36,6 +36,7 @@ def moving_average(expect: Expect, answer: Answer) -> None:
     for values, window, why in (
         ([4.0, 2.0, 6.0, 0.0], 3, CENTRE),
         ([1.0, 2.0, 3.0, 10.0, 5.0, 0.0, 7.0], 5, EDGE),
+        ([0.0, 8.0, 0.0, -2.0], 3, EDGE),
         ([3.0, -1.0, 2.0], 1, "a window of 1 changes nothing"),
         ([1.0, 5.0, 3.0], 9, "a window longer than the list averages all that is there"),
         ([2.5] * 40, 7, EDGE),
@@ -57,6 +58,7 @@ def schedules(expect: Expect, multi_step: Answer, cosine: Answer) -> None:
         (29, 0.1, [30, 60], 0.1, 0.1, "step 29 is before milestone 30"),
         (30, 0.1, [30, 60], 0.1, 0.01, "the rate falls at the milestone itself"),
         (75, 0.4, [30, 60], 0.5, 0.1, "each milestone that is reached multiplies by gamma once"),
+        (12, 0.4, [5, 10], 0.5, 0.1, "every milestone that is reached counts, also early ones"),
         (5, 0.2, [], 0.1, 0.2, "without milestones the rate is constant"),
     ):
         case = expect.given(f"step {step}, base {base}, milestones {milestones}, gamma {gamma}")
@@ -80,6 +82,7 @@ def filter_mask(expect: Expect, answer: Answer) -> None:
     for weight, share, why in (
         (l1.view(4, 3, 1, 1), 0.5, "the L1 norm adds up |w|: 1.2, 1.0, 0.2 and 3.0"),
         (-l1.view(4, 1, 3, 1), 0.25, "take magnitudes: signs must not cancel"),
+        (l1.roll(1, 0).view(4, 3, 1, 1), 0.5, "the ranking follows the weights, not their places"),
         (_weights(5, 2, 3, 3), 0.3, ROUND),
         (_weights(6, 4, 3, 3), 0.4, ROUND),
         (torch.ones(30, 2, 1, 1), 0.5, TIES),
@@ -109,6 +112,7 @@ def one_interface(expect: Expect, weight_mask: Answer, masks_of: Answer) -> None
         (_weights(4, 2, 3, 3), 0.5, why),
         (torch.tensor([[0.5, -0.1], [2.0, -3.0], [0.3, 1.0]]).view(3, 2, 1, 1), 0.4, ROUND),
         (torch.ones(25, 1, 2, 2), 0.33, TIES),
+        (_weights(4, 2, 3, 3).flip(0), 0.5, why),
         (_weights(4, 2, 3, 3), 0.0, "a share of 0 keeps everything"),
     ):
         case = expect.given(f"weight_mask: shape {tuple(weight.shape)}, share {share}")
@@ -119,28 +123,38 @@ def one_interface(expect: Expect, weight_mask: Answer, masks_of: Answer) -> None
         expected[removed] = False
         got = case.call(weight_mask, weight, share, hint=why)
         case.equal(got, expected.reshape(weight.shape), hint=reason)
-    model = nn.Sequential(
+    nested = nn.Sequential(
         nn.Conv2d(3, 4, 3), nn.Sequential(nn.BatchNorm2d(4), nn.Conv2d(4, 2, 1)), nn.Flatten()
     )
-    model.append(nn.Linear(2, 2))
-    case = expect.given("convolution_masks: convolutions '0' and '1.1', a linear layer '3', a rule")
-    shapes: list[tuple[int, ...]] = []
+    nested.append(nn.Linear(2, 2))
+    single = nn.Sequential(nn.ReLU(), nn.Conv2d(5, 6, 2))
+    _masks_of(expect, masks_of, "'0' and '1.1', a linear layer '3'", nested, 0.25, keeps=False)
+    _masks_of(expect, masks_of, "'1'", single, 0.5, keeps=True)
+
+
+def _masks_of(
+    expect: Expect, answer: Answer, text: str, model: nn.Module, share: float, *, keeps: bool
+) -> None:
+    """Check the masks of a model's convolutions with a rule that keeps all weights, or none."""
+    case = expect.given(f"convolution_masks: convolutions {text}, share {share}, a rule")
+    layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, nn.Conv2d)}
+    calls: list[tuple[int, ...]] = []
 
     def rule(weight: Tensor, share: float) -> Tensor:
-        shapes.append((*weight.shape, round(100 * share)))
-        return torch.zeros(weight.shape, dtype=torch.bool)
+        calls.append((*weight.shape, round(100 * share)))
+        return torch.full(weight.shape, keeps)
 
     names = "convolutions only, nested ones too, named as by model.named_modules()"
-    got = case.call(masks_of, model, 0.25, rule, hint="return a dict from the layer's name to its mask")
-    case.keys(got, ["0", "1.1"], hint=names)
+    got = case.call(answer, model, share, rule, hint="return a dict from the layer's name to its mask")
+    case.keys(got, list(layers), hint=names)
     case.true(
-        shapes == [(4, 3, 3, 3, 25), (2, 4, 1, 1, 25)],
+        calls == [(*layer.weight.shape, round(100 * share)) for layer in layers.values()],
         expected="rule(weight, share) called once for each convolution",
-        got=shapes,
+        got=calls,
         hint="the rule is the third argument: call it for each layer's weight",
     )
     case.true(
-        not any(bool(mask.any()) for mask in got.values()),
+        all(bool((mask == keeps).all()) for mask in got.values()),
         expected="what the rule returned",
         got=got,
         hint="return the rule's masks",
@@ -250,8 +264,8 @@ def leftover(expect: Expect, answer: Answer) -> None:
     case = expect.given("batch norm of 4 channels, ε = 0.1, γ = (1, 2, 0, −1), β = (0.5, −1, 0.25, 0.5)")
     got = case.call(answer, norm, hint=why)
     case.close(got, norm(torch.zeros(1, 4, 1, 1)).relu().flatten().detach(), hint=why, atol=1e-5)
-    case = expect.given("the same in training mode, a mean above the bias in every channel")
-    norm.train()
+    case = expect.given("another one in training mode, a mean above the bias in every channel")
+    norm = copy.deepcopy(norm).train()
     norm.running_mean = torch.tensor([9.0, 9.0, 9.0, -9.0])
     before = copy.deepcopy(norm.state_dict())
     got = case.call(answer, norm, hint=why)

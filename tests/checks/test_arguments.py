@@ -23,6 +23,9 @@ pytestmark = pytest.mark.heavy
 WITHOUT_EFFECT = {("05.1", "bits"): "it cancels in the formula"}
 ONLY_THE_FORM_COUNTS = {("03.2", "arrays"): "bytes depend on shapes, not on values"}
 
+# *args and **options, such as those that a layer passes on.
+ANY_NUMBER = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
 UNUSABLE = {
     "None": None,
     "int": 3,
@@ -43,11 +46,11 @@ UNUSABLE = {
 
 
 def _parameters(answer):
-    """The parameters that an answer takes; of an autograd function those of ``forward`` without ``ctx``."""
+    """The named parameters that an answer takes; of an autograd function those of ``forward`` without ``ctx``."""
     owner = getattr(answer, "__self__", None)
     if isinstance(owner, type):
         return list(inspect.signature(owner.forward).parameters.values())[1:]
-    return list(inspect.signature(answer).parameters.values())
+    return [each for each in inspect.signature(answer).parameters.values() if each.kind not in ANY_NUMBER]
 
 
 def _form(value):
@@ -111,15 +114,17 @@ def test_a_default_is_left_out_in_some_call_and_given_in_another(name):
     def change(answer):
         calls = set()
 
-        def counting(*inputs):
+        def counting(*inputs, **options):
             calls.add(len(inputs))
-            return answer(*inputs)
+            return answer(*inputs, **options)
 
         yield (answer, calls), counting
 
     for (answer, calls), answers in _variants(name, change):
         check(name, *answers)
         parameters = _parameters(answer)
+        if not parameters:  # it passes on whatever it gets
+            continue
         required = sum(parameter.default is inspect.Parameter.empty for parameter in parameters)
         assert calls == set(range(required, len(parameters) + 1))
 
@@ -134,7 +139,7 @@ def test_a_value_that_no_exercise_asks_for_is_explained(kind):
 @pytest.mark.parametrize("name", EXERCISES)
 def test_code_that_raises_is_told_with_the_line_of_the_cell(name):
     namespace = {"__name__": "__main__"}
-    exec(compile("def answer(*_):\n    return missing", "<a cell>", "exec"), namespace)
+    exec(compile("def answer(*_, **__):\n    return missing", "<a cell>", "exec"), namespace)
     for _, answers in _variants(name, lambda _: [("", namespace["answer"])]):
         with pytest.raises(CheckFailed) as caught:
             check(name, *answers)
