@@ -14,6 +14,7 @@ from labkit.data import Dataset, load_dataset
 from labkit.models.lora import merge_lora
 from labkit.quantization.weight_sharing import unshare_layers
 from labkit.recipes.catalog import find_recipe
+from labkit.recipes.external import import_network, public_hash, public_network
 from labkit.recipes.network import (
     file_format,
     round_weights,
@@ -65,7 +66,8 @@ def verify_prefix(recipe: Recipe, dataset: Dataset) -> float:
     """Replay the recipe's first steps and compare the losses with the recorded ones.
 
     Returns:
-        The largest difference, as a share of what is allowed: at most 1.
+        The largest difference, as a share of what is allowed: at most 1; 0 for a network that was not
+        trained here.
 
     Raises:
         CheckpointError: if a loss differs by more, or the checkpoint was made by another recipe or from
@@ -77,6 +79,8 @@ def verify_prefix(recipe: Recipe, dataset: Dataset) -> float:
             f"{recipe.name} was made by another recipe or from other data; "
             f"retrain it: `labkit train {recipe.name}`."
         )
+    if public_network(recipe, dataset) is not None:
+        return 0.0
     return compare_prefix(recipe.name, replay(recipe, dataset), entry.loss_prefix)
 
 
@@ -89,6 +93,8 @@ def replay(recipe: Recipe, dataset: Dataset) -> list[float]:
 
 def recipe_hash(recipe: Recipe, dataset: Dataset) -> str:
     """Hash all that decides the weights: the recipe, the recipes it needs, and the data's statistics."""
+    if (network := public_network(recipe, dataset)) is not None:
+        return public_hash(network)
     facts = recipe.as_json()
     del facts["description"], facts["class_counts"]
     facts["data"] = [dataset.name, dataset.mean, dataset.std, dataset.train.size]
@@ -103,7 +109,13 @@ def is_current(recipe: Recipe, dataset: Dataset) -> bool:
 
 
 def make_checkpoint(recipe: Recipe, dataset: Dataset) -> None:
-    """Train one recipe, after those it needs that are not up to date, and store the result."""
+    """Train one recipe, after those it needs that are not up to date, and store the result.
+
+    A network that ``$LABKIT_WEIGHTS`` takes from elsewhere is stored as it is.
+    """
+    if (network := public_network(recipe, dataset)) is not None:
+        import_network(network, recipe, dataset)
+        return
     for needed, its_dataset in _needed(recipe, dataset):
         if not _is_whole(needed, its_dataset):
             make_checkpoint(needed, its_dataset)
