@@ -130,10 +130,10 @@ def _train(arguments: argparse.Namespace) -> int:
 
 def _print_times(networks: Sequence[TrainedNetwork]) -> None:
     """Print the recorded training time of each network, and the sum of those that were made now."""
-    from labkit.tables import table_bundle
+    from labkit.tables import Cell, table_bundle
 
     columns = ["network", "data set", "now", "training (s)", "hardware"]
-    rows = [
+    rows: list[list[Cell]] = [
         [name, dataset, "made" if made_now else "up to date", round(seconds, 1), hardware]
         for name, dataset, made_now, seconds, hardware in networks
     ]

@@ -134,5 +134,4 @@ def _load(network: PublicNetwork, recipe: Recipe) -> nn.Module:
             settings.weights_dir(),
             otherwise="unset LABKIT_WEIGHTS to train the network here",
         )
-    build = from_chenyaofo if recipe.network == "resnet20" else vgg16_from_state
-    return build(state)
+    return from_chenyaofo(state) if recipe.network == "resnet20" else vgg16_from_state(state)
