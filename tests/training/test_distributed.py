@@ -80,7 +80,11 @@ def two(tmp_path_factory):
         )
         for rank in (0, 1)
     ]
-    errors = [process.communicate(timeout=300)[1].decode() for process in processes]
+    try:
+        errors = [process.communicate(timeout=600)[1].decode() for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
     assert [process.returncode for process in processes] == [0, 0], errors
     return [torch.load(folder / f"{rank}.pt") for rank in (0, 1)], folder
 
