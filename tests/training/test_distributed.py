@@ -85,6 +85,8 @@ def two(tmp_path_factory):
     finally:
         for process in processes:
             process.kill()
+            process.wait()
+            process.stderr.close()
     assert [process.returncode for process in processes] == [0, 0], errors
     return [torch.load(folder / f"{rank}.pt") for rank in (0, 1)], folder
 
