@@ -9,14 +9,32 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["MODES", "checkpoint_dir", "checkpoint_file", "choose_device", "data_dir", "home", "mode"]
+__all__ = [
+    "MODES",
+    "ExternalWeights",
+    "checkpoint_dir",
+    "checkpoint_file",
+    "choose_device",
+    "data_dir",
+    "external_weights",
+    "home",
+    "mode",
+    "weights_dir",
+]
 
 MODES = ("auto", "smoke", "full")
+
+
+class ExternalWeights(NamedTuple):
+    """Whose trained weights to use instead of this workbook's, and the file that holds one network's."""
+
+    source: Literal["chenyaofo", "imagenet"]
+    file: Path | None = None
 
 
 def home() -> Path:
@@ -37,6 +55,11 @@ def home() -> Path:
 def data_dir() -> Path:
     """Return the folder where data sets are built and downloaded (``data/``, git-ignored)."""
     return home() / "data"
+
+
+def weights_dir() -> Path:
+    """Return the folder where weights of others are downloaded (``data/weights/``)."""
+    return data_dir() / "weights"
 
 
 def checkpoint_dir() -> Path:
@@ -66,6 +89,33 @@ def mode() -> str:
     if value not in MODES:
         raise ValueError(f"LABKIT_MODE={value!r} is not a mode; set it to one of {', '.join(MODES)}.")
     return value
+
+
+def external_weights() -> ExternalWeights | None:
+    """Return whose weights ``$LABKIT_WEIGHTS`` asks for; None if it is unset.
+
+    ``chenyaofo`` has the dense networks of labs 02 to 09 for CIFAR, ``imagenet`` the backbone of lab 11.
+    Anything else is the path of a file (a relative one starts at the workbook's folder): one of
+    chenyaofo's if its name begins with ``cifar10_`` or ``cifar100_``, else ImageNet's.
+
+    Raises:
+        FileNotFoundError: if the variable names a file that does not exist.
+    """
+    choice = os.environ.get("LABKIT_WEIGHTS")
+    if not choice:
+        return None
+    if choice == "chenyaofo":
+        return ExternalWeights("chenyaofo")
+    if choice == "imagenet":
+        return ExternalWeights("imagenet")
+    file = home() / choice
+    if not file.is_file():
+        raise FileNotFoundError(
+            f"LABKIT_WEIGHTS={choice!r}: there is no file {file}; set it to chenyaofo, to imagenet, or to the "
+            "path of a file with such weights."
+        )
+    public = file.name.startswith(("cifar10_", "cifar100_"))
+    return ExternalWeights("chenyaofo" if public else "imagenet", file)
 
 
 def choose_device() -> torch.device:

@@ -170,3 +170,22 @@ def test_importing_the_package_and_its_foundation_loads_neither_torch_nor_matplo
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=dict(os.environ)
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_external_weights_are_chosen_by_name_or_file(monkeypatch, tmp_path):
+    monkeypatch.setenv("LABKIT_HOME", str(tmp_path))
+    monkeypatch.setenv("LABKIT_WEIGHTS", "")
+    assert settings.external_weights() is None
+    for name in ("chenyaofo", "imagenet"):
+        monkeypatch.setenv("LABKIT_WEIGHTS", name)
+        assert settings.external_weights() == (name, None)
+    for name, source in (("cifar100_vgg16_bn-0.pt", "chenyaofo"), ("resnet18-0.pth", "imagenet")):
+        (tmp_path / name).touch()
+        monkeypatch.setenv("LABKIT_WEIGHTS", name)
+        assert settings.external_weights() == (source, tmp_path / name)
+
+
+def test_external_weights_that_are_neither_a_name_nor_a_file_are_refused(monkeypatch):
+    monkeypatch.setenv("LABKIT_WEIGHTS", "chenyao")
+    with pytest.raises(FileNotFoundError, match=r"'chenyao'.*set it to chenyaofo, to imagenet, or"):
+        settings.external_weights()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from labkit.cli.common import add_subcommand
+
+if TYPE_CHECKING:
+    from labkit.recipes.training import TrainedNetwork
 
 __all__ = ["add_subcommands"]
 
@@ -22,7 +25,12 @@ SCANNED = (10, 100)
 
 def add_subcommands(subcommands: Subcommands) -> None:
     """Declare the subcommands of this module."""
-    train = add_subcommand(subcommands, "train", _train, "make checkpoints that are missing or out of date")
+    train = add_subcommand(
+        subcommands,
+        "train",
+        _train,
+        "make checkpoints that are missing or out of date, and show the time of each",
+    )
     train.add_argument("names", nargs="*", metavar="NAME", help="a checkpoint; see --list")
     train.add_argument("--all", action="store_true", help="every checkpoint")
     _add_classes(train, TRAINED)
@@ -102,6 +110,7 @@ def _class_counts(arguments: argparse.Namespace, choices: tuple[int, ...]) -> tu
 def _train(arguments: argparse.Namespace) -> int:
     """Make checkpoints, or list them."""
     from labkit import recipes
+    from labkit.training.distributed import current_workers, process_group
 
     every = recipes.RECIPES | recipes.SEQUENCE_RECIPES
     if arguments.list:
@@ -112,8 +121,25 @@ def _train(arguments: argparse.Namespace) -> int:
     if not arguments.names and not arguments.all:
         raise ValueError("say which checkpoints to make, or --all; `labkit train --list` shows them.")
     names = list(every) if arguments.all else arguments.names
-    recipes.train(names, _class_counts(arguments, TRAINED), only_shipped=arguments.all)
+    with process_group():
+        rows = recipes.train(names, _class_counts(arguments, TRAINED), only_shipped=arguments.all)
+        if current_workers().is_first:
+            _print_times(rows)
     return 0
+
+
+def _print_times(networks: Sequence[TrainedNetwork]) -> None:
+    """Print the recorded training time of each network, and the sum of those that were made now."""
+    from labkit.tables import Cell, table_bundle
+
+    columns = ["network", "data set", "now", "training (s)", "hardware"]
+    rows: list[list[Cell]] = [
+        [name, dataset, "made" if made_now else "up to date", round(seconds, 1), hardware]
+        for name, dataset, made_now, seconds, hardware in networks
+    ]
+    made = [network.seconds for network in networks if network.made_now]
+    title = f"{len(made)} of {len(networks)} networks made, {sum(made) / 60:.1f} minutes of training"
+    print(table_bundle(title, columns, rows)["text/plain"])
 
 
 def _scan(arguments: argparse.Namespace) -> int:

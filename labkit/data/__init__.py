@@ -1,7 +1,8 @@
 """Data sets: :func:`load_dataset` returns the 10- or 100-class set that ``$LABKIT_DATASET`` names.
 
-``photodigits`` (default) is built offline and cached; ``cifar`` is downloaded; ``folder:PATH`` reads your
-own images (a relative path starts at the workbook's folder). The 52-class set is always photoletters.
+``photodigits`` (default) is built offline and cached; ``cifar`` is downloaded, and normalized as
+chenyaofo's networks need it if ``$LABKIT_WEIGHTS`` asks for those; ``folder:PATH`` reads your own images (a
+relative path starts at the workbook's folder). The 52-class set is always photoletters.
 """
 
 from __future__ import annotations
@@ -46,7 +47,9 @@ def load_dataset(class_count: int) -> Dataset:
     if family == "cifar":
         from labkit.data.cifar import load_cifar
 
-        return load_cifar(class_count, settings.data_dir())
+        chosen = settings.external_weights()
+        chenyaofo = chosen is not None and chosen.source == "chenyaofo"
+        return load_cifar(class_count, settings.data_dir(), chenyaofo=chenyaofo)
     if family.startswith("folder:"):
         from labkit.data.folder import load_folder
 

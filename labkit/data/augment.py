@@ -1,6 +1,7 @@
 """Normalization and augmentation of uint8 images, as batched tensor operations.
 
-A whole batch is cropped or flipped at once, without a Python loop over images.
+A whole batch is cropped or flipped at once, without a Python loop over images, on the images' device. What
+is drawn comes from a generator of the CPU, so it is the same on every device.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ def normalize(images: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -
     >>> normalize(torch.full((1, 3, 1, 1), 255, dtype=torch.uint8), (0.5,) * 3, (0.25,) * 3).flatten()
     tensor([2., 2., 2.])
     """
-    centre = torch.tensor(mean, device=images.device).view(1, -1, 1, 1)
-    spread = torch.tensor(std, device=images.device).view(1, -1, 1, 1)
+    statistics = torch.tensor([mean, std]).to(images.device, non_blocking=True)
+    centre, spread = statistics.view(2, 1, -1, 1, 1).unbind()
     scaled = images.to(memory_format=torch.channels_last).float().div_(255)
     return scaled.sub_(centre).div_(spread)
 
@@ -42,10 +43,11 @@ def random_crop(images: Tensor, generator: torch.Generator, *, padding: int = 4)
     """
     n, _, height, width = images.shape
     padded = functional.pad(images, (padding,) * 4)
-    offsets = torch.randint(2 * padding + 1, (2, n, 1), generator=generator)
-    rows = (offsets[0] + torch.arange(height)).to(images.device)  # (n, h)
-    columns = (offsets[1] + torch.arange(width)).to(images.device)  # (n, w)
-    item = torch.arange(n, device=images.device)[:, None, None]
+    device = images.device
+    offsets = torch.randint(2 * padding + 1, (2, n, 1), generator=generator).to(device, non_blocking=True)
+    rows = offsets[0] + torch.arange(height, device=device)  # (n, h)
+    columns = offsets[1] + torch.arange(width, device=device)  # (n, w)
+    item = torch.arange(n, device=device)[:, None, None]
     crops = padded.permute(0, 2, 3, 1)[item, rows[:, :, None], columns[:, None, :]]  # (n, h, w, c)
     return crops.permute(0, 3, 1, 2)
 
@@ -53,4 +55,5 @@ def random_crop(images: Tensor, generator: torch.Generator, *, padding: int = 4)
 def random_flip(images: Tensor, generator: torch.Generator) -> Tensor:
     """Mirror each image ``(n, c, h, w)`` left to right with probability one half."""
     mirrored = torch.rand(len(images), generator=generator) < 0.5
-    return torch.where(mirrored.to(images.device).view(-1, 1, 1, 1), images.flip(-1), images)
+    mirrored = mirrored.to(images.device, non_blocking=True).view(-1, 1, 1, 1)
+    return torch.where(mirrored, images.flip(-1), images)

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from labkit.models.inputs import can_read_at_once
+
 __all__ = [
     "KeyValueCache",
     "MultiHeadAttention",
@@ -190,7 +192,10 @@ def use_products(model: nn.Module, products: Products) -> None:
 
 
 def require_mask(mask: Tensor, shape: torch.Size) -> Tensor:
-    """Return ``mask`` if it is boolean, fits scores of ``shape``, and leaves each query a key."""
+    """Return ``mask`` if it is boolean, fits scores of ``shape``, and leaves each query a key.
+
+    The last is looked at on the CPU only (:func:`labkit.models.inputs.can_read_at_once`).
+    """
     if mask.dtype != torch.bool:
         raise ValueError(
             f"a mask must be bool, True where a query may look at a key, got {mask.dtype}; compare first."
@@ -202,7 +207,7 @@ def require_mask(mask: Tensor, shape: torch.Size) -> Tensor:
             f"a mask of shape {tuple(mask.shape)} does not fit scores {tuple(shape)}."
         ) from None
     visible = mask.any(dim=-1) if mask.ndim and mask.shape[-1] else mask.new_zeros(1)
-    if not bool(visible.all()):
+    if can_read_at_once(mask) and not bool(visible.all()):
         raise ValueError(
             "a mask hides every key from a query, so its softmax would be NaN; let each query see at "
             "least one key, for example itself."

@@ -7,7 +7,7 @@ from itertools import chain
 import torch
 from torch import Tensor, nn
 
-__all__ = ["as_input", "device_and_dtype"]
+__all__ = ["as_input", "can_read_at_once", "device_and_dtype"]
 
 
 def device_and_dtype(model: nn.Module) -> tuple[torch.device, torch.dtype]:
@@ -22,6 +22,15 @@ def device_and_dtype(model: nn.Module) -> tuple[torch.device, torch.dtype]:
         if tensor.is_floating_point():
             return tensor.device, tensor.dtype
     return torch.device("cpu"), torch.float32
+
+
+def can_read_at_once(x: Tensor) -> bool:
+    """Return whether the values of ``x`` can be looked at without waiting for a GPU to compute them.
+
+    In every forward pass values are checked only where this is so: elsewhere the check would hold up the
+    next step, and a wrong value shows as a loss that is NaN, or as an error of the GPU.
+    """
+    return x.device.type == "cpu"
 
 
 def as_input(x: Tensor, model: nn.Module) -> Tensor:

@@ -6,18 +6,17 @@ backbone that is trained in this project (the recipe ``resnet18-quarter`` of :mo
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from labkit import settings
 from labkit.environment import keep_random_state
-from labkit.files import digest
 from labkit.models.foreign_state import plain_state
+from labkit.models.weight_files import published_state, read_state
 
 __all__ = ["IMAGENET_URL", "ResNet18", "Stem", "imagenet_resnet18", "replace_classifier"]
 
@@ -110,58 +109,27 @@ def imagenet_resnet18(file: Path | None = None) -> ResNet18:
 
     Args:
         file: a state dict as torchvision publishes it, whose name ends with the beginning of its SHA-256,
-            as in ``resnet18-f37072fd.pth``. None: torch.hub's cache, or a download to it.
+            as in ``resnet18-f37072fd.pth``. None: the one in ``data/weights/``, or a download to it.
 
     Raises:
         FileNotFoundError: if there is no such file.
         ValueError: if its hash differs from the one in its name, or it is not such a state dict.
         RuntimeError: if the download fails or does not match its hash.
     """
-    state = _download() if file is None else _read(file)
+    if file is not None:
+        state = read_state(file, IMAGENET_URL)
+    else:
+        state = published_state(
+            IMAGENET_URL,
+            settings.weights_dir(),
+            otherwise="leave LABKIT_WEIGHTS unset to use the backbone of this workbook",
+        )
     model = ResNet18(1000, stem="imagenet")
     try:
         model.load_state_dict({key: torch.as_tensor(value) for key, value in plain_state(state).items()})
     except (RuntimeError, TypeError, AttributeError) as error:
         raise ValueError(f"{file or IMAGENET_URL} is not ImageNet's ResNet-18: {error}") from error
     return model
-
-
-def _read(file: Path) -> Mapping[str, Any]:
-    """Read a state dict after checking its hash."""
-    promised = re.search(r"-([0-9a-f]{8,64})$", file.stem)
-    if promised is None:
-        raise ValueError(
-            f"{file.name} does not say its hash; keep torchvision's name, such as resnet18-f37072fd.pth, "
-            "which ends with the first digits of the file's SHA-256."
-        )
-    content = file.read_bytes()
-    if not (actual := digest(content)).startswith(promised[1]):
-        raise ValueError(
-            f"{file} is damaged or another file: its SHA-256 begins with {actual[:8]}, its name says "
-            f"{promised[1]}; download it again from {IMAGENET_URL}."
-        )
-    try:
-        state = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # subtle: of foreign bytes the unpickler raises whatever it meets
-        raise ValueError(
-            f"{file} is not a state dict that torch can read ({type(error).__name__})."
-        ) from error
-    if not isinstance(state, Mapping):
-        raise ValueError(f"{file} holds a {type(state).__name__}, expected a state dict.")
-    return state
-
-
-def _download() -> Mapping[str, Any]:
-    """Load ImageNet's weights from torch.hub's cache, or download them to it."""
-    try:
-        return torch.hub.load_state_dict_from_url(
-            IMAGENET_URL, map_location="cpu", check_hash=True, weights_only=True
-        )
-    except (OSError, RuntimeError) as error:
-        raise RuntimeError(
-            f"ImageNet's weights could not be had from {IMAGENET_URL} ({error}). Check the network, or set "
-            "LABKIT_WEIGHTS to a file with them, or leave it unset to use the backbone of this workbook."
-        ) from error
 
 
 def _stage(channels_in: int, channels_out: int, *, stride: int) -> nn.Sequential:

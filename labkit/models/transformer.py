@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from labkit.models.attention import KeyValueCache, MultiHeadAttention, causal_mask
+from labkit.models.inputs import can_read_at_once
 
 __all__ = [
     "DecoderLayer",
@@ -90,7 +91,8 @@ class Embedding(nn.Module):
         """Map tokens ``(batch, length)`` at positions from ``start`` to ``(batch, length, width)``."""
         self._require_tokens(tokens)
         positions = positional_encoding(tokens.shape[1], self.width, start=start)
-        return self.table(tokens) * math.sqrt(self.width) + positions.to(self.table.weight)
+        positions = positions.to(self.table.weight.dtype).to(tokens.device, non_blocking=True)
+        return self.table(tokens) * math.sqrt(self.width) + positions
 
     def _require_tokens(self, tokens: Tensor) -> None:
         if tokens.dtype != torch.int64 or tokens.ndim != 2 or not tokens.numel():
@@ -98,6 +100,8 @@ class Embedding(nn.Module):
                 f"tokens must be int64 of shape (batch, length), both at least 1, "
                 f"got {tokens.dtype} {tuple(tokens.shape)}."
             )
+        if not can_read_at_once(tokens):
+            return
         low, high = int(tokens.min()), int(tokens.max())
         if low < 0 or high >= self.table.num_embeddings:
             raise ValueError(f"tokens must lie in [0, {self.table.num_embeddings}), got {low} to {high}.")
@@ -206,7 +210,7 @@ class Transformer(nn.Module):
         """Return the logits ``(batch, m, vocabulary)`` of ``target``, which follows what ``caches`` hold."""
         before = caches[0].own.length if caches else 0
         x = self.embedding(target, before)
-        mask = causal_mask(x.shape[1], before + x.shape[1]).to(x.device)
+        mask = causal_mask(x.shape[1], before + x.shape[1]).to(x.device, non_blocking=True)
         memory_mask = (source != self.padding)[:, None, :]
         for index, layer in enumerate(self.decoder):
             x = layer(x, memory, mask, memory_mask, caches[index] if caches else None)
@@ -231,7 +235,7 @@ class LanguageModel(nn.Module):
         """Return the logits of each next token, ``(batch, m, vocabulary)``; ``tokens`` follow the caches."""
         before = caches[0].length if caches else 0
         x = self.embedding(tokens, before)
-        mask = causal_mask(x.shape[1], before + x.shape[1]).to(x.device)
+        mask = causal_mask(x.shape[1], before + x.shape[1]).to(x.device, non_blocking=True)
         for index, layer in enumerate(self.layers):
             x = layer(x, mask, caches[index] if caches else None)
         return self.head(x)

@@ -113,8 +113,12 @@ def plot_training(title: str, records: Sequence[EpochRecord]) -> None:
 
     Args:
         title: the figure's title.
-        records: one per epoch, in order.
+        records: one per epoch, in order; none for a network that was not trained here, which is said in
+            the place of the figure.
     """
+    if not records:
+        print(f"{title}: not done here, so there is no record of it.")  # noqa: T201
+        return
     figure, (left, right) = new_figure(title, columns=2, size=(8.2, 3.4))
     epochs = [record.epoch + 1 for record in records]
     train = [record.train_loss for record in records]

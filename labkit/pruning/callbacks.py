@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from labkit.models import total_sparsity
 from labkit.pruning.magnitude import Masks, apply_masks, nonzero_masks
 from labkit.training import Callback, Cut
+from labkit.training.distributed import broadcast, current_workers, sum_over_workers
 
 __all__ = ["PruningCallback", "StagedPruning", "linear_ramp"]
 
@@ -51,7 +52,7 @@ class PruningCallback(Callback):
     def before_epoch(self, model: nn.Module, epoch: int) -> None:
         """Prune if this epoch has a rule."""
         rule = self.prune_at.get(epoch, nonzero_masks)
-        self.masks = rule(model)
+        self.masks = _agreed(rule(model))
         apply_masks(model, self.masks)
 
     def after_step(self, model: nn.Module) -> None:
@@ -115,8 +116,13 @@ class StagedPruning(PruningCallback):
             self._start_stage(model)
 
     def loss(self, inputs: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
-        """Cross-entropy; notes how many of the batch are right."""
-        self.recent.append(100 * float((logits.argmax(1) == labels).float().mean()))
+        """Cross-entropy; notes how many of the batch are right as long as a cut is still to come.
+
+        On a GPU each of these steps waits for the device, because the next cut depends on its answer.
+        """
+        if self.stage < len(self.stages):
+            hits = sum_over_workers((logits.argmax(1) == labels).float().mean())
+            self.recent.append(100 * float(hits) / current_workers().count)
         return super().loss(inputs, logits, labels)
 
     def after_step(self, model: nn.Module) -> None:
@@ -138,10 +144,15 @@ class StagedPruning(PruningCallback):
     def _start_stage(self, model: nn.Module) -> None:
         """Prune to the sparsity of the next stage."""
         before = None if self.measure is None else self.measure(model)
-        self.masks = self.rule(model, self.stages[self.stage][0])
+        self.masks = _agreed(self.rule(model, self.stages[self.stage][0]))
         apply_masks(model, self.masks)
         self.stage += 1
         self.recent.clear()
         if self.measure is not None and before is not None:
             after = self.measure(model)
             self.measured.append(Cut(total_sparsity(model), before[0], after[0], before[1], after[1]))
+
+
+def _agreed(masks: Masks) -> Masks:
+    """Return the masks of the first process where several train together: rounding may differ."""
+    return {name: broadcast(mask) for name, mask in masks.items()}

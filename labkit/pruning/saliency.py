@@ -93,8 +93,8 @@ def calibration_result(model: nn.Module, batches: Batches) -> tuple[float, float
     for images, labels in batches:
         logits = model(as_input(images, model))
         targets = labels.to(logits.device)
-        loss += summed_loss(logits, targets)
-        hits += top_k_hits(logits, targets, k=1)
+        loss += summed_loss(logits, targets).item()
+        hits += int(top_k_hits(logits, targets, k=1))
     return loss / total, 100 * hits / total
 
 

@@ -244,8 +244,8 @@ def _score(
     for x, target in zip(batches, labels, strict=True):
         for _, stage in stages:
             x = stage(x)
-        loss += summed_loss(x, target)
-        hits += top_k_hits(x, target, k=1)
+        loss += summed_loss(x, target).item()
+        hits += int(top_k_hits(x, target, k=1))
     size = sum(map(len, labels))
     return 100 * hits / size, loss / size
 

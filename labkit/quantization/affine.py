@@ -15,6 +15,8 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from labkit.models.inputs import can_read_at_once
+
 __all__ = [
     "AffineGrid",
     "QuantizedBytes",
@@ -77,7 +79,11 @@ class _StraightThrough(torch.autograd.Function):
 
     @staticmethod
     def forward(_ctx: Any, x: Tensor, bits: int, scheme: Scheme, per_channel: bool) -> Tensor:
-        return fake_quantize(x, bits=bits, scheme=scheme, per_channel=per_channel)
+        if can_read_at_once(x):
+            return fake_quantize(x, bits=bits, scheme=scheme, per_channel=per_channel)
+        _require_floating(x, per_channel)
+        grid = _fit_grid(x, _require_bits(bits, scheme), scheme, per_channel)
+        return dequantize(_quantize(x, grid), grid).to(x.dtype)
 
     @staticmethod
     def backward(_ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:
@@ -107,6 +113,15 @@ def fit_grid(
     """
     bits = _require_bits(bits, scheme)
     _require_floating(x, per_channel)
+    _require_finite(x)
+    grid = _fit_grid(x, bits, scheme, per_channel)
+    if not grid.scale.isfinite().all():
+        raise ValueError("the range of the values exceeds float32; divide them by a constant first.")
+    return grid
+
+
+def _fit_grid(x: Tensor, bits: int, scheme: Scheme, per_channel: bool) -> AffineGrid:
+    """Fit the grid without looking at the values; a scale may come out infinite or NaN."""
     channels = len(x) if per_channel else 1
     rows = x.detach().reshape(channels, x.numel() // max(1, channels))
     if not rows.shape[1]:
@@ -143,6 +158,12 @@ def quantize(x: Tensor, grid: AffineGrid) -> Tensor:
     tensor([0, 1, 2, 3], dtype=torch.uint8)
     """
     _require_floating(x, per_channel=False)
+    _require_finite(x)
+    return _quantize(x, grid)
+
+
+def _quantize(x: Tensor, grid: AffineGrid) -> Tensor:
+    """Quantize without looking at the values."""
     levels = _round_half_away(x.detach().double() / grid.scale).add_(grid.zero_point)
     levels = levels.clamp_(grid.lowest, grid.highest)
     if grid.bits > 8:
@@ -222,26 +243,29 @@ def _require_bits(bits: int, scheme: Scheme) -> int:
 
 
 def _require_floating(x: Tensor, per_channel: bool) -> None:
-    """Raise unless ``x`` can be quantized."""
+    """Raise unless ``x`` is of a kind that can be quantized."""
     if not x.is_floating_point():
         raise ValueError(f"only floating-point tensors can be quantized, got {x.dtype}; convert it first.")
     if per_channel and x.ndim == 0:
         raise ValueError("per_channel needs a tensor of at least one dimension, got a number.")
+
+
+def _require_finite(x: Tensor) -> None:
+    """Raise if a value is NaN or infinite."""
     broken = x.numel() - int(x.isfinite().sum())
     if broken:
         raise ValueError(f"cannot quantize: {broken} of {x.numel()} values are NaN or infinite.")
 
 
 def _round_towards_zero(exact: Tensor) -> Tensor:
-    """float64 to float32, never upwards; raises where float32 has no such number.
+    """float64 to float32, never upwards; infinite where float32 has no such number.
 
     subtle: with a scale rounded up the largest value could miss the last level, and quantizing
     twice would then shrink the range.
     """
     rounded = exact.float()
-    if not rounded.isfinite().all():
-        raise ValueError("the range of the values exceeds float32; divide them by a constant first.")
-    return torch.where(rounded > exact, torch.nextafter(rounded, torch.zeros_like(rounded)), rounded)
+    down = torch.nextafter(rounded, torch.zeros_like(rounded))
+    return torch.where((rounded > exact) & rounded.isfinite(), down, rounded)
 
 
 def _round_half_away(x: Tensor) -> Tensor:

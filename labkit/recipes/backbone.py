@@ -1,12 +1,11 @@
 """The backbone of lab 11: a ResNet-18 that has been trained on other images than the task's.
 
-``$LABKIT_WEIGHTS`` chooses it. Unset: the checkpoint that the lab names, trained on photoletters. ``imagenet``: torchvision's ResNet-18 for ImageNet through torch.hub. Anything else is the
-path of a file with ImageNet's weights (a relative path starts at the workbook's folder).
+``$LABKIT_WEIGHTS`` chooses it: the checkpoint that the lab names, trained on photoletters, or torchvision's
+ResNet-18 for ImageNet (:func:`labkit.settings.external_weights`).
 """
 
 from __future__ import annotations
 
-import os
 from typing import NamedTuple
 
 from labkit import settings
@@ -36,10 +35,10 @@ def load_backbone(name: str) -> Backbone:
         ValueError: if the file's hash or contents are wrong.
         RuntimeError: if a download fails, or the shipped weights are damaged.
     """
-    choice = os.environ.get("LABKIT_WEIGHTS")
-    if not choice:
+    chosen = settings.external_weights()
+    if chosen is None or chosen.source != "imagenet":
         model = fit_or_load(name, load_dataset(52))
         assert isinstance(model, ResNet18)
         return Backbone(model, "ResNet-18, quarter width, photoletters")
-    model = imagenet_resnet18(None if choice == "imagenet" else settings.home() / choice)
+    model = imagenet_resnet18(chosen.file)
     return Backbone(model.to(settings.choose_device()).eval(), "ResNet-18, ImageNet")

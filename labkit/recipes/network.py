@@ -47,7 +47,9 @@ def build_network(network: Network, class_count: int) -> nn.Module:
 
 @keep_random_state()  # the random weights are replaced
 def load_network(network: Network, checkpoint: str, dataset: Dataset) -> nn.Module:
-    """Return a network with the stored weights ``checkpoint``; a VGG16 may have fewer channels.
+    """Return a network with the stored weights ``checkpoint``.
+
+    A VGG16 may have fewer channels, and a ResNet-20 of others 1×1 convolutions in its shortcuts.
 
     Raises:
         CheckpointError: if they are missing or damaged.
@@ -55,7 +57,10 @@ def load_network(network: Network, checkpoint: str, dataset: Dataset) -> nn.Modu
     state = checkpoints.read_weights(dataset.name, checkpoint)
     if network in VGG:
         return vgg16_from_state(state)
-    model = build_network(network, len(dataset.classes))
+    if network == "resnet20" and any(".shortcut." in name for name in state):
+        model: nn.Module = ResNet20(len(dataset.classes), shortcut="projection")
+    else:
+        model = build_network(network, len(dataset.classes))
     model.load_state_dict(state)
     return model
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from labkit.environment import environment_stamp
 from labkit.storage.checkpoints import CheckpointError
 from labkit.training import EpochRecord, Evaluation
+from labkit.training.distributed import current_workers
 
 __all__ = ["compare_prefix", "measured_facts"]
 
@@ -42,6 +43,7 @@ def measured_facts(
     epochs: Sequence[EpochRecord], *, validation_top1: float, test: Evaluation, loss_prefix: Sequence[float]
 ) -> dict[str, object]:
     """Return those fields of :class:`labkit.storage.checkpoints.Entry` that a training measures."""
+    count = current_workers().count
     return {
         "validation_top1": validation_top1,
         "test_loss": test.loss,
@@ -49,6 +51,6 @@ def measured_facts(
         "test_top5": test.top5,
         "loss_prefix": loss_prefix,
         "seconds": sum(record.seconds for record in epochs),
-        "environment": environment_stamp(),
+        "environment": environment_stamp() | ({"processes": str(count)} if count > 1 else {}),
         "epochs": epochs,
     }

@@ -8,12 +8,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from labkit import settings
 from labkit.data import Dataset, load_dataset
 from labkit.models.lora import merge_lora
 from labkit.quantization.weight_sharing import unshare_layers
 from labkit.recipes.catalog import find_recipe
+from labkit.recipes.external import import_network, public_hash, public_network
 from labkit.recipes.network import (
     file_format,
     round_weights,
@@ -23,24 +25,51 @@ from labkit.recipes.network import (
 )
 from labkit.recipes.recipe import Recipe
 from labkit.recipes.records import compare_prefix, measured_facts
-from labkit.recipes.sequences import SEQUENCE_RECIPES, is_whole_sequence, train_sequence
+from labkit.recipes.sequences import (
+    SEQUENCE_RECIPES,
+    is_whole_sequence,
+    recorded_sequence,
+    train_sequence,
+)
 from labkit.storage import checkpoints
-from labkit.storage.checkpoints import CheckpointError
+from labkit.storage.checkpoints import CheckpointError, Entry
 from labkit.training import evaluate, fit
+from labkit.training.distributed import current_workers, first_before_others, wait_for_all
 from labkit.training.loop import loss_prefix
 
-__all__ = ["is_current", "make_checkpoint", "recipe_hash", "replay", "train", "verify_prefix"]
+__all__ = [
+    "TrainedNetwork",
+    "is_current",
+    "make_checkpoint",
+    "recipe_hash",
+    "replay",
+    "train",
+    "verify_prefix",
+]
+
+
+class TrainedNetwork(NamedTuple):
+    """A checkpoint that is there after :func:`train`: whether it was made now, and in what time it was."""
+
+    name: str
+    dataset: str
+    made_now: bool
+    seconds: float
+    hardware: str
 
 
 def train(
     names: Sequence[str], class_counts: Sequence[int] = (10, 52, 100), *, only_shipped: bool = False
-) -> None:
+) -> list[TrainedNetwork]:
     """Make the checkpoints ``names`` on each of their data sets, skipping those up to date and whole.
 
     Args:
         names: of recipes in the catalogue, or of sequence recipes.
         class_counts: which of the three data sets of images; a recipe that is not for one is left out there.
         only_shipped: of recipes whose weights are not shipped, be content with an up-to-date record.
+
+    Returns:
+        One row per checkpoint, also for those that were up to date.
 
     Raises:
         ValueError: if there is no such recipe or data set; nothing is trained then.
@@ -51,21 +80,32 @@ def train(
         for recipe in (find_recipe(name, count) for name in names if name not in SEQUENCE_RECIPES)
         if count in recipe.class_counts
     ]
-    sets = {count: load_dataset(count) for count in dict.fromkeys(count for _, count in wanted)}
+    with first_before_others():
+        sets = {count: load_dataset(count) for count in dict.fromkeys(count for _, count in wanted)}
+    rows = []
     for recipe, count in wanted:
         complete = is_current if only_shipped and not recipe.shipped else _is_whole
-        if settings.mode() == "full" or not complete(recipe, sets[count]):
+        missing = settings.mode() == "full" or not complete(recipe, sets[count])
+        if missing:
             make_checkpoint(recipe, sets[count])
+        entry = checkpoints.read_entry(sets[count].name, recipe.name)
+        rows.append(_trained(recipe.name, sets[count].name, missing, entry))
     for name in (name for name in names if name in SEQUENCE_RECIPES):
-        if settings.mode() == "full" or not is_whole_sequence(name):
+        missing = settings.mode() == "full" or not is_whole_sequence(name)
+        wait_for_all()  # all have looked, before the first one writes
+        if missing and current_workers().is_first:
             train_sequence(name)
+        wait_for_all()
+        rows.append(_trained(name, "sequences", missing, recorded_sequence(name)))
+    return rows
 
 
 def verify_prefix(recipe: Recipe, dataset: Dataset) -> float:
     """Replay the recipe's first steps and compare the losses with the recorded ones.
 
     Returns:
-        The largest difference, as a share of what is allowed: at most 1.
+        The largest difference, as a share of what is allowed: at most 1; 0 for a network that was not
+        trained here.
 
     Raises:
         CheckpointError: if a loss differs by more, or the checkpoint was made by another recipe or from
@@ -77,6 +117,8 @@ def verify_prefix(recipe: Recipe, dataset: Dataset) -> float:
             f"{recipe.name} was made by another recipe or from other data; "
             f"retrain it: `labkit train {recipe.name}`."
         )
+    if public_network(recipe, dataset) is not None:
+        return 0.0
     return compare_prefix(recipe.name, replay(recipe, dataset), entry.loss_prefix)
 
 
@@ -89,6 +131,8 @@ def replay(recipe: Recipe, dataset: Dataset) -> list[float]:
 
 def recipe_hash(recipe: Recipe, dataset: Dataset) -> str:
     """Hash all that decides the weights: the recipe, the recipes it needs, and the data's statistics."""
+    if (network := public_network(recipe, dataset)) is not None:
+        return public_hash(network)
     facts = recipe.as_json()
     del facts["description"], facts["class_counts"]
     facts["data"] = [dataset.name, dataset.mean, dataset.std, dataset.train.size]
@@ -103,7 +147,16 @@ def is_current(recipe: Recipe, dataset: Dataset) -> bool:
 
 
 def make_checkpoint(recipe: Recipe, dataset: Dataset) -> None:
-    """Train one recipe, after those it needs that are not up to date, and store the result."""
+    """Train one recipe, after those it needs that are not up to date, and store the result.
+
+    A network that ``$LABKIT_WEIGHTS`` takes from elsewhere is stored as it is.
+    """
+    wait_for_all()  # every process has seen that the checkpoint is missing
+    if (network := public_network(recipe, dataset)) is not None:
+        if current_workers().is_first:
+            import_network(network, recipe, dataset)
+        wait_for_all()
+        return
     for needed, its_dataset in _needed(recipe, dataset):
         if not _is_whole(needed, its_dataset):
             make_checkpoint(needed, its_dataset)
@@ -123,11 +176,17 @@ def make_checkpoint(recipe: Recipe, dataset: Dataset) -> None:
         "recipe_hash": digest,
         **measured_facts(epochs, validation_top1=epochs[-1].validation_top1, test=test, loss_prefix=prefix),
     }
-    chosen_format = file_format(recipe.network, plain)
-    checkpoints.write_checkpoint(
-        dataset.name, recipe.name, state, facts, chosen_format, shipped=recipe.shipped
-    )
-    partial_state.unlink(missing_ok=True)
+    if current_workers().is_first:
+        chosen_format = file_format(recipe.network, plain)
+        checkpoints.write_checkpoint(
+            dataset.name, recipe.name, state, facts, chosen_format, shipped=recipe.shipped
+        )
+        partial_state.unlink(missing_ok=True)
+    wait_for_all()
+
+
+def _trained(name: str, dataset: str, made_now: bool, entry: Entry) -> TrainedNetwork:
+    return TrainedNetwork(name, dataset, made_now, entry.seconds, entry.environment.get("hardware", "?"))
 
 
 def _needed(recipe: Recipe, dataset: Dataset) -> list[tuple[Recipe, Dataset]]:

@@ -38,11 +38,16 @@ def evaluate(model: nn.Module, dataset: Dataset, split: Split, *, batch_size: in
         split: usually ``dataset.validation``; ``dataset.test`` only for a number that is reported.
         batch_size: images per batch; does not change the result.
     """
-    loss, top1, top5 = 0.0, 0, 0
-    for logits, labels in _logits(model, dataset, split, batch_size):
-        loss += summed_loss(logits, labels)
-        top1 += top_k_hits(logits, labels, k=1)
-        top5 += top_k_hits(logits, labels, k=min(5, logits.shape[1]))
+    sums = [
+        (
+            summed_loss(logits, labels),
+            top_k_hits(logits, labels, k=1),
+            top_k_hits(logits, labels, k=min(5, logits.shape[1])),
+        )
+        for logits, labels in _logits(model, dataset, split, batch_size)
+    ]
+    # subtle: a GPU is waited for here and not in every batch.
+    loss, top1, top5 = (sum(torch.stack(column).tolist()) for column in zip(*sums, strict=True))
     return Evaluation(loss / split.size, 100 * top1 / split.size, 100 * top5 / split.size)
 
 
@@ -63,25 +68,28 @@ def _logits(
 ) -> list[tuple[Tensor, Tensor]]:
     """Return logits and labels of each batch, both on the model's device."""
     device, dtype = device_and_dtype(model)
-    found = []
+    sizes, found = batch_sizes(split.size, batch_size), []
+    images, labels = (part.to(device) for part in split)
     with evaluation_mode(model), torch.inference_mode():
-        sizes = batch_sizes(split.size, batch_size)
-        for images, labels in zip(split.images.split(sizes), split.labels.split(sizes), strict=True):
-            logits = model(normalize(images.to(device), dataset.mean, dataset.std).to(dtype))
-            found.append((logits, labels.to(device)))
+        for batch, targets in zip(images.split(sizes), labels.split(sizes), strict=True):
+            logits = model(normalize(batch, dataset.mean, dataset.std).to(dtype))
+            found.append((logits, targets))
     return found
 
 
-def summed_loss(logits: Tensor, labels: Tensor) -> float:
-    """Return the sum of the cross-entropies, in nats; logits in half precision are widened to float32."""
+def summed_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return the sum of the cross-entropies, in nats; logits in half precision are widened to float32.
+
+    It is on the device, as the count of :func:`top_k_hits` is, so batches can follow each other.
+    """
     wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    return functional.cross_entropy(wide, labels, reduction="sum").item()
+    return functional.cross_entropy(wide, labels, reduction="sum")
 
 
-def top_k_hits(logits: Tensor, labels: Tensor, *, k: int) -> int:
+def top_k_hits(logits: Tensor, labels: Tensor, *, k: int) -> Tensor:
     """Count the labels ``(n,)`` that are among the ``k`` largest of their logits ``(n, classes)``.
 
     >>> top_k_hits(torch.tensor([[0.1, 0.9], [0.8, 0.2]]), torch.tensor([1, 1]), k=1)
-    1
+    tensor(1)
     """
-    return int((logits.topk(k, dim=1).indices == labels[:, None]).sum())
+    return (logits.topk(k, dim=1).indices == labels[:, None]).sum()

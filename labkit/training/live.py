@@ -41,8 +41,8 @@ def training_batches(
     """
     device, generator = settings.choose_device(), torch.Generator().manual_seed(seed)
     progress = _Progress(label, len(batch_sizes(dataset.train.size, batch_size)))
-    for images, labels in augmented_batches(dataset, batch_size, generator):
-        yield normalize(images.to(device), dataset.mean, dataset.std), labels.to(device)
+    for images, labels in augmented_batches(dataset, batch_size, generator, device):
+        yield normalize(images, dataset.mean, dataset.std), labels
         progress.step()
 
 

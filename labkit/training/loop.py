@@ -1,7 +1,9 @@
 """The training loop: SGD over a data set held in memory, resumable after any epoch.
 
 On hardware with bf16 it runs under autocast with channels-last tensors, about twice as fast on a laptop
-CPU. What is trained is in labkit.recipes, where weights are stored in labkit.storage.
+CPU. On a GPU the images of an epoch lie in its memory, and a step never waits for it: losses are read once
+in 50 steps and at the end of an epoch. What is trained is in labkit.recipes, where weights are stored in
+labkit.storage.
 """
 
 from __future__ import annotations
@@ -25,7 +27,9 @@ from labkit.data.augment import normalize, random_crop, random_flip
 from labkit.data.batches import batch_sizes
 from labkit.environment import has_fast_bf16, keep_random_state
 from labkit.models import device_and_dtype, keep_modes, total_sparsity
+from labkit.models.inputs import can_read_at_once
 from labkit.training.config import Cut, EpochRecord, TrainConfig
+from labkit.training.distributed import ALONE, Workers, current_workers, sum_over_workers
 from labkit.training.evaluate import evaluate
 from labkit.training.run_state import restore_state, save_state
 
@@ -37,6 +41,9 @@ __all__ = [
     "mixed_precision",
     "to_training_layout",
 ]
+
+
+LOSS_CHECK_STEPS = 50  # how many steps a GPU takes before it is asked whether the loss is finite
 
 
 class Callback:
@@ -66,10 +73,13 @@ class Callback:
 
 
 class _Step(NamedTuple):
-    """The results of one optimizer step: the loss, and how many images of the batch were right before it."""
+    """The results of one optimizer step: the loss, and how many images of the batch were right before it.
 
-    loss: float
-    hits: int
+    Both are on the device; whoever reads them waits for it.
+    """
+
+    loss: Tensor
+    hits: Tensor
 
 
 def mixed_precision(inputs: Tensor) -> torch.autocast:
@@ -121,23 +131,30 @@ def fit(
             it is.
     """
     callback = callback or Callback()
-    optimizer, records = _prepare(model, config), list[EpochRecord]()
+    optimizer, records, workers = _prepare(model, config), list[EpochRecord](), current_workers()
+    workers.require_images(min(batch_sizes(dataset.train.size, config.batch_size)))
     if resume is not None and resume.is_file():
         records = restore_state(resume, model, optimizer, config, dataset)
     lead = sum(record.lead for record in records)
     left = config.epochs - (len(records) - lead)
-    with _training(model), tqdm(total=left, desc="epochs", disable=not progress) as bar:
+    with (
+        _training(model),
+        tqdm(total=left, desc="epochs", disable=not (progress and workers.is_first)) as bar,
+    ):
         while (epoch := len(records)) < lead + config.epochs:
             start = time.perf_counter()
             callback.before_epoch(model, epoch)
             rate = callback.constant_rate()
             lead += rate is not None
             rates = _epoch_rates(epoch - lead, dataset, config, rate)
-            steps = list(_run_epoch(model, dataset, config, optimizer, callback, epoch, rates))
+            steps = list(
+                _run_epoch(model, dataset, config, optimizer, callback, epoch, rates, workers=workers)
+            )
+            losses, hits = _read_steps(steps, epoch)
             result = evaluate(model, dataset, dataset.validation)
-            mean, seconds = sum(step.loss for step in steps) / len(steps), time.perf_counter() - start
+            mean, seconds = sum(losses) / len(losses), time.perf_counter() - start
             sparsity, cuts = total_sparsity(model), callback.cuts()
-            train_top1 = 100 * sum(step.hits for step in steps) / dataset.train.size
+            train_top1 = 100 * sum(hits) / dataset.train.size
             records.append(
                 EpochRecord(
                     epoch,
@@ -153,7 +170,7 @@ def fit(
             )
             bar.set_postfix(loss=f"{mean:.3f}", validation=f"{result.top1:.1f} %")
             bar.update(rate is None)
-            if resume is not None:
+            if resume is not None and workers.is_first:
                 save_state(resume, model, optimizer, records, config, dataset)
     return records
 
@@ -190,7 +207,7 @@ def loss_prefix(
     rates = _epoch_rates(0, dataset, config, callback.constant_rate())
     with _training(model):
         epoch = _run_epoch(model, dataset, config, optimizer, callback, 0, rates, images=images)
-        return [step.loss for step in islice(epoch, steps)]
+        return [step.loss.item() for step in islice(epoch, steps)]
 
 
 def _prepare(model: nn.Module, config: TrainConfig) -> torch.optim.SGD:
@@ -241,42 +258,64 @@ def _run_epoch(  # noqa: PLR0913
     rates: Sequence[float],
     *,
     images: int | None = None,
+    workers: Workers = ALONE,
 ) -> Iterator[_Step]:
     """Take the optimizer steps of one epoch, at ``rates``, and yield their results.
 
-    ``images`` shortens each batch.
+    ``images`` shortens each batch; with other ``workers`` the results are this process's part of the mean
+    loss and of the right images.
     """
     device, dtype = device_and_dtype(model)
     # subtle: seeds depend on the epoch, so a resumed run draws what an uninterrupted one would; the
     # second is for dropout, which draws from the global generator.
     generator = torch.Generator().manual_seed(config.seed * 1_000 + epoch)
-    torch.manual_seed(config.seed * 1_000 + epoch)
+    torch.manual_seed(config.seed * 1_000 + epoch + workers.rank * 1_000_003)
     model.train()
-    for step, (batch, labels) in enumerate(augmented_batches(dataset, config.batch_size, generator)):
+    network = workers.parallel(model)
+    batches = augmented_batches(dataset, config.batch_size, generator, device)
+    for step, (batch, labels) in enumerate(batches):
         optimizer.param_groups[0]["lr"] = rates[step]
-        inputs = normalize(batch[:images].to(device), dataset.mean, dataset.std).to(dtype)
+        targets = workers.share(labels[:images])
+        inputs = normalize(workers.share(batch[:images]), dataset.mean, dataset.std).to(dtype)
         with mixed_precision(inputs):
-            logits = model(inputs)
-        targets = labels[:images].to(device)
+            logits = network(inputs)
         loss = callback.loss(inputs, logits.to(inputs.dtype), targets)
-        if not math.isfinite(loss.item()):
-            raise FloatingPointError(
-                f"loss is {loss.item()} at epoch {epoch}, step {step}; lower peak_lr or add warm-up."
-            )
+        if can_read_at_once(loss) or step % LOSS_CHECK_STEPS == LOSS_CHECK_STEPS - 1:
+            _require_finite(loss.item(), epoch, step)
+        if workers.count > 1:
+            loss = loss * (len(targets) / len(labels[:images]))
         optimizer.zero_grad()
-        loss.backward()
+        # subtle: the mean of the gradients over the processes must be the gradient of the sum of their losses.
+        (loss * workers.count if workers.count > 1 else loss).backward()
         optimizer.step()
         callback.after_step(model)
-        yield _Step(loss.item(), int((logits.argmax(1) == targets).sum()))
+        yield _Step(loss.detach(), (logits.argmax(1) == targets).sum())
+
+
+def _read_steps(steps: Sequence[_Step], epoch: int) -> tuple[list[float], list[int]]:
+    """Return the losses and the numbers of right images of an epoch's steps, read from the device at once."""
+    losses = sum_over_workers(torch.stack([step.loss for step in steps])).tolist()
+    for step, loss in enumerate(losses):
+        _require_finite(loss, epoch, step)
+    return losses, sum_over_workers(torch.stack([step.hits for step in steps])).tolist()
+
+
+def _require_finite(loss: float, epoch: int, step: int) -> None:
+    """Raise FloatingPointError if a loss is NaN or infinite."""
+    if not math.isfinite(loss):
+        raise FloatingPointError(
+            f"loss is {loss} at epoch {epoch}, step {step}; lower peak_lr or add warm-up."
+        )
 
 
 def augmented_batches(
-    dataset: Dataset, batch_size: int, generator: torch.Generator
+    dataset: Dataset, batch_size: int, generator: torch.Generator, device: torch.device
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield augmented batches of the training split in a random order."""
-    order = torch.randperm(dataset.train.size, generator=generator)
+    """Yield augmented batches of the training split in a random order, made on ``device``."""
+    images, labels = (part.to(device) for part in dataset.train)
+    order = torch.randperm(dataset.train.size, generator=generator).to(device)
     for rows in order.split(batch_sizes(len(order), batch_size)):
-        images = random_crop(dataset.train.images[rows], generator)
+        batch = random_crop(images[rows], generator)
         if dataset.flip:
-            images = random_flip(images, generator)
-        yield images, dataset.train.labels[rows]
+            batch = random_flip(batch, generator)
+        yield batch, labels[rows]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -20,8 +20,10 @@ from tqdm import tqdm
 from labkit import settings
 from labkit.environment import keep_random_state
 from labkit.models import device_and_dtype, evaluation_mode, keep_modes
+from labkit.models.inputs import can_read_at_once
 from labkit.training.config import EpochRecord, require_trainable
 from labkit.training.evaluate import Evaluation, summed_loss, top_k_hits
+from labkit.training.loop import LOSS_CHECK_STEPS
 from labkit.training.schedules import WarmupCosine
 
 __all__ = [
@@ -84,7 +86,7 @@ def fit_sequences(
     """
     model.to(settings.choose_device())
     result: list[EpochRecord] = []
-    losses: list[float] = []
+    losses: list[Tensor] = []
     ends = {round(config.steps * (index + 1) / records) for index in range(records)}
     start, step = time.perf_counter(), 0
     with keep_modes(model), tqdm(total=config.steps, desc="steps", disable=not progress) as bar:
@@ -92,8 +94,8 @@ def fit_sequences(
             losses.append(loss)
             bar.update()
             if step in ends:
+                mean = _mean(losses, step)
                 found, seconds = evaluate(model), time.perf_counter() - start
-                mean = sum(losses) / len(losses)
                 result.append(EpochRecord(len(result), mean, found.loss, found.top1, 0.0, seconds))
                 bar.set_postfix(loss=f"{mean:.3f}", validation=f"{found.loss:.3f}")
                 start, losses = time.perf_counter(), []
@@ -111,7 +113,7 @@ def sequence_loss_prefix(
     """
     model.to(settings.choose_device()).double()
     with keep_modes(model):
-        return list(islice(_steps(model, batches, config), steps))
+        return [loss.item() for loss in islice(_steps(model, batches, config), steps)]
 
 
 def evaluate_sequences(model: nn.Module, batches: Iterable[TokenBatch]) -> Evaluation:
@@ -127,17 +129,17 @@ def evaluate_sequences(model: nn.Module, batches: Iterable[TokenBatch]) -> Evalu
             wanted = targets.to(device).flatten()
             logits = model(*(part.to(device) for part in inputs)).flatten(0, 1)[wanted != IGNORED]
             wanted = wanted[wanted != IGNORED]
-            loss += summed_loss(logits, wanted)
-            top1 += top_k_hits(logits, wanted, k=1)
-            top5 += top_k_hits(logits, wanted, k=min(5, logits.shape[1]))
+            loss += summed_loss(logits, wanted).item()
+            top1 += int(top_k_hits(logits, wanted, k=1))
+            top5 += int(top_k_hits(logits, wanted, k=min(5, logits.shape[1])))
             count += len(wanted)
     if not count:
         raise ValueError("there is no token to predict; give at least one batch.")
     return Evaluation(loss / count, 100 * top1 / count, 100 * top5 / count)
 
 
-def _steps(model: nn.Module, batches: Iterable[TokenBatch], config: SequenceConfig) -> Iterator[float]:
-    """Take optimizer steps and yield their losses."""
+def _steps(model: nn.Module, batches: Iterable[TokenBatch], config: SequenceConfig) -> Iterator[Tensor]:
+    """Take optimizer steps and yield their losses, which are on the device."""
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=config.peak_lr, betas=(0.9, 0.98), weight_decay=config.weight_decay
     )
@@ -146,13 +148,26 @@ def _steps(model: nn.Module, batches: Iterable[TokenBatch], config: SequenceConf
     model.train()
     for step, (inputs, targets) in enumerate(islice(batches, config.steps)):
         optimizer.param_groups[0]["lr"] = schedule.rate(step, config.steps, config.peak_lr)
-        logits = model(*(part.to(device) for part in inputs))
-        loss = functional.cross_entropy(
-            logits.flatten(0, 1), targets.to(device).flatten(), ignore_index=IGNORED
-        )
-        if not math.isfinite(loss.item()):
-            raise FloatingPointError(f"loss is {loss.item()} at step {step}; lower peak_lr.")
+        logits = model(*(part.to(device, non_blocking=True) for part in inputs))
+        wanted = targets.to(device, non_blocking=True).flatten()
+        loss = functional.cross_entropy(logits.flatten(0, 1), wanted, ignore_index=IGNORED)
+        if can_read_at_once(loss) or step % LOSS_CHECK_STEPS == LOSS_CHECK_STEPS - 1:
+            _require_finite(loss.item(), step)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        yield loss.item()
+        yield loss.detach()
+
+
+def _mean(losses: Sequence[Tensor], last_step: int) -> float:
+    """Return the mean of the losses up to a step (counted from 1), read from the device at once."""
+    values = torch.stack(list(losses)).tolist()
+    for step, loss in enumerate(values, start=last_step - len(values)):
+        _require_finite(loss, step)
+    return sum(values) / len(values)
+
+
+def _require_finite(loss: float, step: int) -> None:
+    """Raise FloatingPointError if a loss is NaN or infinite."""
+    if not math.isfinite(loss):
+        raise FloatingPointError(f"loss is {loss} at step {step}; lower peak_lr.")

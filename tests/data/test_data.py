@@ -303,6 +303,18 @@ def test_cifar_is_downloaded_checked_and_divided(
 
 
 @pytest.mark.usefixtures("cifar_server")
+def test_cifar_for_chenyaofos_networks_has_his_statistics_and_another_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("LABKIT_HOME", str(tmp_path))
+    monkeypatch.setenv("LABKIT_DATASET", "cifar")
+    own = load_dataset(100)
+    monkeypatch.setenv("LABKIT_WEIGHTS", "chenyaofo")
+    his = load_dataset(100)
+    assert (own.name, his.name) == ("cifar100", "cifar100-chenyaofo")
+    assert (his.mean, his.std) == ((0.5070, 0.4865, 0.4409), (0.2673, 0.2564, 0.2761))
+    assert torch.equal(own.train.images, his.train.images)
+
+
+@pytest.mark.usefixtures("cifar_server")
 def test_cifar_once_downloaded_is_read_without_the_server(tmp_path, monkeypatch):
     first = load_cifar(10, tmp_path / "data")
     monkeypatch.setattr(CIFAR10, "url", "http://127.0.0.1:9/nothing-listens-here")

@@ -127,7 +127,8 @@ def test_a_file_that_is_not_a_state_dict_is_refused(tmp_path):
         imagenet_resnet18(noise)
 
 
-def test_without_a_file_torch_hub_checks_the_hash(monkeypatch, torchvisions):
+def test_without_a_file_torch_hub_checks_the_hash(monkeypatch, torchvisions, tmp_path):
+    monkeypatch.setenv("LABKIT_HOME", str(tmp_path))
     calls = []
 
     def load(url, **options):
@@ -139,10 +140,13 @@ def test_without_a_file_torch_hub_checks_the_hash(monkeypatch, torchvisions):
     ((url, options),) = calls
     assert url == torchvision.models.ResNet18_Weights.IMAGENET1K_V1.url
     assert options["check_hash"] is True
+    assert options["model_dir"] == str(tmp_path / "data" / "weights")
 
 
 @pytest.mark.parametrize("error", [OSError("no route"), RuntimeError("invalid hash value")])
-def test_a_failed_download_says_what_else_can_be_done(monkeypatch, error):
+def test_a_failed_download_says_what_else_can_be_done(monkeypatch, tmp_path, error):
+    monkeypatch.setenv("LABKIT_HOME", str(tmp_path))
+
     def fail(*_, **__):
         raise error
 

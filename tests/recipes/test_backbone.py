@@ -7,8 +7,9 @@ from labkit.models import ResNet18
 from labkit.recipes import backbone, load_backbone
 
 
-def test_the_shipped_backbone_has_seen_letters(monkeypatch):
-    monkeypatch.delenv("LABKIT_WEIGHTS", raising=False)
+@pytest.mark.parametrize("chosen", ["", "chenyaofo"])
+def test_the_shipped_backbone_has_seen_letters(monkeypatch, chosen):
+    monkeypatch.setenv("LABKIT_WEIGHTS", chosen)
     model, asked = ResNet18(52, width=0.25), []
     monkeypatch.setattr(backbone, "load_dataset", lambda count: count)
     monkeypatch.setattr(backbone, "fit_or_load", lambda *given: asked.append(given) or model)

@@ -8,6 +8,7 @@ from labkit import cli, recipes
 from labkit.course.notebook import execution
 from labkit.course.notebook.paths import find_labs
 from labkit.course.reports import results_page, site
+from labkit.recipes.training import TrainedNetwork
 
 pytestmark = pytest.mark.heavy
 
@@ -141,12 +142,20 @@ def test_checkpoints_are_listed_and_trained_by_name(monkeypatch, capsys):
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
     assert listed == [*recipes.RECIPES, *recipes.SEQUENCE_RECIPES]
     trained = []
-    monkeypatch.setattr(
-        recipes,
-        "train",
-        lambda names, counts, *, only_shipped: trained.append((names, counts, only_shipped)),
-    )
+
+    def train(names, counts, *, only_shipped):
+        trained.append((names, counts, only_shipped))
+        return [
+            TrainedNetwork(names[0], "photodigits10", True, 90.0, "a GPU"),
+            TrainedNetwork("old", "photodigits10", False, 30.5, "a CPU"),
+        ]
+
+    monkeypatch.setattr(recipes, "train", train)
     assert cli.main(["train", listed[0]]) == 0
+    title, _, made, old = capsys.readouterr().out.splitlines()
+    assert title == "1 of 2 networks made, 1.5 minutes of training"
+    assert made.split() == [listed[0], "photodigits10", "made", "90.00", "a", "GPU"]
+    assert old.split()[2:6] == ["up", "to", "date", "30.50"]
     assert cli.main(["train", "--all", "--classes", "100"]) == 0
     assert trained == [([listed[0]], (10, 52, 100), False), (listed, (100,), True)]
 
