@@ -1,4 +1,4 @@
-"""Settings from environment variables ``LABKIT_…``: the workbook's folder, the mode, the device.
+"""Settings from environment variables ``LABKIT_…``: the workbook's folder, the mode, the budget, the device.
 
 ``LABKIT_DATASET`` is read in :mod:`labkit.data`. torch is imported inside the function that needs it,
 so the command line starts without loading it.
@@ -9,14 +9,26 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["MODES", "checkpoint_dir", "checkpoint_file", "choose_device", "data_dir", "home", "mode"]
+__all__ = [
+    "MODES",
+    "Budget",
+    "budget",
+    "checkpoint_dir",
+    "checkpoint_file",
+    "choose_device",
+    "data_dir",
+    "home",
+    "mode",
+]
 
 MODES = ("auto", "smoke", "full")
+
+Budget = Literal["full", "steps", "short"]
 
 
 def home() -> Path:
@@ -66,6 +78,25 @@ def mode() -> str:
     if value not in MODES:
         raise ValueError(f"LABKIT_MODE={value!r} is not a mode; set it to one of {', '.join(MODES)}.")
     return value
+
+
+def budget() -> Budget:
+    """Return how long networks train on other data than the embedded sets, from ``$LABKIT_BUDGET``.
+
+    ``full`` (the default) is as long as the sources of the labs trained, ``steps`` as many optimizer steps
+    as on photodigits, and ``short`` at most 20 minutes per lab on two cores: a first look. The embedded
+    sets have one budget, that of the shipped checkpoints, whatever the variable says.
+
+    Raises:
+        ValueError: if the variable has any other value.
+    """
+    value = os.environ.get("LABKIT_BUDGET", "full")
+    for choice in get_args(Budget):
+        if value == choice:
+            return choice
+    raise ValueError(
+        f"LABKIT_BUDGET={value!r} is not a budget; set it to one of {', '.join(get_args(Budget))}."
+    )
 
 
 def choose_device() -> torch.device:

@@ -2,12 +2,15 @@
 
 ``photodigits`` (default) is built offline and cached; ``cifar`` is downloaded; ``folder:PATH`` reads your
 own images (a relative path starts at the workbook's folder). The 52-class set is always photoletters.
+``$LABKIT_BUDGET`` says how long networks train on data that are not embedded
+(:func:`labkit.settings.budget`).
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +25,14 @@ from labkit.data.dataset import Dataset, Split, channel_statistics
 from labkit.data.pasting import PARTS, ByteArray, checksum
 from labkit.files import write_atomically
 
-__all__ = ["Dataset", "Split", "load_dataset"]
+__all__ = ["Dataset", "Split", "class_counts", "load_dataset"]
+
+FOLDER = "folder:"
+
+
+def class_counts() -> tuple[int, ...]:
+    """Return what :func:`load_dataset` takes for the chosen family: a folder of images has one set only."""
+    return (10, 52) if _family().startswith(FOLDER) else (10, 52, 100)
 
 
 def load_dataset(class_count: int) -> Dataset:
@@ -30,13 +40,14 @@ def load_dataset(class_count: int) -> Dataset:
 
     Args:
         class_count: 10 or 100, or 52 for photoletters, which is there for pre-training whatever the
-            family; ignored for ``folder:PATH``, whose folders are the classes.
+            family. Of ``folder:PATH``, whose folders are the classes, 10 stands for any number of them.
 
     Raises:
-        ValueError: if the family or the number of classes is unknown, or a folder's layout is wrong.
-        RuntimeError: if a download fails.
+        ValueError: if the family, the number of classes or the budget is unknown, a folder's layout is
+            wrong, or 100 classes are asked for of a folder that has another number of them.
+        DownloadError: if a download fails.
     """
-    family = os.environ.get("LABKIT_DATASET", "photodigits")
+    family, budget = _family(), settings.budget()
     if class_count == len(photoletters.CLASSES):
         return _load_photoletters(settings.data_dir())
     if class_count not in (10, 100):
@@ -46,14 +57,33 @@ def load_dataset(class_count: int) -> Dataset:
     if family == "cifar":
         from labkit.data.cifar import load_cifar
 
-        return load_cifar(class_count, settings.data_dir())
-    if family.startswith("folder:"):
+        return _with_budget(load_cifar(class_count, settings.data_dir()), budget)
+    if family.startswith(FOLDER):
         from labkit.data.folder import load_folder
 
-        return load_folder(settings.home() / Path(family.removeprefix("folder:")).expanduser())
+        dataset = load_folder(settings.home() / Path(family.removeprefix(FOLDER)).expanduser())
+        if class_count not in (10, len(dataset.classes)):
+            raise ValueError(
+                f"{family} has {len(dataset.classes)} classes, but a set with {class_count} is asked for: "
+                "labs 06 to 09 compare 10 and 100 classes. Run the other labs, or choose cifar or photodigits."
+            )
+        return _with_budget(dataset, budget)
     raise ValueError(
         f"LABKIT_DATASET={family!r} is not a data set; set it to photodigits, cifar or folder:PATH."
     )
+
+
+def _family() -> str:
+    """Return the value of ``$LABKIT_DATASET``."""
+    return os.environ.get("LABKIT_DATASET", "photodigits")
+
+
+def _with_budget(dataset: Dataset, budget: settings.Budget) -> Dataset:
+    """Return the data set with epochs as long as photodigits', unless the budget is full."""
+    if budget == "full":
+        return dataset
+    class_count = 100 if len(dataset.classes) == 100 else 10
+    return replace(dataset, budget=budget, epoch_images=photodigits.SIZES[class_count]["train"])
 
 
 def _load_photodigits(class_count: int, root: Path) -> Dataset:
@@ -113,4 +143,4 @@ def _as_dataset(name: str, arrays: dict[str, ByteArray], classes: tuple[str, ...
         for part in PARTS
     }
     mean, std = channel_statistics(parts["train"].images)
-    return Dataset(name, **parts, classes=classes, mean=mean, std=std, flip=False)
+    return Dataset(name, **parts, classes=classes, mean=mean, std=std, flip=False, title=name)
