@@ -52,7 +52,7 @@ def load_network(network: Network, checkpoint: str, dataset: Dataset) -> nn.Modu
     Raises:
         CheckpointError: if they are missing or damaged.
     """
-    state = checkpoints.read_weights(dataset.name, checkpoint)
+    state = checkpoints.read_weights(dataset.store, checkpoint)
     if network in VGG:
         return vgg16_from_state(state)
     model = build_network(network, len(dataset.classes))

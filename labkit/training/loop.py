@@ -6,6 +6,7 @@ CPU. What is trained is in labkit.recipes, where weights are stored in labkit.st
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -20,7 +21,7 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from labkit import settings
-from labkit.data import Dataset
+from labkit.data import Dataset, Split
 from labkit.data.augment import normalize, random_crop, random_flip
 from labkit.data.batches import batch_sizes
 from labkit.environment import has_fast_bf16, keep_random_state
@@ -32,11 +33,16 @@ from labkit.training.run_state import restore_state, save_state
 __all__ = [
     "Callback",
     "augmented_batches",
+    "estimate_seconds",
     "fit",
     "loss_prefix",
     "mixed_precision",
     "to_training_layout",
 ]
+
+
+EPOCH_VALIDATION = 1_000  # images after each epoch but the last, where epochs are shortened
+TIMED_STEPS, TIMED_SECONDS = 10, 3.0  # of an estimate: steps at most, and seconds after which it ends
 
 
 class Callback:
@@ -103,12 +109,14 @@ def fit(
 
     Args:
         model: moved to the device that ``$LABKIT_DEVICE`` chooses.
-        dataset: its training split is augmented by shifts, and by flips where labels allow.
+        dataset: its training split is augmented by shifts, and by flips where labels allow. If it has
+            ``epoch_images``, an epoch draws so many at random, and all its epochs but the last are judged
+            by the first 1,000 validation images.
         config: the hyperparameters.
         callback: acts before each epoch and after each step, for example to keep pruned weights at 0.
         resume: a file to which the state is written after each epoch; training continues from it if
             it exists.
-        progress: whether to show a progress bar on stderr.
+        progress: whether to show a progress bar, with the time left, on stderr.
 
     Returns:
         One record per epoch, including those before an interruption: ``config.epochs``, and before them
@@ -125,19 +133,25 @@ def fit(
     if resume is not None and resume.is_file():
         records = restore_state(resume, model, optimizer, config, dataset)
     lead = sum(record.lead for record in records)
-    left = config.epochs - (len(records) - lead)
-    with _training(model), tqdm(total=left, desc="epochs", disable=not progress) as bar:
+    steps_per_epoch = len(batch_sizes(dataset.images_per_epoch, config.batch_size))
+    left = (config.epochs - (len(records) - lead)) * steps_per_epoch
+    with _training(model), tqdm(total=left, unit="step", mininterval=1, disable=not progress) as bar:
         while (epoch := len(records)) < lead + config.epochs:
             start = time.perf_counter()
             callback.before_epoch(model, epoch)
             rate = callback.constant_rate()
             lead += rate is not None
             rates = _epoch_rates(epoch - lead, dataset, config, rate)
-            steps = list(_run_epoch(model, dataset, config, optimizer, callback, epoch, rates))
-            result = evaluate(model, dataset, dataset.validation)
+            number = f"epoch {epoch - lead + 1} of {config.epochs}"
+            bar.set_description(number if rate is None else "before the schedule", refresh=False)
+            steps = []
+            for step in _run_epoch(model, dataset, config, optimizer, callback, epoch, rates):
+                steps.append(step)
+                bar.update(rate is None)
+            result = evaluate(model, dataset, _judged_by(dataset, last=epoch + 1 == lead + config.epochs))
             mean, seconds = sum(step.loss for step in steps) / len(steps), time.perf_counter() - start
             sparsity, cuts = total_sparsity(model), callback.cuts()
-            train_top1 = 100 * sum(step.hits for step in steps) / dataset.train.size
+            train_top1 = 100 * sum(step.hits for step in steps) / dataset.images_per_epoch
             records.append(
                 EpochRecord(
                     epoch,
@@ -151,8 +165,7 @@ def fit(
                     train_top1,
                 )
             )
-            bar.set_postfix(loss=f"{mean:.3f}", validation=f"{result.top1:.1f} %")
-            bar.update(rate is None)
+            bar.set_postfix(loss=f"{mean:.3f}", validation=f"{result.top1:.1f} %", refresh=False)
             if resume is not None:
                 save_state(resume, model, optimizer, records, config, dataset)
     return records
@@ -193,6 +206,53 @@ def loss_prefix(
         return [step.loss for step in islice(epoch, steps)]
 
 
+@keep_random_state()
+def estimate_seconds(
+    model: nn.Module, dataset: Dataset, config: TrainConfig, *, callback: Callback | None = None
+) -> float:
+    """Estimate how long :func:`fit` takes with these arguments, from a few timed steps on a copy.
+
+    The model and the global generators stay as they are. Left out are epochs before the schedule and what
+    the callback does besides its loss, such as choosing masks: usually little.
+
+    Args:
+        model: the network to be trained.
+        dataset, config: as for :func:`fit`.
+        callback: another object than the one to train with. Its loss is computed, which may need a
+            teacher's outputs.
+    """
+    copied = copy.deepcopy(model)
+    optimizer, loss_only = _prepare(copied, config), Callback()
+    if callback is not None:
+        loss_only.loss = callback.loss  # type: ignore[method-assign]
+    sizes = batch_sizes(dataset.images_per_epoch, config.batch_size)
+    rates = [0.0] * len(sizes)  # the cost of a step does not depend on the rate
+    times, start = [], time.perf_counter()
+    with _training(copied):
+        for _ in islice(_run_epoch(copied, dataset, config, optimizer, loss_only, 0, rates), TIMED_STEPS):
+            times.append(time.perf_counter())
+            if times[-1] - start > TIMED_SECONDS and len(times) > 1:
+                break
+        # subtle: the first step is slower than the others, but of a one-step epoch it is all there is.
+        step_seconds = (times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else times[0] - start
+        held_out = dataset.validation
+        sample = Split(*(tensor[: 2 * config.batch_size] for tensor in held_out))
+        evaluate(copied, dataset, sample)
+        start = time.perf_counter()
+        evaluate(copied, dataset, sample)
+    image_seconds = (time.perf_counter() - start) / sample.size
+    judged = (config.epochs - 1) * _judged_by(dataset, last=False).size + held_out.size
+    return config.epochs * len(sizes) * step_seconds + judged * image_seconds
+
+
+def _judged_by(dataset: Dataset, *, last: bool) -> Split:
+    """Return the validation images for the record of an epoch: a sample where epochs are shortened."""
+    if last or dataset.epoch_images is None:
+        return dataset.validation
+    images, labels = dataset.validation
+    return Split(images[:EPOCH_VALIDATION], labels[:EPOCH_VALIDATION])
+
+
 def _prepare(model: nn.Module, config: TrainConfig) -> torch.optim.SGD:
     """Move the model to its device and layout; return its optimizer."""
     if not any(parameter.requires_grad for parameter in model.parameters()):
@@ -213,7 +273,7 @@ def _epoch_rates(
     epoch: int, dataset: Dataset, config: TrainConfig, constant_rate: float | None
 ) -> list[float]:
     """Return the learning rate of each step of the schedule's ``epoch``, unless it is constant."""
-    steps = len(batch_sizes(dataset.train.size, config.batch_size))
+    steps = len(batch_sizes(dataset.images_per_epoch, config.batch_size))
     if constant_rate is not None:
         return [constant_rate] * steps
     return [config.learning_rate(epoch * steps + step, config.epochs * steps) for step in range(steps)]
@@ -273,8 +333,8 @@ def _run_epoch(  # noqa: PLR0913
 def augmented_batches(
     dataset: Dataset, batch_size: int, generator: torch.Generator
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield augmented batches of the training split in a random order."""
-    order = torch.randperm(dataset.train.size, generator=generator)
+    """Yield augmented batches of one epoch of the training split, in a random order."""
+    order = torch.randperm(dataset.train.size, generator=generator)[: dataset.images_per_epoch]
     for rows in order.split(batch_sizes(len(order), batch_size)):
         images = random_crop(dataset.train.images[rows], generator)
         if dataset.flip:
