@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -25,7 +26,7 @@ from labkit.data.dataset import Dataset, Split, channel_statistics
 from labkit.data.pasting import PARTS, ByteArray, checksum
 from labkit.files import write_atomically
 
-__all__ = ["Dataset", "Split", "class_counts", "load_dataset"]
+__all__ = ["Dataset", "Selection", "Split", "class_counts", "load_dataset", "prepare"]
 
 FOLDER = "folder:"
 
@@ -71,6 +72,30 @@ def load_dataset(class_count: int) -> Dataset:
     raise ValueError(
         f"LABKIT_DATASET={family!r} is not a data set; set it to photodigits, cifar or folder:PATH."
     )
+
+
+class Selection(NamedTuple):
+    """The chosen family as results name it: in headers, in folders, and with which budget."""
+
+    title: str
+    store: str
+    budget: settings.Budget
+
+
+def prepare() -> Selection:
+    """Build, download or read each set of the chosen family, so that labs find it, and name the family.
+
+    Raises:
+        ValueError, DownloadError: as :func:`load_dataset` does.
+    """
+    sets = [load_dataset(count) for count in class_counts() if count != len(photoletters.CLASSES)]
+    first = sets[0]
+    name, title = {
+        "embedded": ("photodigits", "photodigits"),
+        "cifar": ("cifar", "CIFAR"),
+        "folder": (first.name, first.title),
+    }[first.family]
+    return Selection(title, first.store.replace(first.name, name, 1), first.budget)
 
 
 def _family() -> str:
