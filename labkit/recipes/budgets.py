@@ -27,7 +27,9 @@ from labkit.training import TrainConfig
 __all__ = ["SHORT_EPOCHS", "SOURCES", "SourceSettings", "recipe_for", "with_short_epochs"]
 
 DENSE = ("resnet20", "vgg16")  # what the other recipes begin with
-SHORT_EPOCHS: dict[Network, int] = {  # images in an epoch; all are whole batches
+SHORT_DENSE_EPOCH = 9_000  # images, also of 100 classes
+# subtle: whole batches, and at least 20 of them, over which StagedPruning averages the accuracy.
+SHORT_EPOCHS: dict[Network, int] = {
     "convnet": 3_840,
     "convnet-half": 3_840,
     "resnet18-quarter": 3_840,
@@ -125,6 +127,7 @@ def with_short_epochs(recipe: Recipe, dataset: Dataset) -> Dataset:
     """
     if dataset.epoch_images is None or any(isinstance(step, FewImages) for step in recipe.steps):
         return dataset
-    if dataset.budget == "short" and recipe.name not in DENSE:
-        return replace(dataset, epoch_images=SHORT_EPOCHS[recipe.network])
-    return dataset
+    if dataset.budget != "short":
+        return dataset
+    images = SHORT_DENSE_EPOCH if recipe.name in DENSE else SHORT_EPOCHS[recipe.network]
+    return replace(dataset, epoch_images=images)
