@@ -6,8 +6,9 @@ A run's folder has ``executed/`` with the notebooks, ``tables.json``, ``markdown
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ __all__ = [
 ]
 
 TABLES = "tables.json"
+TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
+NOTE = "> Executed on {label}. The lab's texts describe photodigits; only the outputs are about these data."
 NOT_ANSWERED = "*The author's answer is about the recorded results, on photodigits. It stands in the lab.*"
 
 
@@ -97,7 +100,7 @@ def write_run(folder: Path, data: str, budget: str) -> list[Path]:
     """Write tables and pages of the notebooks in ``folder/executed``.
 
     What an author wrote about the recorded results is taken out of those notebooks, since it does not
-    describe these.
+    describe these, and the data set is named in each lab's title.
 
     Args:
         folder: of the run.
@@ -110,16 +113,16 @@ def write_run(folder: Path, data: str, budget: str) -> list[Path]:
     Raises:
         ValueError: if there is no notebook, or one that cannot be read.
     """
-    executed = executed_folder(folder)
+    executed, run = executed_folder(folder), DataRun(data, budget, {})
     labs = {}
     for path in notebook_paths(executed):
-        notebook = read_executed(path)
-        write_atomically(path, to_bytes(_without_answers(notebook)))
+        notebook = _about(read_executed(path), run.label)
+        write_atomically(path, to_bytes(notebook))
         state, reason = status(notebook)
-        tables = [data[TABLE_MIME] for data in displayed_data(notebook) if TABLE_MIME in data]
+        tables = [shown[TABLE_MIME] for shown in displayed_data(notebook) if TABLE_MIME in shown]
         failure = None if state == "executed" else reason
         labs[path.stem] = LabTables(notebook_title(path.stem, notebook), tables, failure)
-    text = json.dumps(asdict(DataRun(data, budget, labs)), indent=1, ensure_ascii=False)
+    text = json.dumps(asdict(replace(run, labs=labs)), indent=1, ensure_ascii=False)
     write_atomically(folder / TABLES, f"{text}\n".encode())
     pages = [*write_markdown(executed, folder / "markdown"), *render_all(executed, folder / "html")]
     return [folder / TABLES, *pages]
@@ -141,10 +144,17 @@ def read_run(path: Path) -> DataRun:
         ) from error
 
 
-def _without_answers(notebook: NotebookNode) -> NotebookNode:
-    """Return the notebook with only the question of each reading and written answer."""
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown" and cell_role(cell) in WRITTEN_ROLES:
+def _about(notebook: NotebookNode, label: str) -> NotebookNode:
+    """Name the data in the title, and keep only the question of each reading and written answer.
+
+    The operation is idempotent: the notebooks of earlier runs are in the folder, too.
+    """
+    note = NOTE.format(label=label)
+    texts = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
+    if texts and note not in texts[0].source:
+        texts[0].source = TITLE.sub(lambda found: f"# {found[1]}, on {label}\n\n{note}", texts[0].source, 1)
+    for cell in texts:
+        if cell_role(cell) in WRITTEN_ROLES:
             asked = question(cell.source)
             cell.source = f"{asked}\n\n{NOT_ANSWERED}" if asked else NOT_ANSWERED
     return notebook
