@@ -55,8 +55,9 @@ def train(names: Sequence[str], counts: Sequence[int] | None = None, *, only_shi
     Raises:
         ValueError: if there is no such recipe or data set; nothing is trained then.
     """
-    for recipe, dataset in _outstanding(names, counts, only_shipped=only_shipped):
-        make_checkpoint(recipe, dataset)
+    for recipe, dataset in _on_images(names, counts):
+        if _is_due(recipe, dataset, only_shipped=only_shipped):
+            make_checkpoint(recipe, dataset)
     for name in (name for name in names if name in SEQUENCE_RECIPES):
         if settings.mode() == "full" or not is_whole_sequence(name):
             train_sequence(name)
@@ -74,8 +75,9 @@ def training_estimates(
         ValueError: as :func:`train` does.
     """
     trainings = dict[tuple[str, str], tuple[Recipe, Dataset]]()
-    for recipe, dataset in _outstanding(names, counts, only_shipped=only_shipped):
-        _add_trainings(recipe, dataset, trainings)
+    for recipe, dataset in _on_images(names, counts):
+        if _is_due(recipe, dataset, only_shipped=only_shipped):
+            _add_trainings(recipe, dataset, trainings)
     return estimate_all(list(trainings.values()))
 
 
@@ -170,10 +172,8 @@ def _needed(recipe: Recipe, dataset: Dataset) -> list[tuple[Recipe, Dataset]]:
     return needed
 
 
-def _outstanding(
-    names: Sequence[str], counts: Sequence[int] | None, *, only_shipped: bool
-) -> list[tuple[Recipe, Dataset]]:
-    """Return the recipes on images among ``names`` whose checkpoints are to be made, with their data sets."""
+def _on_images(names: Sequence[str], counts: Sequence[int] | None) -> list[tuple[Recipe, Dataset]]:
+    """Return the recipes on images among ``names``, with each of their data sets."""
     wanted = [
         (name, count)
         for count in (class_counts() if counts is None else counts)
@@ -181,13 +181,13 @@ def _outstanding(
         if name not in SEQUENCE_RECIPES and count in find_recipe(name, count).class_counts
     ]
     sets = {count: load_dataset(count) for count in dict.fromkeys(count for _, count in wanted)}
-    outstanding = []
-    for name, count in wanted:
-        recipe, dataset = recipe_for(name, sets[count]), sets[count]
-        complete = is_current if only_shipped and not recipe.shipped else _is_whole
-        if settings.mode() == "full" or not complete(recipe, dataset):
-            outstanding.append((recipe, dataset))
-    return outstanding
+    return [(recipe_for(name, sets[count]), sets[count]) for name, count in wanted]
+
+
+def _is_due(recipe: Recipe, dataset: Dataset, *, only_shipped: bool) -> bool:
+    """Whether the recipe is to be trained: always in full mode, else if its result is not complete."""
+    complete = is_current if only_shipped and not recipe.shipped else _is_whole
+    return settings.mode() == "full" or not complete(recipe, dataset)
 
 
 def _add_trainings(
