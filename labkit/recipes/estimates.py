@@ -55,7 +55,7 @@ def estimate_all(trainings: Sequence[tuple[Recipe, Dataset]]) -> list[Estimate]:
     The network of each recipe is timed with random weights. Trainings that cost the same per step are timed
     once.
     """
-    timed = dict[object, float]()  # seconds per image of the training, evaluation included
+    timed = dict[object, float]()  # seconds per epoch, evaluation included
     estimates = []
     for recipe, dataset in trainings:
         data = training_data(recipe, with_short_epochs(recipe, dataset))
