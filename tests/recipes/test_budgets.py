@@ -33,7 +33,7 @@ TRAINED_IN = {
     "02": ("resnet20", "resnet20-deviation", "resnet20-magnitude", "resnet20-oneshot", "resnet20-iterative",
            "resnet20-global-80", "resnet20-global-9"),
     "03": ("resnet20-quantized", "resnet20-global-80-quantized"),
-    "05": ("resnet20-pipeline", "resnet20-distilled", "resnet20-shared"),
+    "05": ("resnet20-global-80-seed", "resnet20-pipeline", "resnet20-distilled", "resnet20-shared"),
     "06": ("vgg16",),
     "07": ("vgg16-sensitivity", "vgg16-distilled", "vgg16-shared"),
     "08": ("vgg16-grasp", "vgg16-narrow"),
@@ -88,10 +88,10 @@ def test_filters_are_pruned_in_the_first_half_of_a_longer_training():
 
 
 @pytest.mark.parametrize("budget", ["steps", "short"])
-@pytest.mark.parametrize("recipe", CATALOG, ids=lambda recipe: recipe.name)
-def test_other_budgets_shorten_epochs_and_change_no_setting(recipe, budget):
+def test_other_budgets_change_no_setting(budget):
     dataset = other(budget)
-    assert recipe_for(recipe.name, dataset) == find_recipe(recipe.name, 10)
+    for recipe in CATALOG:
+        assert recipe_for(recipe.name, dataset) == find_recipe(recipe.name, 10)
 
 
 def test_by_steps_a_network_takes_as_many_steps_as_on_photodigits():

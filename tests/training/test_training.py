@@ -115,10 +115,9 @@ def test_with_short_epochs_only_the_last_is_judged_by_all_validation_images(monk
 
 def test_an_estimate_changes_neither_the_model_nor_the_training_after_it():
     dataset, models = tiny_dataset(), [seeded_network(), seeded_network()]
+    teacher = Distiller(seeded_network(1), weight=0.5, temperature=2.0, inner=Callback())
     before = torch.random.get_rng_state()
-    estimate_seconds(models[1], dataset, CONFIG, callback=Distiller(
-        seeded_network(1), weight=0.5, temperature=2.0, inner=Callback()
-    ))  # fmt: skip
+    estimate_seconds(models[1], dataset, CONFIG, callback=teacher)
     assert torch.equal(torch.random.get_rng_state(), before)
     assert same_state(*models)
     assert all(parameter.grad is None for parameter in models[1].parameters())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -100,8 +101,8 @@ def _same_table(number: int, tables: Sequence[Table], lab: LabTables | None) -> 
 
 
 def _reason(lab: LabTables | None) -> str:
-    """Return why a lab has no such table, if it is known."""
-    return f" ({lab.failure.rstrip('.')})" if lab is not None and lab.failure else ""
+    """Return why a lab has no such table, if it is known, as Markdown shows it literally."""
+    return f" ({escape(lab.failure.rstrip('.'), quote=False)})" if lab is not None and lab.failure else ""
 
 
 def _shape(table: Table) -> tuple[str, ...]:

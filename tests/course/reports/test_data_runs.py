@@ -26,7 +26,9 @@ def notebook(*outputs):
         cells=[
             new_markdown_cell("# Lab 02: Pruning\n\nThe images are digits.", id="title"),
             new_code_cell("run()", id="run", outputs=list(outputs), execution_count=1),
-            new_markdown_cell("**What broke?**\n\nAt 80 % only 21.6 % are left.", id="r", metadata=labels),
+            new_markdown_cell(
+                "**What broke?**\n\nAt 80 % only 21.637 % are left.", id="r", metadata=labels
+            ),
         ]
     )
 
@@ -77,7 +79,7 @@ def test_pages_name_the_data_and_hold_no_answer_about_the_recorded_results(tmp_p
             assert "Lab 02: Pruning, on X" in text
             assert "on X, on X" not in text
             assert "What broke?" in text
-            assert "21.6" not in text
+            assert "21.637" not in text
 
 
 def test_a_lab_that_failed_is_recorded_with_its_reason(tmp_path):
