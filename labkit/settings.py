@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     import torch
 
 __all__ = [
+    "BUDGETS",
     "MODES",
     "Budget",
     "budget",
@@ -29,6 +30,7 @@ __all__ = [
 MODES = ("auto", "smoke", "full")
 
 Budget = Literal["full", "steps", "short"]
+BUDGETS: tuple[Budget, ...] = ("full", "steps", "short")
 
 
 def home() -> Path:
@@ -91,12 +93,10 @@ def budget() -> Budget:
         ValueError: if the variable has any other value.
     """
     value = os.environ.get("LABKIT_BUDGET", "full")
-    for choice in get_args(Budget):
+    for choice in BUDGETS:
         if value == choice:
             return choice
-    raise ValueError(
-        f"LABKIT_BUDGET={value!r} is not a budget; set it to one of {', '.join(get_args(Budget))}."
-    )
+    raise ValueError(f"LABKIT_BUDGET={value!r} is not a budget; set it to one of {', '.join(BUDGETS)}.")
 
 
 def choose_device() -> torch.device:

@@ -227,7 +227,7 @@ def estimate_seconds(
         loss_only.loss = callback.loss  # type: ignore[method-assign]
     sizes = batch_sizes(dataset.images_per_epoch, config.batch_size)
     rates = [0.0] * len(sizes)  # the cost of a step does not depend on the rate
-    times, start = [], time.perf_counter()
+    times, start = list[float](), time.perf_counter()
     with _training(copied):
         for _ in islice(_run_epoch(copied, dataset, config, optimizer, loss_only, 0, rates), TIMED_STEPS):
             times.append(time.perf_counter())
