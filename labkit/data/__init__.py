@@ -168,4 +168,14 @@ def _as_dataset(name: str, arrays: dict[str, ByteArray], classes: tuple[str, ...
         for part in PARTS
     }
     mean, std = channel_statistics(parts["train"].images)
-    return Dataset(name, **parts, classes=classes, mean=mean, std=std, flip=False, title=name)
+    return Dataset(
+        name,
+        parts["train"],
+        parts["validation"],
+        parts["test"],
+        classes=classes,
+        mean=mean,
+        std=std,
+        flip=False,
+        title=name,
+    )

@@ -1,6 +1,6 @@
 """How long trainings take on this machine, measured before they begin.
 
-Leaves out: the timed steps themselves (:func:`labkit.training.loop.estimate_seconds`).
+Leaves out: the timed steps themselves (:func:`labkit.training.estimate.estimate_seconds`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from labkit.recipes.recipe import Recipe
 from labkit.recipes.steps import CutChannels, Distill
 from labkit.training import Callback, TrainConfig
 from labkit.training.distillation import Distiller
-from labkit.training.loop import estimate_seconds
+from labkit.training.estimate import estimate_seconds
 
 __all__ = ["Estimate", "duration", "estimate_all"]
 

@@ -30,7 +30,8 @@ from labkit.recipes.sequences import SEQUENCE_RECIPES, is_whole_sequence, train_
 from labkit.storage import checkpoints
 from labkit.storage.checkpoints import CheckpointError
 from labkit.training import evaluate, fit
-from labkit.training.loop import estimate_seconds, loss_prefix
+from labkit.training.estimate import estimate_seconds
+from labkit.training.loop import loss_prefix
 
 __all__ = [
     "is_current",

@@ -6,7 +6,6 @@ CPU. What is trained is in labkit.recipes, where weights are stored in labkit.st
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -33,16 +32,18 @@ from labkit.training.run_state import restore_state, save_state
 __all__ = [
     "Callback",
     "augmented_batches",
-    "estimate_seconds",
     "fit",
+    "judged_by",
     "loss_prefix",
     "mixed_precision",
+    "prepare_optimizer",
+    "run_epoch",
     "to_training_layout",
+    "training_modes",
 ]
 
 
 EPOCH_VALIDATION = 1_000  # images after each epoch but the last, where epochs are shortened
-TIMED_STEPS, TIMED_SECONDS = 10, 3.0  # of an estimate: steps at most, and seconds after which it ends
 
 
 class Callback:
@@ -129,13 +130,13 @@ def fit(
             it is.
     """
     callback = callback or Callback()
-    optimizer, records = _prepare(model, config), list[EpochRecord]()
+    optimizer, records = prepare_optimizer(model, config), list[EpochRecord]()
     if resume is not None and resume.is_file():
         records = restore_state(resume, model, optimizer, config, dataset)
     lead = sum(record.lead for record in records)
     steps_per_epoch = len(batch_sizes(dataset.images_per_epoch, config.batch_size))
     left = (config.epochs - (len(records) - lead)) * steps_per_epoch
-    with _training(model), tqdm(total=left, unit="step", mininterval=1, disable=not progress) as bar:
+    with training_modes(model), tqdm(total=left, unit="step", mininterval=1, disable=not progress) as bar:
         while (epoch := len(records)) < lead + config.epochs:
             start = time.perf_counter()
             callback.before_epoch(model, epoch)
@@ -145,10 +146,10 @@ def fit(
             number = f"epoch {epoch - lead + 1} of {config.epochs}"
             bar.set_description(number if rate is None else "before the schedule", refresh=False)
             steps = []
-            for step in _run_epoch(model, dataset, config, optimizer, callback, epoch, rates):
+            for step in run_epoch(model, dataset, config, optimizer, callback, epoch, rates):
                 steps.append(step)
                 bar.update(rate is None)
-            result = evaluate(model, dataset, _judged_by(dataset, last=epoch + 1 == lead + config.epochs))
+            result = evaluate(model, dataset, judged_by(dataset, last=epoch + 1 == lead + config.epochs))
             mean, seconds = sum(step.loss for step in steps) / len(steps), time.perf_counter() - start
             sparsity, cuts = total_sparsity(model), callback.cuts()
             train_top1 = 100 * sum(step.hits for step in steps) / dataset.images_per_epoch
@@ -199,53 +200,14 @@ def loss_prefix(
     """
     callback = callback or Callback()
     callback.before_epoch(model.to(settings.choose_device()), 0)
-    optimizer = _prepare(model.double(), config)
+    optimizer = prepare_optimizer(model.double(), config)
     rates = _epoch_rates(0, dataset, config, callback.constant_rate())
-    with _training(model):
-        epoch = _run_epoch(model, dataset, config, optimizer, callback, 0, rates, images=images)
+    with training_modes(model):
+        epoch = run_epoch(model, dataset, config, optimizer, callback, 0, rates, images=images)
         return [step.loss for step in islice(epoch, steps)]
 
 
-@keep_random_state()
-def estimate_seconds(
-    model: nn.Module, dataset: Dataset, config: TrainConfig, *, callback: Callback | None = None
-) -> float:
-    """Estimate how long :func:`fit` takes with these arguments, from a few timed steps on a copy.
-
-    The model and the global generators stay as they are. Left out are epochs before the schedule and what
-    the callback does besides its loss, such as choosing masks: usually little.
-
-    Args:
-        model: the network to be trained.
-        dataset, config: as for :func:`fit`.
-        callback: another object than the one to train with. Its loss is computed, which may need a
-            teacher's outputs.
-    """
-    copied = copy.deepcopy(model)
-    optimizer, loss_only = _prepare(copied, config), Callback()
-    if callback is not None:
-        loss_only.loss = callback.loss  # type: ignore[method-assign]
-    sizes = batch_sizes(dataset.images_per_epoch, config.batch_size)
-    rates = [0.0] * len(sizes)  # the cost of a step does not depend on the rate
-    times, start = list[float](), time.perf_counter()
-    with _training(copied):
-        for _ in islice(_run_epoch(copied, dataset, config, optimizer, loss_only, 0, rates), TIMED_STEPS):
-            times.append(time.perf_counter())
-            if times[-1] - start > TIMED_SECONDS and len(times) > 1:
-                break
-        # subtle: the first step is slower than the others, but of a one-step epoch it is all there is.
-        step_seconds = (times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else times[0] - start
-        held_out = dataset.validation
-        sample = Split(*(tensor[: 2 * config.batch_size] for tensor in held_out))
-        evaluate(copied, dataset, sample)
-        start = time.perf_counter()
-        evaluate(copied, dataset, sample)
-    image_seconds = (time.perf_counter() - start) / sample.size
-    judged = (config.epochs - 1) * _judged_by(dataset, last=False).size + held_out.size
-    return config.epochs * len(sizes) * step_seconds + judged * image_seconds
-
-
-def _judged_by(dataset: Dataset, *, last: bool) -> Split:
+def judged_by(dataset: Dataset, *, last: bool) -> Split:
     """Return the validation images for the record of an epoch: a sample where epochs are shortened."""
     if last or dataset.epoch_images is None:
         return dataset.validation
@@ -253,7 +215,7 @@ def _judged_by(dataset: Dataset, *, last: bool) -> Split:
     return Split(images[:EPOCH_VALIDATION], labels[:EPOCH_VALIDATION])
 
 
-def _prepare(model: nn.Module, config: TrainConfig) -> torch.optim.SGD:
+def prepare_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.SGD:
     """Move the model to its device and layout; return its optimizer."""
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise ValueError(
@@ -280,7 +242,7 @@ def _epoch_rates(
 
 
 @contextmanager
-def _training(model: nn.Module) -> Iterator[None]:
+def training_modes(model: nn.Module) -> Iterator[None]:
     """Compute gradients in the block; afterwards each mode and each parameter's gradient is as it was."""
     gradients = [(parameter, parameter.grad) for parameter in model.parameters()]
     try:
@@ -291,7 +253,7 @@ def _training(model: nn.Module) -> Iterator[None]:
             parameter.grad = gradient
 
 
-def _run_epoch(  # noqa: PLR0913
+def run_epoch(  # noqa: PLR0913
     model: nn.Module,
     dataset: Dataset,
     config: TrainConfig,
