@@ -1,4 +1,4 @@
-"""Settings from environment variables ``LABKIT_…``: the workbook's folder, the mode, the device.
+"""Settings from environment variables ``LABKIT_…``: the workbook's folder, the mode, the budget, the device.
 
 ``LABKIT_DATASET`` is read in :mod:`labkit.data`. torch is imported inside the function that needs it,
 so the command line starts without loading it.
@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     import torch
 
 __all__ = [
+    "BUDGETS",
     "MODES",
+    "Budget",
     "ExternalWeights",
+    "budget",
     "checkpoint_dir",
     "checkpoint_file",
     "choose_device",
@@ -28,6 +31,9 @@ __all__ = [
 ]
 
 MODES = ("auto", "smoke", "full")
+
+Budget = Literal["full", "steps", "short"]
+BUDGETS: tuple[Budget, ...] = ("full", "steps", "short")
 
 
 class ExternalWeights(NamedTuple):
@@ -116,6 +122,23 @@ def external_weights() -> ExternalWeights | None:
         )
     public = file.name.startswith(("cifar10_", "cifar100_"))
     return ExternalWeights("chenyaofo" if public else "imagenet", file)
+
+
+def budget() -> Budget:
+    """Return how long networks train on other data than the embedded sets, from ``$LABKIT_BUDGET``.
+
+    ``full`` (the default) is as long as the sources of the labs trained, ``steps`` as many optimizer steps
+    as on photodigits, and ``short`` at most 20 minutes per lab on two cores: a first look. The embedded
+    sets have one budget, that of the shipped checkpoints, whatever the variable says.
+
+    Raises:
+        ValueError: if the variable has any other value.
+    """
+    value = os.environ.get("LABKIT_BUDGET", "full")
+    for choice in BUDGETS:
+        if value == choice:
+            return choice
+    raise ValueError(f"LABKIT_BUDGET={value!r} is not a budget; set it to one of {', '.join(BUDGETS)}.")
 
 
 def choose_device() -> torch.device:

@@ -1,9 +1,11 @@
-"""Subcommands for labs: run, record, report, lint, portable."""
+"""Subcommands for labs: run, record, results, report, lint, portable."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from labkit import settings
@@ -20,10 +22,20 @@ def add_subcommands(subcommands: argparse._SubParsersAction[argparse.ArgumentPar
     )
     run.add_argument("labs", nargs="*", metavar="LAB", help="01, 01_slug or a path; default: all")
     run.add_argument("--jobs", type=int, metavar="N", help="how many run at a time; default: by memory")
+    run.add_argument(
+        "--dataset",
+        metavar="DATA",
+        help="photodigits, cifar or folder:PATH: execute on these data, one lab at a time, into results/",
+    )
+    run.add_argument(
+        "--out", type=Path, metavar="FOLDER", help="with --dataset: for notebooks, tables and pages"
+    )
 
     record = add_subcommand(subcommands, "record", _record, "execute labs and store the outputs in them")
     record.add_argument("labs", nargs="*", metavar="LAB", help="01, 01_slug or a path")
     record.add_argument("--all", action="store_true", help="every lab")
+
+    add_subcommand(subcommands, "results", _results, "write docs/results.md from labs/ and results/")
 
     report = add_subcommand(subcommands, "report", _report, "render the executed labs as web pages")
     report.add_argument("--out", type=Path, metavar="FOLDER", help="default: reports")
@@ -43,11 +55,36 @@ def add_subcommands(subcommands: argparse._SubParsersAction[argparse.ArgumentPar
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    """Execute labs into ``reports/executed``."""
+    """Execute labs into ``reports/executed``, or on other data into a folder of results."""
+    if arguments.dataset is not None:
+        return _run_on_data(arguments)
+    if arguments.out is not None:
+        raise ValueError("--out is for --dataset; without it labs are executed into reports/executed.")
+    return _execute(find_labs(arguments.labs), settings.home() / "reports" / "executed", arguments.jobs)
+
+
+def _run_on_data(arguments: argparse.Namespace) -> int:
+    """Execute labs on the data set of ``--dataset``, and write tables and pages beside the notebooks."""
+    from labkit.course.reports import data_runs
+    from labkit.data import prepare
+
+    labs = find_labs(arguments.labs)
+    os.environ["LABKIT_DATASET"] = arguments.dataset  # the kernels inherit it
+    selection = prepare()
+    folder = arguments.out or settings.home() / "results" / selection.store
+    data_runs.require_same_data(folder, selection.title, selection.budget)
+    # One at a time: labs train and store the same checkpoints.
+    status = _execute(labs, data_runs.executed_folder(folder), arguments.jobs or 1)
+    written = data_runs.write_run(folder, selection.title, selection.budget)
+    print(f"{len(written)} files, see {written[0]} and {written[-1]}")
+    return status
+
+
+def _execute(labs: Sequence[Path], out: Path, jobs: int | None) -> int:
+    """Execute labs into a folder; print which failed."""
     from labkit.course.notebook.execution import run_all
 
-    out = settings.home() / "reports" / "executed"
-    results = run_all(find_labs(arguments.labs), jobs=arguments.jobs, out=out)
+    results = run_all(labs, jobs=jobs, out=out)
     failed = [result.path.name for result in results if result.error is not None]
     if failed:
         print(f"labkit: {len(failed)} of {len(results)} failed: {', '.join(failed)}", file=sys.stderr)
@@ -57,15 +94,31 @@ def _run(arguments: argparse.Namespace) -> int:
 def _record(arguments: argparse.Namespace) -> int:
     """Execute labs in place, then update docs/results.md."""
     from labkit.course.notebook.execution import record
-    from labkit.course.reports.results_page import write_results
 
     if not arguments.labs and not arguments.all:
         raise ValueError(f"name the labs to record, or use --all; there are {lab_names()}.")
     paths = find_labs([] if arguments.all else arguments.labs)
     findings = [f"{path.name}: {finding}" for path in paths for finding in record(path)]
     if any(path.parent.samefile(settings.home() / "labs") for path in paths):
-        write_results(settings.home() / "labs", settings.home() / "docs" / "results.md")
+        _write_results()
     return print_findings(findings, f"recorded {len(paths)} notebooks")
+
+
+def _results(arguments: argparse.Namespace) -> int:  # noqa: ARG001
+    """Write docs/results.md, and say from how many runs."""
+    print(f"{settings.home() / 'docs' / 'results.md'}: labs/ and {_write_results()} runs on other data")
+    return 0
+
+
+def _write_results() -> int:
+    """Write docs/results.md; return the number of runs on other data."""
+    from labkit.course.reports.data_runs import TABLES
+    from labkit.course.reports.results_page import write_results
+
+    home = settings.home()
+    runs = sorted((home / "results").glob(f"*/{TABLES}"))
+    write_results(home / "labs", home / "docs" / "results.md", runs)
+    return len(runs)
 
 
 def _report(arguments: argparse.Namespace) -> int:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from labkit.cli.common import add_subcommand
 
 if TYPE_CHECKING:
+    from labkit.recipes.estimates import Estimate
     from labkit.recipes.training import TrainedNetwork
 
 __all__ = ["add_subcommands"]
@@ -21,6 +22,8 @@ Subcommands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 # Numbers of classes of the data sets that there are recipes, and scans, for.
 TRAINED = (10, 52, 100)
 SCANNED = (10, 100)
+# Columns of the table of estimates.
+ESTIMATES = ("checkpoint", "data", "epochs", "images per epoch", "about")
 
 
 def add_subcommands(subcommands: Subcommands) -> None:
@@ -35,6 +38,7 @@ def add_subcommands(subcommands: Subcommands) -> None:
     train.add_argument("--all", action="store_true", help="every checkpoint")
     _add_classes(train, TRAINED)
     train.add_argument("--list", action="store_true", help="list the checkpoints there are")
+    train.add_argument("--estimate", action="store_true", help="say how long it would take; train nothing")
 
     scan = add_subcommand(
         subcommands, "scan", _scan, "make a checkpoint's sensitivity scan if it is out of date"
@@ -104,7 +108,11 @@ def _add_classes(command: argparse.ArgumentParser, choices: tuple[int, ...]) -> 
 
 def _class_counts(arguments: argparse.Namespace, choices: tuple[int, ...]) -> tuple[int, ...]:
     """Return the class counts of the chosen data sets."""
-    return choices if arguments.classes is None else (arguments.classes,)
+    from labkit.data import class_counts
+
+    if arguments.classes is not None:
+        return (arguments.classes,)
+    return tuple(count for count in choices if count in class_counts())
 
 
 def _train(arguments: argparse.Namespace) -> int:
@@ -121,10 +129,37 @@ def _train(arguments: argparse.Namespace) -> int:
     if not arguments.names and not arguments.all:
         raise ValueError("say which checkpoints to make, or --all; `labkit train --list` shows them.")
     names = list(every) if arguments.all else arguments.names
+    counts = _class_counts(arguments, TRAINED)
+    if arguments.estimate:
+        return _print_estimates(recipes.training_estimates(names, counts, only_shipped=arguments.all))
     with process_group():
-        rows = recipes.train(names, _class_counts(arguments, TRAINED), only_shipped=arguments.all)
+        rows = recipes.train(names, counts, only_shipped=arguments.all)
         if current_workers().is_first:
             _print_times(rows)
+    return 0
+
+
+def _print_estimates(estimates: Sequence[Estimate]) -> int:
+    """Print a row for each training and their sum."""
+    from labkit.recipes.estimates import duration
+    from labkit.tables import aligned
+
+    if not estimates:
+        print("nothing to train: all of it is up to date")
+        return 0
+    rows = [
+        (
+            each.recipe.name,
+            each.dataset.store,
+            str(each.recipe.config.epochs),
+            f"{each.images:,}",
+            duration(each.seconds),
+        )
+        for each in estimates
+    ]
+    total = duration(sum(each.seconds for each in estimates))
+    print(aligned([ESTIMATES, *rows], right=(False, False, True, True, False)))
+    print(f"{len(estimates)} trainings: about {total} on this machine")
     return 0
 
 

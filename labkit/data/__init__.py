@@ -3,13 +3,17 @@
 ``photodigits`` (default) is built offline and cached; ``cifar`` is downloaded, and normalized as
 chenyaofo's networks need it if ``$LABKIT_WEIGHTS`` asks for those; ``folder:PATH`` reads your own images (a
 relative path starts at the workbook's folder). The 52-class set is always photoletters.
+``$LABKIT_BUDGET`` says how long networks train on data that are not embedded
+(:func:`labkit.settings.budget`).
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,7 +27,14 @@ from labkit.data.dataset import Dataset, Split, channel_statistics
 from labkit.data.pasting import PARTS, ByteArray, checksum
 from labkit.files import write_atomically
 
-__all__ = ["Dataset", "Split", "load_dataset"]
+__all__ = ["Dataset", "Selection", "Split", "class_counts", "load_dataset", "prepare"]
+
+FOLDER = "folder:"
+
+
+def class_counts() -> tuple[int, ...]:
+    """Return what :func:`load_dataset` takes for the chosen family: a folder of images has one set only."""
+    return (10, 52) if _family().startswith(FOLDER) else (10, 52, 100)
 
 
 def load_dataset(class_count: int) -> Dataset:
@@ -31,13 +42,14 @@ def load_dataset(class_count: int) -> Dataset:
 
     Args:
         class_count: 10 or 100, or 52 for photoletters, which is there for pre-training whatever the
-            family; ignored for ``folder:PATH``, whose folders are the classes.
+            family. Of ``folder:PATH``, whose folders are the classes, 10 stands for any number of them.
 
     Raises:
-        ValueError: if the family or the number of classes is unknown, or a folder's layout is wrong.
-        RuntimeError: if a download fails.
+        ValueError: if the family, the number of classes or the budget is unknown, a folder's layout is
+            wrong, or 100 classes are asked for of a folder that has another number of them.
+        DownloadError: if a download fails.
     """
-    family = os.environ.get("LABKIT_DATASET", "photodigits")
+    family, budget = _family(), settings.budget()
     if class_count == len(photoletters.CLASSES):
         return _load_photoletters(settings.data_dir())
     if class_count not in (10, 100):
@@ -49,14 +61,57 @@ def load_dataset(class_count: int) -> Dataset:
 
         chosen = settings.external_weights()
         chenyaofo = chosen is not None and chosen.source == "chenyaofo"
-        return load_cifar(class_count, settings.data_dir(), chenyaofo=chenyaofo)
-    if family.startswith("folder:"):
+        return _with_budget(load_cifar(class_count, settings.data_dir(), chenyaofo=chenyaofo), budget)
+    if family.startswith(FOLDER):
         from labkit.data.folder import load_folder
 
-        return load_folder(settings.home() / Path(family.removeprefix("folder:")).expanduser())
+        dataset = load_folder(settings.home() / Path(family.removeprefix(FOLDER)).expanduser())
+        if class_count not in (10, len(dataset.classes)):
+            raise ValueError(
+                f"{family} has {len(dataset.classes)} classes, but a set with {class_count} is asked for: "
+                "labs 06 to 09 compare 10 and 100 classes. Run the other labs, or choose cifar or photodigits."
+            )
+        return _with_budget(dataset, budget)
     raise ValueError(
         f"LABKIT_DATASET={family!r} is not a data set; set it to photodigits, cifar or folder:PATH."
     )
+
+
+class Selection(NamedTuple):
+    """The chosen family as results name it: in headers, in folders, and with which budget."""
+
+    title: str
+    store: str
+    budget: settings.Budget
+
+
+def prepare() -> Selection:
+    """Build, download or read each set of the chosen family, so that labs find it, and name the family.
+
+    Raises:
+        ValueError, DownloadError: as :func:`load_dataset` does.
+    """
+    sets = [load_dataset(count) for count in class_counts() if count != len(photoletters.CLASSES)]
+    first = sets[0]
+    name, title = {
+        "embedded": ("photodigits", "photodigits"),
+        "cifar": ("cifar", "CIFAR"),
+        "folder": (first.name, first.title),
+    }[first.family]
+    return Selection(title, first.store.replace(first.name, name, 1), first.budget)
+
+
+def _family() -> str:
+    """Return the value of ``$LABKIT_DATASET``."""
+    return os.environ.get("LABKIT_DATASET", "photodigits")
+
+
+def _with_budget(dataset: Dataset, budget: settings.Budget) -> Dataset:
+    """Return the data set with epochs as long as photodigits', unless the budget is full."""
+    if budget == "full":
+        return dataset
+    class_count = 100 if len(dataset.classes) == 100 else 10
+    return replace(dataset, budget=budget, epoch_images=photodigits.SIZES[class_count]["train"])
 
 
 def _load_photodigits(class_count: int, root: Path) -> Dataset:
@@ -116,4 +171,14 @@ def _as_dataset(name: str, arrays: dict[str, ByteArray], classes: tuple[str, ...
         for part in PARTS
     }
     mean, std = channel_statistics(parts["train"].images)
-    return Dataset(name, **parts, classes=classes, mean=mean, std=std, flip=False)
+    return Dataset(
+        name,
+        parts["train"],
+        parts["validation"],
+        parts["test"],
+        classes=classes,
+        mean=mean,
+        std=std,
+        flip=False,
+        title=name,
+    )

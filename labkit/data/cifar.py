@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100 through torchvision, which downloads them and checks their MD5 sums."""
+"""CIFAR-10 and CIFAR-100 through torchvision, whose MD5 sums they are checked against."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import torch
 from torchvision.datasets import CIFAR10, CIFAR100
 
 from labkit.data.dataset import Dataset, Split, channel_statistics, hold_out
+from labkit.data.download import DownloadError, download
 
 __all__ = ["load_cifar"]
 
@@ -25,6 +26,9 @@ CHENYAOFO_STATISTICS: dict[int, tuple[Triple, Triple]] = {
 def load_cifar(class_count: int, root: Path, *, chenyaofo: bool = False) -> Dataset:
     """Load CIFAR-10 or CIFAR-100 from ``root``; download it if it is not there.
 
+    An interrupted download continues where it stopped. The statistics are those of the 45,000 images that
+    are trained on; the other 5,000 are held out for validation.
+
     Args:
         class_count: 10 or 100.
         root: folder of the download, such as ``data/``.
@@ -34,26 +38,46 @@ def load_cifar(class_count: int, root: Path, *, chenyaofo: bool = False) -> Data
 
     Raises:
         ValueError: if ``class_count`` is neither 10 nor 100.
-        RuntimeError: if the download fails or does not match its checksum.
+        DownloadError: if the download fails or does not match its checksum.
     """
     sources = {10: CIFAR10, 100: CIFAR100}
     if class_count not in sources:
         raise ValueError(f"CIFAR has 10 or 100 classes, not {class_count}.")
-    source, name = sources[class_count], f"cifar{class_count}"
+    source, title = sources[class_count], f"CIFAR-{class_count}"
     try:
-        train = source(str(root), train=True, download=True)
-        test = source(str(root), train=False, download=True)
+        train, test = _read_or_download(source, root)
     except (OSError, RuntimeError) as error:
-        raise RuntimeError(
-            f"{name} could not be downloaded to {root} ({error}). Check the network, or put "
-            "torchvision's archive there yourself, or set LABKIT_DATASET=photodigits to work offline."
-        ) from error
+        raise DownloadError(
+            f"{title} is not on this computer, and the download to {root} failed: {error}. Check the "
+            f"network and try again; or put {source.filename} there yourself; or set "
+            "LABKIT_DATASET=photodigits to work offline."
+        ) from None
     kept, held = hold_out(_as_split(train), fraction=0.1, seed=0)
     mean, std = channel_statistics(kept.images)
+    name = f"cifar{class_count}"
     if chenyaofo:
         name, (mean, std) = f"{name}-chenyaofo", CHENYAOFO_STATISTICS[class_count]
-    classes = tuple(train.classes)
-    return Dataset(name, kept, held, _as_split(test), classes, mean, std, flip=True)
+    return Dataset(
+        name,
+        kept,
+        held,
+        _as_split(test),
+        classes=tuple(train.classes),
+        mean=mean,
+        std=std,
+        flip=True,
+        family="cifar",
+        title=title,
+    )
+
+
+def _read_or_download(source: type[CIFAR10], root: Path) -> tuple[CIFAR10, CIFAR10]:
+    """Return the training and the test images."""
+    try:
+        return source(str(root), train=True), source(str(root), train=False)
+    except RuntimeError:  # files are missing or damaged
+        download(source.url, root / source.filename, source.tgz_md5)
+        return source(str(root), train=True, download=True), source(str(root), train=False)
 
 
 def _as_split(source: CIFAR10) -> Split:

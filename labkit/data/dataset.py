@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
-__all__ = ["Dataset", "Split", "channel_statistics", "hold_out", "images_per_class"]
+from labkit.settings import Budget
+
+__all__ = ["Dataset", "Family", "Split", "channel_statistics", "hold_out", "images_per_class"]
 
 IMAGE_SHAPE = (3, 32, 32)
+
+Family = Literal["embedded", "cifar", "folder"]
 
 
 class Split(NamedTuple):
@@ -34,6 +38,10 @@ class Dataset:
     choice; ``test`` is read once, for the number that is reported.
     ``mean`` and ``std`` are per channel, on the 0–1 scale, from ``train`` alone.
     ``flip`` says whether a mirrored image keeps its label.
+
+    ``family`` says where the images come from. Outside of the embedded sets ``budget`` says how long
+    networks are trained, and ``title`` is the name that pages of results show. An epoch of training
+    draws ``epoch_images`` of the training images at random, or takes all of them if it is None.
     """
 
     name: str
@@ -44,6 +52,25 @@ class Dataset:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     flip: bool
+    family: Family = "embedded"
+    title: str = ""
+    budget: Budget = "full"
+    epoch_images: int | None = None
+
+    @property
+    def images_per_epoch(self) -> int:
+        """How many training images an epoch has."""
+        return self.train.size if self.epoch_images is None else min(self.epoch_images, self.train.size)
+
+    @property
+    def store(self) -> str:
+        """The name of the folders of its checkpoints and results: one for each budget.
+
+        >>> from labkit import data
+        >>> data.load_dataset(10).store
+        'photodigits10'
+        """
+        return self.name if self.budget == "full" else f"{self.name}-{self.budget}"
 
     def __post_init__(self) -> None:
         """Refuse splits that are not images with labels in range, or that cannot be normalized."""

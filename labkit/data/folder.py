@@ -1,12 +1,14 @@
 """Your own images: an ImageFolder tree ``PATH/train/<class>/*`` and ``PATH/test/<class>/*``.
 
 Images of any size are turned upright by their EXIF orientation, resized to 32×32 and kept in memory as
-uint8.
+uint8, in a random but fixed order: the first images of a split are a sample of all classes.
+A file ``PATH/NAME`` may hold the name that pages of results show, on one line.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from labkit.data.dataset import Dataset, Split, channel_statistics, hold_out
 
 __all__ = ["load_folder"]
 
+ORIGINALS = ("cifar10", "cifar100")  # images in files are never called by the name of these
 LAYOUT = "expected PATH/train/<class>/* and PATH/test/<class>/*, the same classes in both"
 
 
@@ -27,7 +30,8 @@ def load_folder(root: Path) -> Dataset:
     """Read an ImageFolder tree and hold out a tenth of its training images for validation.
 
     Raises:
-        ValueError: if the layout is not as described above or an image cannot be read.
+        ValueError: if the layout is not as described above, an image cannot be read, or ``NAME`` is empty
+            or the name of another data set.
     """
     root = root.resolve()  # the data set is named after the folder
     for part in ("train", "test"):
@@ -40,18 +44,49 @@ def load_folder(root: Path) -> Dataset:
     if train.classes != test.classes:
         difference = sorted(set(train.classes) ^ set(test.classes))
         raise ValueError(f"folder:{root}: only one part has the classes {', '.join(difference)}: {LAYOUT}.")
+    title = _title(root)
     kept, held = hold_out(_read(train), fraction=0.1, seed=0)
     mean, std = channel_statistics(kept.images)
-    classes = tuple(train.classes)
-    return Dataset(f"folder-{root.name}", kept, held, _read(test), classes, mean, std, flip=True)
+    return Dataset(
+        f"folder-{root.name}",
+        kept,
+        held,
+        _read(test),
+        classes=tuple(train.classes),
+        mean=mean,
+        std=std,
+        flip=True,
+        family="folder",
+        title=title,
+    )
+
+
+def _title(root: Path) -> str:
+    """Return what pages call the images in the folder ``root``.
+
+    subtle: CIFAR's images saved as JPEG are not CIFAR any more, and numbers for the one must not stand
+    under the name of the other.
+    """
+    file = root / "NAME"
+    if not file.is_file():
+        return f"folder {root.name}"
+    name = " ".join(file.read_text(encoding="utf-8").split())
+    if not name or re.sub(r"[\W_]", "", name).lower() in ORIGINALS:
+        raise ValueError(
+            f"{file} must hold a name of these images on one line, got {name!r}. If they are copies of "
+            "another data set, say how they differ, such as 'CIFAR-10 re-encoded as JPEG'."
+        )
+    return name
 
 
 def _read(source: ImageFolder) -> Split:
-    """Decode every image of ``source``, in its order."""
-    paths = [path for path, _ in source.samples]
+    """Decode every image of ``source``, in a random order that depends on their number alone."""
+    order = torch.randperm(len(source.samples), generator=torch.Generator().manual_seed(0)).tolist()
+    samples = [source.samples[row] for row in order]
+    paths = [path for path, _ in samples]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         pixels = list(tqdm(pool.map(_read_image, paths), "reading images", len(paths)))
-    labels = torch.tensor([label for _, label in source.samples], dtype=torch.int64)
+    labels = torch.tensor([label for _, label in samples], dtype=torch.int64)
     return Split(torch.from_numpy(np.stack(pixels)), labels)
 
 

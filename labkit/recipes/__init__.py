@@ -1,12 +1,14 @@
 """How every shipped checkpoint is made, and the weights themselves.
 
 A :class:`Recipe` (``recipe``) is data; its steps (``steps``) prepare a network and act while it trains;
-``catalog`` lists all recipes, ``network`` builds their networks, ``training`` trains and stores them,
+``catalog`` lists all recipes, ``budgets`` says how long they train on data that are not embedded, ``network``
+builds their networks, ``training`` trains and stores them, ``estimates`` tells how long that takes,
 and ``loading`` and ``backbone`` have what notebooks call. ``scans`` stores the sensitivity scans of trained
 networks; ``sequences`` has the recipes that are not trained on images.
 """
 
 from labkit.recipes.backbone import Backbone, load_backbone
+from labkit.recipes.budgets import recipe_for
 from labkit.recipes.catalog import CATALOG, RECIPES, find_recipe
 from labkit.recipes.loading import fit_or_load, recorded
 from labkit.recipes.recipe import Recipe, Step
@@ -18,7 +20,7 @@ from labkit.recipes.sequences import (
     train_sequence,
     verify_sequence,
 )
-from labkit.recipes.training import train, verify_prefix
+from labkit.recipes.training import train, training_estimates, verify_prefix
 
 __all__ = [
     "CATALOG",
@@ -33,11 +35,13 @@ __all__ = [
     "fit_or_load_sequence",
     "load_backbone",
     "make_scan",
+    "recipe_for",
     "recorded",
     "recorded_sequence",
     "scan_or_load",
     "train",
     "train_sequence",
+    "training_estimates",
     "verify_prefix",
     "verify_sequence",
 ]

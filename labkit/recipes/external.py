@@ -110,7 +110,7 @@ def import_network(network: PublicNetwork, recipe: Recipe, dataset: Dataset) -> 
         "epochs": [],
     }
     checkpoints.write_checkpoint(
-        dataset.name, recipe.name, state, facts, file_format(recipe.network, model), shipped=False
+        dataset.store, recipe.name, state, facts, file_format(recipe.network, model), shipped=False
     )
     print(  # noqa: T201
         f"{recipe.name}: {network.url}, {test.top1:.2f} % of the test images, {network.reported_top1:.2f} % "

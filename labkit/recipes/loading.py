@@ -6,7 +6,7 @@ from torch import nn
 
 from labkit import settings
 from labkit.data import Dataset
-from labkit.recipes.catalog import find_recipe
+from labkit.recipes.budgets import recipe_for
 from labkit.recipes.network import restored_model
 from labkit.recipes.training import is_current, make_checkpoint, verify_prefix
 from labkit.storage import checkpoints
@@ -29,7 +29,7 @@ def fit_or_load(name: str, dataset: Dataset) -> nn.Module:
         ValueError: if there is no such recipe.
         CheckpointError: if the stored file is damaged, or, in smoke mode, absent or not reproduced.
     """
-    recipe, mode = find_recipe(name, len(dataset.classes)), settings.mode()
+    recipe, mode = recipe_for(name, dataset), settings.mode()
     if mode == "smoke":
         verify_prefix(recipe, dataset)
     elif mode == "full" or not is_current(recipe, dataset):
@@ -38,5 +38,17 @@ def fit_or_load(name: str, dataset: Dataset) -> nn.Module:
 
 
 def recorded(name: str, dataset: Dataset) -> Entry:
-    """Return what the manifest records of checkpoint ``name``: its epochs, metrics, seconds, hardware."""
-    return checkpoints.read_entry(dataset.name, name)
+    """Return what the manifest records of checkpoint ``name``: its epochs, metrics, seconds, hardware.
+
+    The repository holds the record of every recipe on the embedded sets. On other data, a checkpoint that
+    is not recorded, or was made by another recipe, is trained first.
+
+    Raises:
+        CheckpointError: if there is no such record of an embedded set.
+        ValueError: if there is no such recipe.
+    """
+    if dataset.family != "embedded":
+        recipe = recipe_for(name, dataset)
+        if not is_current(recipe, dataset):
+            make_checkpoint(recipe, dataset)
+    return checkpoints.read_entry(dataset.store, name)

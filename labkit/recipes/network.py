@@ -54,7 +54,7 @@ def load_network(network: Network, checkpoint: str, dataset: Dataset) -> nn.Modu
     Raises:
         CheckpointError: if they are missing or damaged.
     """
-    state = checkpoints.read_weights(dataset.name, checkpoint)
+    state = checkpoints.read_weights(dataset.store, checkpoint)
     if network in VGG:
         return vgg16_from_state(state)
     if network == "resnet20" and any(".shortcut." in name for name in state):

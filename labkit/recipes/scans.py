@@ -95,7 +95,7 @@ def make_scan(
 
 def _path(name: str, dataset: Dataset) -> Path:
     """The file of a scan, beside the checkpoint."""
-    return settings.checkpoint_dir() / dataset.name / f"{name}.scan.json"
+    return settings.checkpoint_dir() / dataset.store / f"{name}.scan.json"
 
 
 def _read(path: Path) -> StoredScan:

@@ -63,7 +63,7 @@ class CopyConvolutions(Step):
 
     def prepare(self, model: nn.Module, recipe: Recipe, dataset: Dataset) -> nn.Module:  # noqa: ARG002
         """Replace the weights below ``features``."""
-        state = checkpoints.read_weights(load_dataset(self.class_count).name, self.checkpoint)
+        state = checkpoints.read_weights(load_dataset(self.class_count).store, self.checkpoint)
         features = {name: tensor for name, tensor in state.items() if name.startswith("features.")}
         model.load_state_dict(features, strict=False)
         return model
@@ -82,7 +82,7 @@ class CopyBackbone(Step):
 
     def prepare(self, model: nn.Module, recipe: Recipe, dataset: Dataset) -> nn.Module:  # noqa: ARG002
         """Replace the weights and the statistics below the classifier."""
-        state = checkpoints.read_weights(load_dataset(self.class_count).name, self.checkpoint)
+        state = checkpoints.read_weights(load_dataset(self.class_count).store, self.checkpoint)
         backbone = {name: tensor for name, tensor in state.items() if not name.startswith("fc.")}
         model.load_state_dict(backbone, strict=False)
         return model

@@ -40,7 +40,7 @@ def training_batches(
         inputs ``(n, 3, h, w)`` float32 and labels ``(n,)`` int64, on the device in use.
     """
     device, generator = settings.choose_device(), torch.Generator().manual_seed(seed)
-    progress = _Progress(label, len(batch_sizes(dataset.train.size, batch_size)))
+    progress = _Progress(label, len(batch_sizes(dataset.images_per_epoch, batch_size)))
     for images, labels in augmented_batches(dataset, batch_size, generator, device):
         yield normalize(images, dataset.mean, dataset.std), labels
         progress.step()
@@ -73,7 +73,7 @@ class EpochDots(Callback):
 
     def __init__(self, label: str, dataset: Dataset, config: TrainConfig) -> None:
         """Begin the line with ``label``; ``dataset`` and ``config`` are those of the training."""
-        self._progress = _Progress(label, len(batch_sizes(dataset.train.size, config.batch_size)))
+        self._progress = _Progress(label, len(batch_sizes(dataset.images_per_epoch, config.batch_size)))
 
     def after_step(self, model: nn.Module) -> None:  # noqa: ARG002
         """Print a dot for each tenth of the epoch."""

@@ -22,7 +22,7 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from labkit import settings
-from labkit.data import Dataset
+from labkit.data import Dataset, Split
 from labkit.data.augment import normalize, random_crop, random_flip
 from labkit.data.batches import batch_sizes
 from labkit.environment import has_fast_bf16, keep_random_state
@@ -37,13 +37,18 @@ __all__ = [
     "Callback",
     "augmented_batches",
     "fit",
+    "judged_by",
     "loss_prefix",
     "mixed_precision",
+    "prepare_optimizer",
+    "run_epoch",
     "to_training_layout",
+    "training_modes",
 ]
 
 
 LOSS_CHECK_STEPS = 50  # how many steps a GPU takes before it is asked whether the loss is finite
+EPOCH_VALIDATION = 1_000  # images after each epoch but the last, where epochs are shortened
 
 
 class Callback:
@@ -113,12 +118,14 @@ def fit(
 
     Args:
         model: moved to the device that ``$LABKIT_DEVICE`` chooses.
-        dataset: its training split is augmented by shifts, and by flips where labels allow.
+        dataset: its training split is augmented by shifts, and by flips where labels allow. If it has
+            ``epoch_images``, an epoch draws so many at random, and all its epochs but the last are judged
+            by the first 1,000 validation images.
         config: the hyperparameters.
         callback: acts before each epoch and after each step, for example to keep pruned weights at 0.
         resume: a file to which the state is written after each epoch; training continues from it if
             it exists.
-        progress: whether to show a progress bar on stderr.
+        progress: whether to show a progress bar, with the time left, on stderr.
 
     Returns:
         One record per epoch, including those before an interruption: ``config.epochs``, and before them
@@ -131,30 +138,34 @@ def fit(
             it is.
     """
     callback = callback or Callback()
-    optimizer, records, workers = _prepare(model, config), list[EpochRecord](), current_workers()
-    workers.require_images(min(batch_sizes(dataset.train.size, config.batch_size)))
+    optimizer, records, workers = prepare_optimizer(model, config), list[EpochRecord](), current_workers()
+    workers.require_images(min(batch_sizes(dataset.images_per_epoch, config.batch_size)))
     if resume is not None and resume.is_file():
         records = restore_state(resume, model, optimizer, config, dataset)
     lead = sum(record.lead for record in records)
-    left = config.epochs - (len(records) - lead)
-    with (
-        _training(model),
-        tqdm(total=left, desc="epochs", disable=not (progress and workers.is_first)) as bar,
-    ):
+    steps_per_epoch = len(batch_sizes(dataset.images_per_epoch, config.batch_size))
+    left = (config.epochs - (len(records) - lead)) * steps_per_epoch
+    hidden = not (progress and workers.is_first)
+    with training_modes(model), tqdm(total=left, unit="step", mininterval=1, disable=hidden) as bar:
         while (epoch := len(records)) < lead + config.epochs:
             start = time.perf_counter()
             callback.before_epoch(model, epoch)
             rate = callback.constant_rate()
             lead += rate is not None
             rates = _epoch_rates(epoch - lead, dataset, config, rate)
-            steps = list(
-                _run_epoch(model, dataset, config, optimizer, callback, epoch, rates, workers=workers)
-            )
+            number = f"epoch {epoch - lead + 1} of {config.epochs}"
+            bar.set_description(number if rate is None else "before the schedule", refresh=False)
+            steps = []
+            for step in run_epoch(
+                model, dataset, config, optimizer, callback, epoch, rates, workers=workers
+            ):
+                steps.append(step)
+                bar.update(rate is None)
             losses, hits = _read_steps(steps, epoch)
-            result = evaluate(model, dataset, dataset.validation)
+            result = evaluate(model, dataset, judged_by(dataset, last=epoch + 1 == lead + config.epochs))
             mean, seconds = sum(losses) / len(losses), time.perf_counter() - start
             sparsity, cuts = total_sparsity(model), callback.cuts()
-            train_top1 = 100 * sum(hits) / dataset.train.size
+            train_top1 = 100 * sum(hits) / dataset.images_per_epoch
             records.append(
                 EpochRecord(
                     epoch,
@@ -168,8 +179,7 @@ def fit(
                     train_top1,
                 )
             )
-            bar.set_postfix(loss=f"{mean:.3f}", validation=f"{result.top1:.1f} %")
-            bar.update(rate is None)
+            bar.set_postfix(loss=f"{mean:.3f}", validation=f"{result.top1:.1f} %", refresh=False)
             if resume is not None and workers.is_first:
                 save_state(resume, model, optimizer, records, config, dataset)
     return records
@@ -203,14 +213,22 @@ def loss_prefix(
     """
     callback = callback or Callback()
     callback.before_epoch(model.to(settings.choose_device()), 0)
-    optimizer = _prepare(model.double(), config)
+    optimizer = prepare_optimizer(model.double(), config)
     rates = _epoch_rates(0, dataset, config, callback.constant_rate())
-    with _training(model):
-        epoch = _run_epoch(model, dataset, config, optimizer, callback, 0, rates, images=images)
+    with training_modes(model):
+        epoch = run_epoch(model, dataset, config, optimizer, callback, 0, rates, images=images)
         return [step.loss.item() for step in islice(epoch, steps)]
 
 
-def _prepare(model: nn.Module, config: TrainConfig) -> torch.optim.SGD:
+def judged_by(dataset: Dataset, *, last: bool) -> Split:
+    """Return the validation images for the record of an epoch: a sample where epochs are shortened."""
+    if last or dataset.epoch_images is None:
+        return dataset.validation
+    images, labels = dataset.validation
+    return Split(images[:EPOCH_VALIDATION], labels[:EPOCH_VALIDATION])
+
+
+def prepare_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.SGD:
     """Move the model to its device and layout; return its optimizer."""
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise ValueError(
@@ -230,14 +248,14 @@ def _epoch_rates(
     epoch: int, dataset: Dataset, config: TrainConfig, constant_rate: float | None
 ) -> list[float]:
     """Return the learning rate of each step of the schedule's ``epoch``, unless it is constant."""
-    steps = len(batch_sizes(dataset.train.size, config.batch_size))
+    steps = len(batch_sizes(dataset.images_per_epoch, config.batch_size))
     if constant_rate is not None:
         return [constant_rate] * steps
     return [config.learning_rate(epoch * steps + step, config.epochs * steps) for step in range(steps)]
 
 
 @contextmanager
-def _training(model: nn.Module) -> Iterator[None]:
+def training_modes(model: nn.Module) -> Iterator[None]:
     """Compute gradients in the block; afterwards each mode and each parameter's gradient is as it was."""
     gradients = [(parameter, parameter.grad) for parameter in model.parameters()]
     try:
@@ -248,7 +266,7 @@ def _training(model: nn.Module) -> Iterator[None]:
             parameter.grad = gradient
 
 
-def _run_epoch(  # noqa: PLR0913
+def run_epoch(  # noqa: PLR0913
     model: nn.Module,
     dataset: Dataset,
     config: TrainConfig,
@@ -311,9 +329,9 @@ def _require_finite(loss: float, epoch: int, step: int) -> None:
 def augmented_batches(
     dataset: Dataset, batch_size: int, generator: torch.Generator, device: torch.device
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield augmented batches of the training split in a random order, made on ``device``."""
+    """Yield augmented batches of one epoch of the training split, in a random order, made on ``device``."""
     images, labels = (part.to(device) for part in dataset.train)
-    order = torch.randperm(dataset.train.size, generator=generator).to(device)
+    order = torch.randperm(dataset.train.size, generator=generator)[: dataset.images_per_epoch].to(device)
     for rows in order.split(batch_sizes(len(order), batch_size)):
         batch = random_crop(images[rows], generator)
         if dataset.flip:

@@ -18,7 +18,7 @@ from labkit.training.config import EpochRecord, TrainConfig, records_from_json, 
 
 __all__ = ["restore_state", "save_state"]
 
-Facts = Mapping[str, str | int | float]
+Facts = Mapping[str, str | int | float | None]
 
 
 def save_state(
@@ -70,9 +70,9 @@ def restore_state(
     )
 
 
-def _facts(config: TrainConfig, dataset: Dataset) -> dict[str, str | int | float]:
-    """Return the hyperparameters and the name of the data set."""
-    return {**asdict(config), "dataset": dataset.name}
+def _facts(config: TrainConfig, dataset: Dataset) -> Facts:
+    """Return the hyperparameters, the name of the data set, and how many images an epoch draws."""
+    return {**asdict(config), "dataset": dataset.name, "epoch_images": dataset.epoch_images}
 
 
 def _differences(saved: Facts, asked: Facts) -> str:

@@ -1,13 +1,14 @@
+import os
 import subprocess
 import sys
 
 import pytest
 from small_labs import small_lab, write
 
-from labkit import cli, recipes
+from labkit import cli, data, recipes
 from labkit.course.notebook import execution
 from labkit.course.notebook.paths import find_labs
-from labkit.course.reports import results_page, site
+from labkit.course.reports import data_runs, results_page, site
 from labkit.recipes.training import TrainedNetwork
 
 pytestmark = pytest.mark.heavy
@@ -29,7 +30,7 @@ def recorded(home, monkeypatch):  # noqa: ARG001
     names = []
     monkeypatch.setattr(execution, "record", lambda path: names.append(path.name) or ["too long"])
     monkeypatch.setattr(
-        results_page, "write_results", lambda labs, target: names.append(f"{labs.name} {target.name}")
+        results_page, "write_results", lambda labs, target, _: names.append(f"{labs.name} {target.name}")
     )
     return names
 
@@ -104,6 +105,40 @@ def test_ctrl_c_is_quiet_and_status_130(monkeypatch, capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_labs_run_on_other_data_one_at_a_time_into_a_folder_of_results(home, monkeypatch, capsys):
+    monkeypatch.setenv("LABKIT_DATASET", "photodigits")  # restored afterwards
+    calls = []
+
+    def run_all(paths, *, jobs, out):
+        calls.append(([path.name for path in paths], jobs, out, os.environ["LABKIT_DATASET"]))
+        return [execution.RunResult(path, 1.0, None) for path in paths]
+
+    def write_run(*arguments):
+        calls.append(arguments)
+        return [arguments[0] / "tables.json"]
+
+    monkeypatch.setattr(execution, "run_all", run_all)
+    monkeypatch.setattr(data_runs, "write_run", write_run)
+    monkeypatch.setattr(data, "prepare", lambda: data.Selection("Mine", "folder-mine-steps", "steps"))
+    assert cli.main(["run", "01", "--dataset", "folder:mine"]) == 0
+    folder = home / "results" / "folder-mine-steps"
+    assert calls == [
+        (["01_first.ipynb"], 1, folder / "executed", "folder:mine"),
+        (folder, "Mine", "steps"),
+    ]
+    assert str(folder / "tables.json") in capsys.readouterr().out
+    calls.clear()
+    assert cli.main(["run", "01", "--dataset", "folder:mine", "--out", str(home / "here")]) == 0
+    assert calls[1][0] == home / "here"
+
+
+def test_data_that_cannot_be_had_end_a_run_before_a_lab_starts(home, monkeypatch, capsys):
+    monkeypatch.setenv("LABKIT_DATASET", "photodigits")
+    monkeypatch.setattr(execution, "run_all", lambda *_, **__: pytest.fail("a lab was executed"))
+    assert cli.main(["run", "--dataset", f"folder:{home}/none"]) == 2
+    assert "has no folder 'train'" in capsys.readouterr().err
+
+
 def test_running_all_labs_puts_them_in_the_folder_the_report_reads(home, monkeypatch, capsys):
     calls = []
 
@@ -117,6 +152,9 @@ def test_running_all_labs_puts_them_in_the_folder_the_report_reads(home, monkeyp
     assert cli.main(["run", "--jobs", "3"]) == 1
     assert calls == [(["01_first.ipynb", "02_second.ipynb"], 3, home / "reports" / "executed")]
     assert capsys.readouterr().err == "labkit: 1 of 2 failed: 01_first.ipynb\n"
+
+    assert cli.main(["run", "--out", "somewhere"]) == 2
+    assert "--out is for --dataset" in capsys.readouterr().err
 
     (home / "reports" / "executed").mkdir(parents=True)
     monkeypatch.setattr(

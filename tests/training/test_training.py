@@ -1,6 +1,8 @@
 import itertools
 import math
+import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,9 +13,11 @@ from tiny import same_state, seeded_network, tiny_dataset
 from torch import nn
 
 from labkit.data import Split
-from labkit.training import Callback, Cut, EpochRecord, TrainConfig, evaluate, fit
+from labkit.training import Callback, Cut, EpochRecord, TrainConfig, estimate, evaluate, fit, loop
 from labkit.training.distillation import Distiller
+from labkit.training.estimate import estimate_seconds
 from labkit.training.evaluate import top_k_hits
+from labkit.training.live import training_batches
 from labkit.training.loop import loss_prefix
 
 CONFIG = TrainConfig(epochs=3, batch_size=32, peak_lr=0.1)
@@ -71,6 +75,85 @@ def test_the_result_does_not_depend_on_the_global_random_state():
     np.random.seed(99)  # noqa: NPY002
     fit(second, tiny_dataset(), CONFIG, progress=False)
     assert same_state(first, second)
+
+
+# Short epochs, and estimates
+
+
+def test_a_short_epoch_draws_so_many_images_at_random_and_other_ones_each_time():
+    dataset = replace(tiny_dataset(train=256), epoch_images=96)
+    drawn = [
+        torch.cat([labels for _, labels in training_batches(dataset, batch_size=32, seed=seed)])
+        for seed in (0, 1)
+    ]
+    assert [len(labels) for labels in drawn] == [96, 96]
+    assert not torch.equal(*drawn)
+    recorder = Recorder()
+    config = TrainConfig(epochs=2, batch_size=32, peak_lr=0.1)
+    (first, _) = fit(seeded_network(), dataset, config, callback=recorder, progress=False)
+    assert recorder.calls == [0, *["step"] * 3, 1, *["step"] * 3]
+    assert 0 < first.train_top1 <= 100
+    assert (first.train_top1 * 96 / 100) % 1 == pytest.approx(0, abs=1e-9)
+
+
+def test_an_epoch_is_never_longer_than_the_data():
+    whole, capped = tiny_dataset(), replace(tiny_dataset(), epoch_images=9_000)
+    records = [fit(seeded_network(), dataset, CONFIG, progress=False) for dataset in (whole, capped)]
+    assert losses_of(records[0]) == losses_of(records[1])
+
+
+def test_with_short_epochs_only_the_last_is_judged_by_all_validation_images(monkeypatch):
+    judged = []
+    original = loop.evaluate
+    monkeypatch.setattr(
+        loop, "evaluate", lambda *arguments: judged.append(arguments[2].size) or original(*arguments)
+    )
+    dataset = tiny_dataset(held=1_050, train=64)
+    fit(seeded_network(), dataset, CONFIG, progress=False)
+    fit(seeded_network(), replace(dataset, epoch_images=32), CONFIG, progress=False)
+    assert judged == [1_050, 1_050, 1_050, 1_000, 1_000, 1_050]
+
+
+def test_an_estimate_changes_neither_the_model_nor_the_training_after_it():
+    dataset, models = tiny_dataset(), [seeded_network(), seeded_network()]
+    teacher = Distiller(seeded_network(1), weight=0.5, temperature=2.0, inner=Callback())
+    before = torch.random.get_rng_state()
+    estimate_seconds(models[1], dataset, CONFIG, callback=teacher)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert same_state(*models)
+    assert all(parameter.grad is None for parameter in models[1].parameters())
+    records = [fit(model, dataset, CONFIG, progress=False) for model in models]
+    assert losses_of(records[0]) == losses_of(records[1])
+    assert same_state(*models)
+
+
+class Slow(nn.Module):
+    """A network whose forward pass takes ten milliseconds of ``clock`` in training, one in evaluation."""
+
+    clock = 0.0
+
+    def __init__(self):
+        super().__init__()
+        self.inner = seeded_network()
+
+    def forward(self, inputs):
+        Slow.clock += 0.01 if self.training else 0.001
+        return self.inner(inputs)
+
+
+def test_an_estimate_counts_the_steps_of_all_epochs_and_their_evaluations(monkeypatch):
+    monkeypatch.setattr(estimate, "time", SimpleNamespace(perf_counter=lambda: Slow.clock))
+    config = TrainConfig(epochs=50, batch_size=32, peak_lr=0.1)  # of 8 steps; 64 validation images, a batch
+    assert estimate_seconds(Slow(), tiny_dataset(), config) == pytest.approx(50 * (8 * 0.01 + 0.001))
+    short = replace(tiny_dataset(), epoch_images=64)
+    assert estimate_seconds(Slow(), short, config) == pytest.approx(50 * (2 * 0.01 + 0.001))
+    single = replace(tiny_dataset(), epoch_images=32)
+    assert estimate_seconds(Slow(), single, config) == pytest.approx(50 * (0.01 + 0.001))
+
+
+def test_the_bar_counts_steps_so_the_time_left_is_known_before_the_first_epoch_ends(capsys):
+    fit(seeded_network(), tiny_dataset(), CONFIG)
+    assert re.search(r"epoch 3 of 3: 100%.* 24/24 .*step/s", capsys.readouterr().err)
 
 
 def test_another_seed_gives_other_weights():

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from nbformat import NotebookNode
 
-from labkit.course.notebook.structure import read_notebook
+from labkit.course.notebook.structure import code_cells, read_notebook
 from labkit.course.reports.page import plain_text
 
 __all__ = [
+    "Status",
     "displayed_data",
     "first_line",
     "first_text",
@@ -20,7 +21,10 @@ __all__ = [
     "notebook_title",
     "outputs",
     "read_executed",
+    "status",
 ]
+
+Status = Literal["executed", "failed", "not executed"]
 
 
 def notebook_paths(folder: Path) -> list[Path]:
@@ -67,6 +71,18 @@ def outputs(notebook: NotebookNode) -> Iterator[NotebookNode]:
 def displayed_data(notebook: NotebookNode) -> Iterator[Mapping[str, Any]]:
     """Yield the MIME bundle of every displayed output in order."""
     return (output.data for output in outputs(notebook) if "data" in output)
+
+
+def status(notebook: NotebookNode) -> tuple[Status, str]:
+    """Return the status, and the first error or how many cells were not executed."""
+    for output in outputs(notebook):
+        if output.output_type == "error":
+            return "failed", first_line(f"{output.ename}: {output.evalue}")
+    cells = code_cells(notebook)
+    idle = sum(cell.execution_count is None for cell in cells)
+    if idle:
+        return "not executed", f"{idle} of {len(cells)} code cells were not executed."
+    return "executed", ""
 
 
 def first_line(text: str) -> str:

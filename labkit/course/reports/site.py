@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import nbformat
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 from traitlets.config import Config
 
-from labkit.course.notebook.structure import cell_role, code_cells
+from labkit.course.notebook.structure import cell_role
 from labkit.course.reports.executed import (
+    Status,
     displayed_data,
     first_line,
     first_text,
@@ -25,6 +25,7 @@ from labkit.course.reports.executed import (
     notebook_title,
     outputs,
     read_executed,
+    status,
 )
 from labkit.course.reports.page import Page, alt_text, plain_text
 from labkit.files import write_atomically
@@ -35,8 +36,6 @@ __all__ = ["TEMPLATES", "IndexEntry", "html_exporter", "render_all"]
 TEMPLATES = Path(__file__).with_name("templates")
 PICTURES = ("image/png", "image/jpeg", "image/svg+xml")
 PRIORITY = ("text/html", "text/markdown", *PICTURES, "text/latex", "text/plain")
-
-Status = Literal["executed", "failed", "not executed"]
 
 
 @dataclass(frozen=True)
@@ -132,31 +131,19 @@ def _index_entry(stem: str, notebook: NotebookNode) -> IndexEntry:
     """Return what the index shows of a notebook that can be read."""
     figures = [output for output in outputs(notebook) if set(PICTURES) & set(output.get("data", {}))]
     first_png = next((figure for figure in figures if "image/png" in figure.data), None)
-    status, reason = _status(notebook)
+    state, reason = status(notebook)
     return IndexEntry(
         title=notebook_title(stem, notebook),
         page=f"{stem}.html",
         aim=_aim(notebook),
         figures=len(figures),
         tables=sum(TABLE_MIME in data for data in displayed_data(notebook)),
-        status=status,
+        status=state,
         reason=reason,
         seconds=notebook.metadata.get("labkit", {}).get("seconds"),
         thumbnail=first_png.data["image/png"].replace("\n", "") if first_png else "",
         alt=alt_text(first_png) if first_png else "",
     )
-
-
-def _status(notebook: NotebookNode) -> tuple[Status, str]:
-    """Return the status, and the first error or how many cells were not executed."""
-    for output in outputs(notebook):
-        if output.output_type == "error":
-            return "failed", first_line(f"{output.ename}: {output.evalue}")
-    cells = code_cells(notebook)
-    idle = sum(cell.execution_count is None for cell in cells)
-    if idle:
-        return "not executed", f"{idle} of {len(cells)} code cells were not executed."
-    return "executed", ""
 
 
 def _aim(notebook: NotebookNode) -> str:

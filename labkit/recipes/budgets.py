@@ -1,0 +1,133 @@
+"""How long a recipe trains on data that are not embedded: its budget.
+
+The epochs in the catalogue are those for the embedded sets, which have few images. For other data
+``$LABKIT_BUDGET`` chooses:
+
+- ``full``: the epochs, rates and batch sizes of the lab's source, where it names them (:data:`SOURCES`);
+  elsewhere the catalogue's epochs, which on 45,000 images are five times as many steps.
+- ``steps``: the catalogue's settings with shortened epochs. Each draws as many images at random as
+  photodigits has, so a network takes exactly as many optimizer steps as there, and what happens at an epoch,
+  such as a cut, happens at the same step.
+- ``short``: as ``steps``, but only for the dense networks that everything begins with; the epochs of the
+  others are shorter still (:data:`SHORT_EPOCHS`), for a first look in at most 20 minutes per lab on two
+  cores. Accuracies are far below what the methods can reach.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from labkit.data import Dataset
+from labkit.recipes.catalog import find_recipe
+from labkit.recipes.recipe import Network, Recipe
+from labkit.recipes.steps import FewImages, PruneConvolutions
+from labkit.training import TrainConfig
+
+__all__ = ["SHORT_EPOCHS", "SOURCES", "SourceSettings", "recipe_for", "with_short_epochs"]
+
+DENSE = ("resnet20", "vgg16")  # what the other recipes begin with
+SHORT_DENSE_EPOCH = 9_000  # images, also of 100 classes
+# subtle: whole batches, and at least 20 of them, over which StagedPruning averages the accuracy.
+SHORT_EPOCHS: dict[Network, int] = {
+    "convnet": 3_840,
+    "convnet-half": 3_840,
+    "resnet18-quarter": 3_840,
+    "resnet20": 1_280,
+    "vgg16": 1_280,
+    "vgg16-narrow": 1_280,
+}
+
+
+@dataclass(frozen=True)
+class SourceSettings:
+    """What the source of a lab says about a training; None where it says nothing, and ours is used.
+
+    The shape of the learning rate's schedule is the recipe's own. ``recipes`` is a regular expression for
+    the names of the recipes, and ``source`` says where the settings are from.
+    """
+
+    recipes: str
+    source: str
+    epochs: int
+    batch_size: int | None = None
+    peak_lr: float | None = None
+    momentum: float | None = None
+    weight_decay: float | None = None
+
+    def applied_to(self, config: TrainConfig) -> TrainConfig:
+        """Return ``config`` with the source's values."""
+        names = ("epochs", "batch_size", "peak_lr", "momentum", "weight_decay")
+        return replace(
+            config, **{name: value for name in names if (value := getattr(self, name)) is not None}
+        )
+
+
+SOURCES = (
+    # 64,000 steps on 45,000 images; its learning rate falls by ten twice, ours rises and follows a cosine.
+    SourceSettings(
+        r"resnet20", "He et al. 2016, section 4.2", 182, batch_size=128, peak_lr=0.1, weight_decay=1e-4
+    ),
+    SourceSettings(
+        r"resnet20-(oneshot|iterative|global)-80(-seed\d)?|resnet20-(global-80-)?quantized-\d",
+        "course A",
+        20,
+        batch_size=256,
+        peak_lr=0.002,
+        momentum=0.875,
+        weight_decay=1e-4,
+    ),
+    SourceSettings(
+        r"resnet20-(deviation|magnitude|pipeline)-.*",
+        "course B, which does not say for how many epochs",
+        20,
+        batch_size=128,
+        peak_lr=0.001,
+        weight_decay=1e-4,
+    ),
+    SourceSettings(
+        r"vgg16|vgg16-narrow|vgg16-(narrow-)?(grasp|snip|magnitude|random)-\d+",
+        "Wang et al. 2020 (GraSP), section 5; without batch norm in its classifier, our network needs the "
+        "catalogue's smaller rate and batches",
+        160,
+    ),
+    SourceSettings(r"convnet-.*", "course C", 100, batch_size=128, peak_lr=0.1),
+)
+
+
+def recipe_for(name: str, dataset: Dataset) -> Recipe:
+    """Return how checkpoint ``name`` is made on ``dataset``, by its budget.
+
+    For an embedded set this is the catalogue's entry.
+
+    Raises:
+        ValueError: if there is no recipe ``name``.
+    """
+    # A folder has one set, whatever its number of classes; recipes for 100 begin with networks for 10.
+    recipe = find_recipe(name, 10 if dataset.family == "folder" else len(dataset.classes))
+    if dataset.family == "embedded" or dataset.budget != "full":
+        return recipe
+    settings = next((entry for entry in SOURCES if re.fullmatch(entry.recipes, name)), None)
+    if settings is None:
+        return recipe
+    # subtle: filters are pruned for the first half of the training, however long it is.
+    stretch = max(1, settings.epochs // recipe.config.epochs)
+    steps = tuple(
+        replace(step, every=stretch * step.every) if isinstance(step, PruneConvolutions) else step
+        for step in recipe.steps
+    )
+    return replace(recipe, steps=steps, config=settings.applied_to(recipe.config))
+
+
+def with_short_epochs(recipe: Recipe, dataset: Dataset) -> Dataset:
+    """Return ``dataset`` with epochs as short as its budget has them for ``recipe``.
+
+    A recipe that trains on few images of each class takes equally many steps on any data: its epochs are
+    not shortened.
+    """
+    if dataset.epoch_images is None or any(isinstance(step, FewImages) for step in recipe.steps):
+        return dataset
+    if dataset.budget != "short":
+        return dataset
+    images = SHORT_DENSE_EPOCH if recipe.name in DENSE else SHORT_EPOCHS[recipe.network]
+    return replace(dataset, epoch_images=images)

@@ -1,0 +1,96 @@
+"""How long trainings take on this machine, measured before they begin.
+
+Leaves out: the timed steps themselves (:func:`labkit.training.estimate.estimate_seconds`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from torch import nn
+
+from labkit.data import Dataset
+from labkit.environment import keep_random_state
+from labkit.models import VGG16
+from labkit.recipes.budgets import with_short_epochs
+from labkit.recipes.network import build_network, training_data
+from labkit.recipes.recipe import Recipe
+from labkit.recipes.steps import CutChannels, Distill
+from labkit.training import Callback, TrainConfig
+from labkit.training.distillation import Distiller
+from labkit.training.estimate import estimate_seconds
+
+__all__ = ["Estimate", "duration", "estimate_all"]
+
+
+class Estimate(NamedTuple):
+    """How long one training is expected to take; an epoch has ``images`` images."""
+
+    recipe: Recipe
+    dataset: Dataset
+    images: int
+    seconds: float
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time as people say it.
+
+    >>> duration(0.4), duration(95), duration(700), duration(11_000), duration(7_190)
+    ('1 second', '95 seconds', '12 minutes', '3 hours 3 minutes', '2 hours')
+    """
+    if seconds < 100:
+        return _counted(max(1, round(seconds)), "second")
+    minutes = round(seconds / 60)
+    if minutes < 100:
+        return _counted(minutes, "minute")
+    hours, rest = divmod(minutes, 60)
+    return _counted(hours, "hour") + (f" {_counted(rest, 'minute')}" if rest else "")
+
+
+def estimate_all(trainings: Sequence[tuple[Recipe, Dataset]]) -> list[Estimate]:
+    """Estimate how long trainings take, also those whose checkpoints to begin with do not exist yet.
+
+    The network of each recipe is timed with random weights. Trainings that cost the same per step are timed
+    once.
+    """
+    timed = dict[object, float]()  # seconds per epoch, evaluation included
+    estimates = []
+    for recipe, dataset in trainings:
+        data = training_data(recipe, with_short_epochs(recipe, dataset))
+        kinds = tuple((type(step), getattr(step, "keep", None)) for step in recipe.steps)
+        key = (recipe.network, kinds, recipe.config.batch_size, data.store, data.images_per_epoch)
+        if key not in timed:
+            timed[key] = _seconds_per_epoch(recipe, data)
+        seconds = recipe.config.epochs * timed[key]
+        estimates.append(Estimate(recipe, dataset, data.images_per_epoch, seconds))
+    return estimates
+
+
+@keep_random_state()
+def _seconds_per_epoch(recipe: Recipe, data: Dataset) -> float:
+    """Time the training of a network like the recipe's; epochs are alike, so two stand for all."""
+    model, callback = _stand_in(recipe, data), Callback()
+    for step in recipe.steps:
+        if isinstance(step, Distill):
+            teacher = build_network(recipe.network, len(data.classes))
+            callback = Distiller(teacher, weight=step.weight, temperature=step.temperature, inner=callback)
+    config: TrainConfig = replace(recipe.config, epochs=2)
+    return estimate_seconds(model, data, config, callback=callback) / 2
+
+
+def _stand_in(recipe: Recipe, data: Dataset) -> nn.Module:
+    """Return a network that costs as much per step as the recipe's, with random weights."""
+    model = build_network(recipe.network, len(data.classes))
+    for step in recipe.steps:
+        if isinstance(step, CutChannels):
+            model = VGG16(len(data.classes), channels=step.keep)
+        elif not step.sources():  # a step with sources reads weights, which cost nothing per step
+            model = step.prepare(model, recipe, data)
+    return model
+
+
+def _counted(count: int, unit: str) -> str:
+    """Return a number of units, in the singular or plural."""
+    return f"{count} {unit}{'' if count == 1 else 's'}"
