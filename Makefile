@@ -38,7 +38,7 @@ endef
 # Two processes with two threads each would fight for two cores: one thread each.
 test verify quick nbval unit unit-all unit-quick: export OMP_NUM_THREADS = 1
 
-test: $(READY) ## all notebooks, lint, and the tests of each kind: about 19 minutes on two cores
+test: $(READY) ## all notebooks, lint, and the tests of each kind: about 22 minutes on two cores
 	$(call run_parts,lint nbval unit)
 
 verify: $(READY) ## everything there is, every shipped checkpoint included

@@ -39,7 +39,7 @@ def render_letters(font_file: str, letters: str) -> IntArray:
         RuntimeError: if matplotlib's fonts lack the file.
 
     >>> render_letters("DejaVuSans.ttf", "I")[0, 10].tolist()
-    [0, 0, 0, 0, 0, 0, 0, 0, 0, 16, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+    [0, 0, 0, 0, 0, 0, 0, 0, 0, 12, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0]
     """
     path = _font_folder() / font_file
     if not path.is_file():
