@@ -59,8 +59,8 @@ def with_masks(callback, model):
 def take_steps(model, callback, *, count=3):
     """Take a step, which may wait for the first images, and then steps that may not."""
     dataset = tiny_dataset(flip=True)
-    optimizer = loop._prepare(model, CONFIG)
-    steps = loop._run_epoch(model, dataset, CONFIG, optimizer, callback, 0, [0.1] * 8)
+    optimizer = loop.prepare_optimizer(model, CONFIG)
+    steps = loop.run_epoch(model, dataset, CONFIG, optimizer, callback, 0, [0.1] * 8)
     next(steps)
     with NoWaiting():
         return list(islice(steps, count))
@@ -124,7 +124,9 @@ def test_a_copy_that_waits_would_be_noticed():
 
     dataset, callback = tiny_dataset(), Copies()
     model = ResNet20(4)
-    steps = loop._run_epoch(model, dataset, CONFIG, loop._prepare(model, CONFIG), callback, 0, [0.1] * 8)
+    steps = loop.run_epoch(
+        model, dataset, CONFIG, loop.prepare_optimizer(model, CONFIG), callback, 0, [0.1] * 8
+    )
     next(steps)
     with NoWaiting(), pytest.raises(AssertionError, match="a copy waits"):
         next(steps)
