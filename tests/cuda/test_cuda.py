@@ -112,9 +112,9 @@ def test_a_step_never_waits_for_the_gpu(kind, forbid_waiting):
     build, make_callback = KINDS[kind]
     model, dataset = build(), tiny_dataset(flip=True)
     callback = make_callback(model)
-    optimizer = loop._prepare(model, CONFIG)
+    optimizer = loop.prepare_optimizer(model, CONFIG)
     callback.before_epoch(model, 0)
-    steps = loop._run_epoch(model, dataset, CONFIG, optimizer, callback, 0, [0.05] * 8)
+    steps = loop.run_epoch(model, dataset, CONFIG, optimizer, callback, 0, [0.05] * 8)
     next(steps)  # moves the images, chooses kernels
     forbid_waiting()
     results = [next(steps) for _ in range(3)]
