@@ -1,7 +1,8 @@
 """The backbone of lab 11: a ResNet-18 that has been trained on other images than the task's.
 
-``$LABKIT_WEIGHTS`` chooses it. Unset: the checkpoint that the lab names, trained on photoletters. ``imagenet``: torchvision's ResNet-18 for ImageNet through torch.hub. Anything else is the
-path of a file with ImageNet's weights (a relative path starts at the workbook's folder).
+``$LABKIT_WEIGHTS`` chooses it. Unset: the checkpoint that the lab names, trained on photoletters.
+``imagenet``: torchvision's ResNet-18 for ImageNet through torch.hub. Anything else is the path of a file
+with ImageNet's weights (a relative path starts at the workbook's folder).
 """
 
 from __future__ import annotations
