@@ -28,7 +28,7 @@ ROUND = "Python's round: 0.4 of 6 filters are 2.4, so 2; 0.3 of 5 are 1.5, so 2"
 TIES = "of equal ones the lowest index goes first: sort stably"
 KEPT = "leave the answer's input as it is: return a new tensor"
 PARAMETRIZED = "register a parametrization of 'weight' whose forward returns the masked weight"
-BUFFER = "keep the mask as a buffer (register_buffer), so that it is in the state dict"
+BUFFER = "keep the mask as a buffer (register_buffer), so it is in the state dict"
 
 
 def moving_average(expect: Expect, answer: Answer) -> None:

@@ -46,7 +46,8 @@ class LowRankUpdate(nn.Module):
 def add_lora(model: nn.Module, layers: str, *, rank: int, alpha: float | None = None) -> nn.Module:
     """Adapt, in place, every layer whose name matches, and freeze its weight.
 
-    Biases and all other layers keep training or not as they do; :func:`labkit.models.freezing.train_only` freezes them.
+    Biases and all other layers keep training or not as they do;
+    :func:`labkit.models.freezing.train_only` freezes them.
 
     Args:
         model: any network; its outputs stay the same, since B = 0.

@@ -11,7 +11,7 @@ from typing import Literal, get_args
 
 from torch import Tensor, nn
 
-from labkit.models.weights import named_layers
+from labkit.models.weights import Layer, named_layers
 from labkit.pruning.magnitude import Masks, magnitude_mask, require_sparsity
 
 __all__ = ["Granularity", "convolution_masks", "convolution_sparsity", "filter_mask", "granular_mask"]
@@ -65,8 +65,7 @@ def convolution_masks(model: nn.Module, sparsity: float, granularity: Granularit
     require_sparsity(sparsity)
     return {
         f"{name}.weight".removeprefix("."): granular_mask(layer.weight, sparsity, granularity)
-        for name, layer in named_layers(model).items()
-        if not isinstance(layer, nn.Linear)
+        for name, layer in _convolutions(model).items()
     }
 
 
@@ -78,6 +77,11 @@ def convolution_sparsity(model: nn.Module) -> float:
     >>> convolution_sparsity(layer)
     0.5
     """
-    weights = [layer.weight for layer in named_layers(model).values() if not isinstance(layer, nn.Linear)]
+    weights = [layer.weight for layer in _convolutions(model).values()]
     zeros = sum(int((weight == 0).sum()) for weight in weights)
     return zeros / max(1, sum(weight.numel() for weight in weights))
+
+
+def _convolutions(model: nn.Module) -> dict[str, Layer]:
+    """Return the convolutions of ``model`` by name."""
+    return {name: layer for name, layer in named_layers(model).items() if not isinstance(layer, nn.Linear)}

@@ -1,7 +1,8 @@
 """The backbone of lab 11: a ResNet-18 that has been trained on other images than the task's.
 
-``$LABKIT_WEIGHTS`` chooses it: the checkpoint that the lab names, trained on photoletters, or torchvision's
-ResNet-18 for ImageNet (:func:`labkit.settings.external_weights`).
+``$LABKIT_WEIGHTS`` chooses it (:func:`labkit.settings.external_weights`). Unset: the checkpoint that the lab
+names, trained on photoletters. ``imagenet``: torchvision's ResNet-18 for ImageNet through torch.hub. The
+path of a file: ImageNet's weights from there. ``chenyaofo`` has no ResNet-18 and means the checkpoint.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Write an executed lab as Markdown: its tables and the written answers, under the lab's headings.
 
-This is the file that a course asks for beside the code, "results and analysis". Leaves out: code, text of
-the lab, and figures, which the web page shows (:mod:`labkit.course.reports.site`).
+This is the file that a course asks for beside the code, "results and analysis". Leaves out: code and text
+of the lab, and figures but for their descriptions; the web page shows all (:mod:`labkit.course.reports.site`).
 """
 
 from __future__ import annotations
