@@ -1,4 +1,4 @@
-"""Figures of lab 08: staged pruning, weights kept by layer, gradient flow, accuracy by rule.
+"""Figures of lab 08: staged pruning, weights kept by layer, gradient flow, cuts, accuracy by rule.
 
 Every function draws a figure, writes its alt text from the plotted numbers, and shows it. The notebook
 measures the numbers and gives the title.
@@ -9,9 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from labkit.plots.figure import COLOURS, draw_line, label_axes, legend_below, new_figure, show_figure
-from labkit.training import EpochRecord
+from labkit.training import Cut, EpochRecord
 
-__all__ = ["plot_flow", "plot_kept", "plot_rules", "plot_stages", "pruning_epochs"]
+__all__ = [
+    "plot_arms",
+    "plot_cuts",
+    "plot_flow",
+    "plot_kept",
+    "plot_rules",
+    "plot_stages",
+    "pruning_epochs",
+]
 
 
 def plot_stages(title: str, runs: Mapping[str, Sequence[EpochRecord]]) -> None:
@@ -47,31 +55,94 @@ def plot_stages(title: str, runs: Mapping[str, Sequence[EpochRecord]]) -> None:
     show_figure(figure, alt=f"{title}. {'; '.join(spoken)}.", data=data)
 
 
-def plot_kept(title: str, rules: Mapping[str, Mapping[str, float]]) -> None:
-    """Plot the share of weights kept in every layer on a log axis, one line per rule.
+def plot_kept(title: str, rules: Mapping[str, Mapping[str, int]]) -> None:
+    """Plot how many weights of every layer are kept on a log axis, one line per rule.
 
     Args:
         title: the figure's title.
-        rules: kept weights in per cent by layer, by rule; the same layers in each. A layer that
-            keeps nothing is drawn at the bottom.
+        rules: kept weights by layer, by rule; the same layers in each. A layer that keeps nothing is
+            drawn at the bottom, below one weight.
     """
     figure, (axes,) = new_figure(title, size=(8.4, 4.6))
     layers = list(next(iter(rules.values())))
-    positive = [share for shares in rules.values() for share in shares.values() if share > 0]
-    floor = min(positive, default=1.0) / 2
-    for index, (name, shares) in enumerate(rules.items()):
-        heights = [max(floor, shares[layer]) for layer in layers]
+    for index, (name, counts) in enumerate(rules.items()):
+        heights = [max(0.5, counts[layer]) for layer in layers]
         draw_line(axes, index, layers, heights, name)
     axes.set_yscale("log")
     axes.tick_params(axis="x", labelrotation=90)
-    label_axes(axes, "layer, from input to output", "weights kept (% of the layer)", legend=True)
+    label_axes(axes, "layer, from input to output", "weights kept", legend=True)
     spoken = []
-    for name, shares in rules.items():
-        low, high = min(shares, key=shares.__getitem__), max(shares, key=shares.__getitem__)
-        spoken.append(f"{name}: from {shares[low]:.2g} % in {low} to {shares[high]:.2g} % in {high}")
+    for name, counts in rules.items():
+        low, high = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
+        spoken.append(f"{name}: from {counts[low]} in {low} to {counts[high]} in {high}")
     data: dict[str, Sequence[object]] = {"layer": layers}
-    data |= {f"{name} (%)": [shares[layer] for layer in layers] for name, shares in rules.items()}
+    data |= {name: [counts[layer] for layer in layers] for name, counts in rules.items()}
     show_figure(figure, alt=f"{title}. Weights kept by layer. {'; '.join(spoken)}.", data=data)
+
+
+def plot_cuts(title: str, cuts: Mapping[str, Sequence[Cut]]) -> None:
+    """Draw what each cut did on the calibration images: a ring before it, a dot after it.
+
+    Args:
+        title: the figure's title.
+        cuts: by rule, in any number.
+    """
+    figure, panels = new_figure(title, columns=2, size=(8.6, 1.6 + 0.5 * len(cuts)))
+    data: dict[str, Sequence[object]] = {}
+    spoken = []
+    for row, (name, measured) in enumerate(cuts.items()):
+        series = {
+            "accuracy (%)": [(cut.accuracy_before, cut.accuracy_after) for cut in measured],
+            "loss (nats)": [(cut.loss_before, cut.loss_after) for cut in measured],
+        }
+        for axes, (quantity, pairs) in zip(panels, series.items(), strict=True):
+            for place, (before, after) in enumerate(pairs):
+                height = row + (place - (len(pairs) - 1) / 2) * 0.7 / max(1, len(pairs))
+                axes.plot([before, after], [height] * 2, color=COLOURS[row % len(COLOURS)], linewidth=1)
+                axes.plot(before, height, "o", color=COLOURS[row % len(COLOURS)], markerfacecolor="white")
+                axes.plot(after, height, "o", color=COLOURS[row % len(COLOURS)])
+            data[f"{name}: {quantity} before"] = [before for before, _ in pairs]
+            data[f"{name}: {quantity} after"] = [after for _, after in pairs]
+        spoken.append(
+            f"{name}: "
+            + ", ".join(f"{cut.accuracy_before:.0f} to {cut.accuracy_after:.0f} %" for cut in measured)
+        )
+    for axes, label in zip(panels, ("accuracy (%)", "loss (nats)"), strict=True):
+        axes.set_yticks(range(len(cuts)), list(cuts) if axes is panels[0] else [""] * len(cuts))
+        axes.invert_yaxis()
+        axes.set_xlabel(label)
+    show_figure(figure, alt=f"{title}. Accuracy before and after each cut. {'; '.join(spoken)}.", data=data)
+
+
+def plot_arms(title: str, ways: Mapping[str, Mapping[str, Sequence[Sequence[EpochRecord]]]]) -> None:
+    """Plot validation accuracy by epoch after the last cut: the mean over seeds, and the seeds pale.
+
+    Args:
+        title: the figure's title.
+        ways: for each panel the runs of each arm, one per seed. Epochs before the learning rate's
+            schedule (``lead``) count as negative.
+    """
+    figure, panels = new_figure(title, columns=len(ways), size=(4.4 * len(ways), 4.2))
+    data: dict[str, Sequence[object]] = {}
+    spoken = []
+    for axes, (way, arms) in zip(panels, ways.items(), strict=True):
+        for index, (arm, runs) in enumerate(arms.items()):
+            leads = [sum(record.lead for record in run) for run in runs]
+            after = [[record.validation_top1 for record in run if not record.lead] for run in runs]
+            for run, lead in zip(runs, leads, strict=True):
+                places = range(1 - lead, len(run) - lead + 1)
+                heights = [record.validation_top1 for record in run]
+                axes.plot(places, heights, color=COLOURS[index], linewidth=0.7, alpha=0.4)
+            mean = [sum(values) / len(values) for values in zip(*after, strict=False)]
+            axes.plot(range(1, len(mean) + 1), mean, color=COLOURS[index], linewidth=2, label=arm)
+            data[f"{way}, {arm}: mean (%)"] = mean
+            data[f"{way}, {arm}: epochs before the last cut"] = leads
+            spoken.append(f"{way}, {arm}: {mean[-1]:.1f} %")
+        axes.axvline(0.5, color="#555555", linestyle=":", linewidth=1)
+        axes.set_title(way, fontsize=10)
+        label_axes(axes, "epoch after the last cut", "validation accuracy (%)")
+    legend_below(figure, panels[0], 4)
+    show_figure(figure, alt=f"{title}. Mean of the last epoch. {'; '.join(spoken)}.", data=data)
 
 
 def plot_flow(title: str, rules: Mapping[str, Mapping[float, float]], *, unit: str) -> None:

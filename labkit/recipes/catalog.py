@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Literal
 
 from labkit.pruning.callbacks import linear_ramp
+from labkit.pruning.saliency import Rule
 from labkit.recipes.recipe import Network, Recipe, Step
 from labkit.recipes.steps import (
     AddLora,
@@ -20,6 +21,7 @@ from labkit.recipes.steps import (
     Distill,
     FewImages,
     KeepZeros,
+    PruneBeforeSchedule,
     PruneByDeviation,
     PruneByMagnitude,
     PruneBySaliency,
@@ -42,6 +44,10 @@ VGG_TRAINING = TrainConfig(epochs=13, batch_size=64, peak_lr=0.03, warmup=0.3)
 
 # Half the budget of RETRAINING: 27 networks are trained with it.
 SHORT_RETRAINING = TrainConfig(epochs=10, peak_lr=0.05, warmup=0.1)
+
+# Lab 08: 42 networks are trained with it, 36 of them after their last cut.
+NARROW_TRAINING = TrainConfig(epochs=30, batch_size=64, peak_lr=0.03, warmup=0.2)
+RULES: tuple[Rule, ...] = ("grasp", "snip", "magnitude", "random", "grasp-shares")
 
 RAMP_TO_80 = tuple(linear_ramp(0.8, 10))
 RAMP_TO_90 = tuple(linear_ramp(0.9, 12))
@@ -91,6 +97,50 @@ def _pruned(way: Literal["oneshot", "iterative", "global"], percent: int, seed: 
         steps=(step,),
         config=replace(SHORT_RETRAINING, seed=seed),
         class_counts=(10,),
+    )
+
+
+def _cut_by_rule(
+    rule: Rule, way: Literal["once", "staged"], seed: int, *, everywhere: bool = False
+) -> Recipe:
+    """Return lab 08's recipe for a narrow VGG16 without 70 % of its weights, 95 % of its convolutions.
+
+    However many epochs the stages take, training goes on for 30 after the last cut. ``everywhere`` cuts
+    the classifier, too.
+    """
+    arm = f"{rule}-everywhere" if everywhere else rule
+    sparsities, accuracies, description = {
+        "once": ((0.7,), (0.0,), "before training"),
+        "staged": ((0.35, 0.525, 0.7), STAGES, "at 20, 40 and 60 % accuracy"),
+    }[way]
+    return Recipe(
+        name=f"vgg16-narrow-{arm}-{way}-seed{seed}",
+        description=f"vgg16-narrow, 70 % pruned by {arm} {description}, then 30 epochs, seed {seed}",
+        network="vgg16-narrow",
+        start=None,
+        steps=(
+            SetDropout(0.0),
+            PruneBeforeSchedule(
+                rule, sparsities, accuracies, () if everywhere else CLASSIFIER, rate=0.03, epochs=30
+            ),
+        ),
+        config=replace(NARROW_TRAINING, seed=seed),
+        class_counts=(10,),
+        shipped=False,
+    )
+
+
+def _dense_narrow(epochs: int, seed: int) -> Recipe:
+    """Return lab 08's recipe for the same network, dense, with as many epochs as the pruned ones in all."""
+    return Recipe(
+        name=f"vgg16-narrow-dense-{epochs}-seed{seed}",
+        description=f"vgg16-narrow, dense, {epochs} epochs, seed {seed}",
+        network="vgg16-narrow",
+        start=None,
+        steps=(SetDropout(0.0),),
+        config=replace(NARROW_TRAINING, epochs=epochs, seed=seed),
+        class_counts=(10,),
+        shipped=False,
     )
 
 
@@ -532,56 +582,15 @@ CATALOG: tuple[Recipe, ...] = (
         config=TrainConfig(epochs=8, batch_size=64, peak_lr=0.03, warmup=0.1),
         class_counts=(100,),
     ),
-    Recipe(
-        name="vgg16-narrow-grasp-70",
-        description="vgg16-narrow, 70 % pruned in three steps by GraSP",
-        network="vgg16-narrow",
-        start=None,
-        steps=(
-            SetDropout(0.0),
-            PruneBySaliency("grasp", sparsities=(0.35, 0.525, 0.7), accuracies=STAGES, spared=CLASSIFIER),
-        ),
-        config=TrainConfig(epochs=30, batch_size=64, peak_lr=0.03, warmup=0.4),
-        class_counts=(10,),
+    # Lab 08: five rules, one cut or three, three seeds; GraSP with cuts in the classifier, too; dense
+    # networks of about the same totals. The manifest records them; their weights are not shipped.
+    *(_cut_by_rule(rule, way, seed) for way in ("once", "staged") for rule in RULES for seed in (0, 1, 2)),
+    *(
+        _cut_by_rule("grasp", way, seed, everywhere=True)
+        for way in ("once", "staged")
+        for seed in (0, 1, 2)
     ),
-    Recipe(
-        name="vgg16-narrow-snip-70",
-        description="vgg16-narrow, 70 % pruned in three steps by SNIP",
-        network="vgg16-narrow",
-        start=None,
-        steps=(
-            SetDropout(0.0),
-            PruneBySaliency("snip", sparsities=(0.35, 0.525, 0.7), accuracies=STAGES, spared=CLASSIFIER),
-        ),
-        config=TrainConfig(epochs=30, batch_size=64, peak_lr=0.03, warmup=0.4),
-        class_counts=(10,),
-    ),
-    Recipe(
-        name="vgg16-narrow-magnitude-70",
-        description="vgg16-narrow, 70 % pruned in three steps by magnitude",
-        network="vgg16-narrow",
-        start=None,
-        steps=(
-            SetDropout(0.0),
-            PruneBySaliency(
-                "magnitude", sparsities=(0.35, 0.525, 0.7), accuracies=STAGES, spared=CLASSIFIER
-            ),
-        ),
-        config=TrainConfig(epochs=30, batch_size=64, peak_lr=0.03, warmup=0.4),
-        class_counts=(10,),
-    ),
-    Recipe(
-        name="vgg16-narrow-random-70",
-        description="vgg16-narrow, 70 % pruned in three steps at random",
-        network="vgg16-narrow",
-        start=None,
-        steps=(
-            SetDropout(0.0),
-            PruneBySaliency("random", sparsities=(0.35, 0.525, 0.7), accuracies=STAGES, spared=CLASSIFIER),
-        ),
-        config=TrainConfig(epochs=30, batch_size=64, peak_lr=0.03, warmup=0.4),
-        class_counts=(10,),
-    ),
+    *(_dense_narrow(epochs, seed) for epochs in (30, 45) for seed in (0, 1, 2)),
     Recipe(
         name="vgg16-distilled-98.8",
         description="98.8 % of all weights pruned in 5 epochs, taught by the dense network",

@@ -1,5 +1,7 @@
+from dataclasses import replace
+
 from labkit.plots import lab08 as plots
-from labkit.training import EpochRecord
+from labkit.training import Cut, EpochRecord
 
 
 def records(sparsities, *, accuracy=30.0):
@@ -32,11 +34,32 @@ def test_single_weights_that_happen_to_be_zero_do_not_count_as_pruning():
     assert plots.pruning_epochs([]) == []
 
 
-def test_kept_shares_keep_an_empty_layer_in_the_data(shown):
-    rules = {"a": {"conv": 40.0, "linear": 2.0}, "b": {"conv": 50.0, "linear": 0.0}}
+def test_kept_counts_keep_an_empty_layer_in_the_data(shown):
+    rules = {"a": {"conv": 40, "linear": 2}, "b": {"conv": 50, "linear": 0}}
     plots.plot_kept("T", rules)
-    assert shown[0]["data"] == {"layer": ["conv", "linear"], "a (%)": [40.0, 2.0], "b (%)": [50.0, 0.0]}
-    assert "b: from 0 % in linear to 50 % in conv" in shown[0]["alt"]
+    assert shown[0]["data"] == {"layer": ["conv", "linear"], "a": [40, 2], "b": [50, 0]}
+    assert "b: from 0 in linear to 50 in conv" in shown[0]["alt"]
+
+
+def test_cuts_are_shown_before_and_after(shown):
+    cuts = {"a": [Cut(0.5, 1.0, 2.0, 50.0, 9.0), Cut(0.7, 0.5, 0.75, 80.0, 70.0)], "b": []}
+    plots.plot_cuts("T", cuts)
+    (figure,) = shown
+    assert figure["data"]["a: accuracy (%) before"] == [50.0, 80.0]
+    assert figure["data"]["a: accuracy (%) after"] == [9.0, 70.0]
+    assert figure["data"]["a: loss (nats) after"] == [2.0, 0.75]
+    assert figure["data"]["b: loss (nats) after"] == []
+    assert "a: 50 to 9 %, 80 to 70 %" in figure["alt"]
+
+
+def test_arms_are_averaged_after_their_last_cut(shown):
+    runs = [records([0.5, 0.5]), records([0.0, 0.5, 0.5], accuracy=40.0)]
+    runs[1][0] = replace(runs[1][0], lead=True)
+    plots.plot_arms("T", {"staged": {"a": runs}, "once": {"a": runs[:1]}})
+    (figure,) = shown
+    assert figure["data"]["staged, a: mean (%)"] == [35.5, 36.5]
+    assert figure["data"]["staged, a: epochs before the last cut"] == [0, 1]
+    assert "once, a: 31.0 %" in figure["alt"]
 
 
 def test_flow_is_drawn_by_rising_sparsity(shown):

@@ -490,7 +490,7 @@ def test_every_recipe_can_be_made_in_the_order_in_which_they_stand():
 
 def test_name_and_class_count_identify_an_entry():
     keys = [(recipe.name, count) for recipe in CATALOG for count in recipe.class_counts]
-    assert len(keys) == len(set(keys)) == 165
+    assert len(keys) == len(set(keys)) == 203
     for name, count in keys:
         recipe = find_recipe(name, count)
         assert recipe.name == name
@@ -631,6 +631,14 @@ def test_a_comparison_of_rules_scores_in_float64_and_starts_its_schedule_after_t
     assert epochs[3].cuts == (cuts[1],)  # an accuracy above 100 % is never reached
     assert (workshop / "cut.lkc").is_file()
     training.verify_prefix(find_recipe("cut", 10), tiny_dataset())
+
+
+def test_lab_08_compares_five_rules_in_two_ways_with_three_seeds():
+    runs = [r for r in CATALOG if not r.shipped and r.network == "vgg16-narrow"]
+    assert len(runs) == 5 * 2 * 3 + 2 * 3 + 2 * 3
+    assert all(run.name.endswith(f"seed{run.config.seed}") and run.start is None for run in runs)
+    one, other = RECIPES["vgg16-narrow-snip-once-seed1"], RECIPES["vgg16-narrow-snip-staged-seed1"]
+    assert one.config == other.config == replace(RECIPES["vgg16-narrow-dense-30-seed1"].config)
 
 
 def test_dropout_is_set_everywhere():

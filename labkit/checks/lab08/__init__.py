@@ -9,6 +9,7 @@ from labkit.checks.expect import Expect
 from labkit.checks.lab08.saliency import (
     grasp_scores,
     hessian_gradient_product,
+    same_counts_at_random,
     snip_scores,
     stage_sparsities,
     staged_masks,
@@ -19,17 +20,17 @@ __all__ = ["CASES"]
 Answer = Callable[..., Any]
 
 STATEMENTS = (
-    "double_backward_stores_the_hessian",
-    "a_pruned_weight_has_the_highest_grasp_score",
-    "two_calibration_sets_keep_the_same_weights",
-    "the_layers_shares_matter_more_than_which_weights",
-    "snip_needs_second_derivatives",
-    "early_unstructured_pruning_shortens_training_here",
+    "a_filter_has_scores_of_both_signs",
+    "grasp_keeps_more_gradient_than_chance_at_every_share",
+    "by_score_alone_weights_return_at_every_stage",
+    "two_calibration_sets_keep_mostly_the_same_weights",
+    "the_layers_counts_matter_more_than_which_weights",
+    "with_80_percent_zeros_coo_is_smaller_than_dense",
 )
 
 
 def concept_answers(expect: Expect, answer: Answer) -> None:
-    """08.6: each statement has the answer True or False; grading tells whether it is right."""
+    """08.7: each statement has the answer True or False; grading tells whether it is right."""
     expect.verdicts(answer, STATEMENTS)
 
 
@@ -39,5 +40,6 @@ CASES: dict[str, Callable[..., None]] = {
     "08.3": staged_masks,
     "08.4": stage_sparsities,
     "08.5": snip_scores,
-    "08.6": concept_answers,
+    "08.6": same_counts_at_random,
+    "08.7": concept_answers,
 }

@@ -1,4 +1,4 @@
-"""Visible checks 08.1 to 08.5: Hessian-gradient product, GraSP scores, staged masks, stages, SNIP scores.
+"""Visible checks 08.1 to 08.6: Hessian-gradient product, scores, staged masks, random controls.
 
 The oracles are the full Hessian of a tiny network (oracle), the definition of connection sensitivity,
 and sorting in plain Python.
@@ -26,6 +26,7 @@ from labkit.checks.lab08.oracle import (
 __all__ = [
     "grasp_scores",
     "hessian_gradient_product",
+    "same_counts_at_random",
     "snip_scores",
     "stage_sparsities",
     "staged_masks",
@@ -46,6 +47,10 @@ NEVER = "a removed weight stays removed, whatever it scores: 0 is in the middle 
 STAGES = "half, three quarters and all of the target, from 20, 40 and 60 % accuracy on"
 SNIP = "|θ ⊙ g|, divided by its sum over the whole network"
 TINY = "tiny gradients rank too: add nothing to the sum"
+COUNTS = "of each layer as many as the masks keep, no more and no fewer"
+ALLOWED = "choose only among the places that are True in allowed: a removed weight stays removed"
+SEEDED = "draw with torch.Generator().manual_seed(seed): one seed gives one result, another seed another"
+UNIFORM = "every allowed place has the same chance, whatever the mask kept there"
 COPY = "leave the arguments as they are and return something new"
 
 
@@ -175,6 +180,45 @@ def snip_scores(expect: Expect, answer: Answer) -> None:
         got = case.call(answer, parameters, slope, hint=SNIP)
         _compare(case, got, as_layers(theta, target), why)
         _unchanged(case, parameters, theta)
+
+
+def same_counts_at_random(expect: Expect, answer: Answer) -> None:
+    """08.6: exact counts within what is allowed, reproducible, and uniform over 300 seeds."""
+    for counts, allowed, why in (
+        ({"a": [1, 1, 0, 0, 0, 0], "b": [1, 0, 0, 0]}, [], COUNTS),
+        ({"a": [0, 0, 0, 1, 1, 1], "b": [0, 0, 0, 0]}, [], "a layer may keep nothing"),
+        ({"a": [1, 1, 1, 1, 1, 1], "b": [0, 1, 1, 1]}, [], "a layer may keep everything"),
+        ({"a": [0, 1, 0, 1, 0, 0], "b": [0, 0, 0, 1]}, [0, 4, 5, 7], ALLOWED),
+        ({"a": [1, 1, 0, 0, 0, 1], "b": [1, 0, 0, 0]}, [2, 3, 4, 7, 8, 9], ALLOWED),
+    ):
+        masks = {name: torch.tensor(layer).bool().view(-1, 1) for name, layer in counts.items()}
+        free = _split(counts, [index not in allowed for index in range(10)])
+        case = expect.given(f"masks = {counts}, not allowed: {allowed}")
+        copies = [{name: part.clone() for name, part in parts.items()} for parts in (masks, free)]
+        state = torch.random.get_rng_state()
+        drawn = [case.call(answer, masks, free, seed, hint=SEEDED) for seed in (0, 0)]
+        tidy = torch.equal(state, torch.random.get_rng_state())
+        for got in drawn:
+            _same_form(case, got, masks, "one bool tensor per layer, of its shape")
+        kept = {name: int(part.sum()) for name, part in drawn[0].items()}
+        target = {name: int(part.sum()) for name, part in masks.items()}
+        case.true(kept == target, expected=str(target), got=kept, hint=why)
+        inside = all(not bool((drawn[0][name] & ~part).any()) for name, part in free.items())
+        case.true(inside, expected="only allowed places", got="others, too", hint=ALLOWED)
+        same = all(torch.equal(drawn[0][name], drawn[1][name]) for name in masks)
+        case.true(same, expected="the same masks again for seed 0", got="other masks", hint=SEEDED)
+        case.true(tidy, expected="torch's global generator as it was", got="another state", hint=SEEDED)
+        for now, old in zip((masks, free), copies, strict=True):
+            _unchanged(case, now, old)
+    masks = {"a": torch.tensor([[True, True, False], [False, False, False]])}
+    free = {"a": torch.tensor([[True, False, True], [True, True, True]])}
+    case = expect.given("300 seeds, 2 of 6 weights kept, the second not allowed")
+    total = torch.zeros(2, 3)
+    for seed in range(300):
+        total += case.call(answer, masks, free, seed, hint=SEEDED)["a"]
+    often = [int(count) for count in total.flatten()]
+    even = all(85 < count < 155 for count in (*often[:1], *often[2:]))  # expected 120, deviation 8.5
+    case.true(even, expected="about 120 times each of the others", got=often, hint=UNIFORM)
 
 
 def _split(layers: Numbers, kept: Sequence[bool]) -> dict[str, Tensor]:
