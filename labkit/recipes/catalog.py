@@ -553,7 +553,7 @@ CATALOG: tuple[Recipe, ...] = (
     ),
     *(
         Recipe(
-            name=f"vgg16-scratch-{times}x",
+            name=f"vgg16-channels-{'' if times == '3.5' else f'{times}x-'}scratch",
             description=f"VGG16-BN with the channels of a cut {times} times, from random weights",
             network="vgg16",
             start=None,
