@@ -75,6 +75,11 @@ def test_the_full_budget_has_the_settings_of_the_sources():
     assert recipe_for("resnet20-global-80-quantized-2", other()).config == course_a
     course_b = recipe_for("resnet20-magnitude-75", other()).config
     assert (course_b.batch_size, course_b.peak_lr, course_b.weight_decay) == (128, 0.001, 1e-4)
+    he = recipe_for("resnet20", other()).config
+    assert (he.epochs, he.batch_size, he.peak_lr, he.weight_decay) == (182, 128, 0.1, 1e-4)
+    assert 64_000 / (45_000 / he.batch_size) == pytest.approx(he.epochs, abs=0.1)
+    grasp = recipe_for("vgg16-grasp-80", other()).config
+    assert grasp == replace(find_recipe("vgg16-grasp-80", 10).config, epochs=160)
     # nothing is known of what no source trained
     assert recipe_for("resnet20-shared-90-seed0", other()) == find_recipe("resnet20-shared-90-seed0", 10)
 
