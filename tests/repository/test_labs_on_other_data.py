@@ -36,7 +36,7 @@ def other(classes=4):
 @pytest.mark.parametrize("path", LABS, ids=lambda path: path.stem)
 def test_settings_of_trainings_and_lengths_of_epochs_depend_on_the_data(path):
     code = "\n".join(cell.source for cell in cells(path).values() if cell.cell_type == "code")
-    assert not re.search(r"RECIPES\[|find_recipe\(|train\.size /", code)
+    assert not re.search(r"RECIPES\[|find_recipe\(|train\.size /|epochs\[\d\d", code)
 
 
 @pytest.mark.parametrize("path", LABS, ids=lambda path: path.stem)
