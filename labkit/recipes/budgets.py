@@ -92,7 +92,7 @@ SOURCES = (
     ),
     # Its batches of 128 and its rate of 0.1, divided by ten at 1/2 and 3/4, are for VGG-19 and ResNet-32.
     SourceSettings(
-        r"vgg16|vgg16-narrow|vgg16-(narrow-)?(grasp|snip|magnitude|random)-\d+",
+        r"vgg16|vgg16-narrow|vgg16-grasp-\d+",
         "Wang et al. 2020 (GraSP), section 5; without batch norm in its classifier, our network needs the "
         "catalogue's smaller rate and batches",
         160,
