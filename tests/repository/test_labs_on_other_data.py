@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ import labkit.data.augment  # noqa: F401 -- data.augment
 from labkit import data, settings
 from labkit.course.notebook.structure import read_lab
 from labkit.data import photodigits
+from labkit.recipes import CATALOG
 
 LABS = sorted((settings.home() / "labs").glob("*.ipynb"))
 COUNTS = re.compile(r"(?<![\d,])(9,000|18,000|2,000)(?![\d,])")  # images of photodigits
@@ -36,7 +38,9 @@ def other(classes=4):
 @pytest.mark.parametrize("path", LABS, ids=lambda path: path.stem)
 def test_settings_of_trainings_and_lengths_of_epochs_depend_on_the_data(path):
     code = "\n".join(cell.source for cell in cells(path).values() if cell.cell_type == "code")
-    assert not re.search(r"RECIPES\[|find_recipe\(|train\.size /|epochs\[\d\d", code)
+    assert not re.search(
+        r"RECIPES\[|find_recipe\(|train\.size /|epochs\[\d\d|read_manifest\(\w+\.name", code
+    )
 
 
 @pytest.mark.parametrize("path", LABS, ids=lambda path: path.stem)
@@ -104,3 +108,26 @@ def test_lab_06_says_how_photodigits_were_made_and_nothing_of_that_about_other_d
     about_photodigits = [text for text in claims if "training images" in text or text.startswith("and ")]
     assert (len(tables), len(about_photodigits)) == ((1, 3) if family == "embedded" else (0, 0))
     assert len(claims) == 4 + len(about_photodigits)
+
+
+def test_lab_09_compares_the_networks_that_there_are_recipes_for_and_trains_them():
+    trained, rows = [], []
+    entry = SimpleNamespace(size_bytes=1, validation_top1=90.0, test_top1=90.0)
+    stand_in = SimpleNamespace(
+        CATALOG=CATALOG,
+        recorded=lambda *_: entry,
+        fit_or_load=lambda name, of: trained.append((len(of.classes), name)),
+    )
+    run(
+        "09",
+        "09-tuned-run",
+        datasets={f"{count} classes": other(classes=count) for count in (10, 100)},
+        recipes=stand_in,
+        checkpoints=SimpleNamespace(read_manifest=lambda _: {}),
+        facts=lambda _: (0, 0.0),
+        measured={},
+        show_table=lambda _title, _columns, shown: rows.extend(shown),
+    )
+    assert {(10, "vgg16-channels"), (100, "vgg16-channels"), (10, "vgg16-narrow")} <= set(trained)
+    assert (100, "vgg16-narrow") not in trained
+    assert len(rows) == len(trained)
