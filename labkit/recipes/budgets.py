@@ -97,8 +97,8 @@ SOURCES = (
         "catalogue's smaller rate and batches",
         160,
     ),
-    # He et al. 2017 cut channels of VGG-16 on ImageNet only and fine-tune at a rate of 1e-5, which says
-    # nothing about CIFAR: vgg16-channels has the catalogue's settings.
+    # He et al. 2017 cut channels of VGG-16 on ImageNet and name no settings for it on CIFAR, so
+    # vgg16-channels has the catalogue's.
     SourceSettings(r"convnet-.*", "course C", 100, batch_size=128, peak_lr=0.1),
 )
 
