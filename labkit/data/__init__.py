@@ -95,7 +95,7 @@ def prepare() -> Selection:
     first = sets[0]
     name, title = {
         "embedded": ("photodigits", "photodigits"),
-        "cifar": ("cifar", "CIFAR"),
+        "cifar": (first.name.replace("cifar10", "cifar"), first.title.replace("CIFAR-10", "CIFAR")),
         "folder": (first.name, first.title),
     }[first.family]
     return Selection(title, first.store.replace(first.name, name, 1), first.budget)

@@ -34,7 +34,8 @@ def load_cifar(class_count: int, root: Path, *, chenyaofo: bool = False) -> Data
         root: folder of the download, such as ``data/``.
         chenyaofo: whether images are normalized by the statistics that chenyaofo's networks were trained
             with. Those networks saw all 50,000 training images, so their accuracy on ``validation`` is
-            one on training images. The set then has another name, so its checkpoints have another folder.
+            one on training images. The set then has another name and title, so checkpoints and results
+            have other folders and no page takes the one for the other.
 
     Raises:
         ValueError: if ``class_count`` is neither 10 nor 100.
@@ -56,7 +57,8 @@ def load_cifar(class_count: int, root: Path, *, chenyaofo: bool = False) -> Data
     mean, std = channel_statistics(kept.images)
     name = f"cifar{class_count}"
     if chenyaofo:
-        name, (mean, std) = f"{name}-chenyaofo", CHENYAOFO_STATISTICS[class_count]
+        name, title = f"{name}-chenyaofo", f"{title} with chenyaofo's networks"
+        mean, std = CHENYAOFO_STATISTICS[class_count]
     return Dataset(
         name,
         kept,

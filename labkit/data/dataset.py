@@ -144,7 +144,10 @@ def images_per_class(dataset: Dataset, count: int, *, seed: int) -> Dataset:
     rows = [order[labels == label][:count] for label in range(len(dataset.classes))]
     fewest = min(len(chosen) for chosen in rows)
     if not 1 <= count <= fewest:
-        raise ValueError(f"count must be from 1 to {fewest}, the size of the smallest class, got {count}.")
+        raise ValueError(
+            f"{dataset.name}: count must be from 1 to {fewest}, the training images of its smallest class, "
+            f"got {count}; add images of that class, or choose another data set."
+        )
     chosen = torch.cat(rows).sort().values
     return replace(dataset, train=Split(dataset.train.images[chosen], dataset.train.labels[chosen]))
 

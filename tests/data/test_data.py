@@ -308,12 +308,14 @@ def test_cifar_is_downloaded_checked_and_divided(
 def test_cifar_for_chenyaofos_networks_has_his_statistics_and_another_name(tmp_path, monkeypatch):
     monkeypatch.setenv("LABKIT_HOME", str(tmp_path))
     monkeypatch.setenv("LABKIT_DATASET", "cifar")
-    own = load_dataset(100)
+    own, own_results = load_dataset(100), prepare()
     monkeypatch.setenv("LABKIT_WEIGHTS", "chenyaofo")
-    his = load_dataset(100)
+    his, his_results = load_dataset(100), prepare()
     assert (own.name, his.name) == ("cifar100", "cifar100-chenyaofo")
     assert (his.mean, his.std) == ((0.5070, 0.4865, 0.4409), (0.2673, 0.2564, 0.2761))
     assert torch.equal(own.train.images, his.train.images)
+    assert own_results == ("CIFAR", "cifar", "full")
+    assert his_results == ("CIFAR with chenyaofo's networks", "cifar-chenyaofo", "full")
 
 
 @pytest.mark.usefixtures("cifar_server")

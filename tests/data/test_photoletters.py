@@ -94,5 +94,7 @@ def test_fewer_images_per_class_are_a_subset_that_the_seed_decides():
 
 @pytest.mark.parametrize("count", [0, 5_000])
 def test_more_images_per_class_than_there_are_is_refused(count):
-    with pytest.raises(ValueError, match=f"count must be from 1 to .*got {count}"):
+    with pytest.raises(
+        ValueError, match=f"photodigits10: count must be from 1 to .*got {count}; add images"
+    ):
         images_per_class(load_dataset(10), count, seed=0)

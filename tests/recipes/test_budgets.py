@@ -10,7 +10,7 @@ from labkit import cli
 from labkit.recipes import CATALOG, Recipe, catalog, find_recipe, fit_or_load, network, recorded, training
 from labkit.recipes.budgets import DENSE, SHORT_EPOCHS, recipe_for, with_short_epochs
 from labkit.recipes.estimates import duration, estimate_all
-from labkit.recipes.steps import FewImages, PruneByMagnitude, PruneBySaliency
+from labkit.recipes.steps import FewImages, PruneBeforeSchedule, PruneByMagnitude, PruneBySaliency
 from labkit.recipes.training import make_checkpoint, recipe_hash, training_estimates
 from labkit.storage import checkpoints
 from labkit.training import TrainConfig
@@ -75,6 +75,11 @@ def test_the_full_budget_has_the_settings_of_the_sources():
     assert recipe_for("resnet20-global-80-quantized-2", other()).config == course_a
     course_b = recipe_for("resnet20-magnitude-75", other()).config
     assert (course_b.batch_size, course_b.peak_lr, course_b.weight_decay) == (128, 0.001, 1e-4)
+    he = recipe_for("resnet20", other()).config
+    assert (he.epochs, he.batch_size, he.peak_lr, he.weight_decay) == (182, 128, 0.1, 1e-4)
+    assert 64_000 / (45_000 / he.batch_size) == pytest.approx(he.epochs, abs=0.1)
+    grasp = recipe_for("vgg16-grasp-80", other()).config
+    assert grasp == replace(find_recipe("vgg16-grasp-80", 10).config, epochs=160)
     # nothing is known of what no source trained
     assert recipe_for("resnet20-shared-90-seed0", other()) == find_recipe("resnet20-shared-90-seed0", 10)
 
@@ -88,10 +93,24 @@ def test_filters_are_pruned_in_the_first_half_of_a_longer_training():
 
 
 @pytest.mark.parametrize("budget", ["steps", "short"])
-def test_other_budgets_change_no_setting(budget):
-    dataset = other(budget)
-    for recipe in CATALOG:
-        assert recipe_for(recipe.name, dataset) == find_recipe(recipe.name, 10)
+def test_other_budgets_change_no_setting_but_the_epochs_of_many_runs(budget):
+    dataset, fewer = other(budget), set()
+    for recipe in (find_recipe(recipe.name, 10) for recipe in CATALOG):
+        changed = recipe_for(recipe.name, dataset)
+        epochs = recipe.config.epochs
+        if changed != recipe:
+            fewer.add(recipe.name)
+            assert changed.config.epochs == round(0.3 * epochs)
+        assert replace(changed, config=recipe.config, steps=recipe.steps) == recipe
+        assert replace(changed.config, epochs=epochs) == recipe.config
+        for step, before in zip(changed.steps, recipe.steps, strict=True):
+            waits = isinstance(before, PruneBeforeSchedule) and recipe.name in fewer
+            assert step == (replace(before, epochs=round(0.3 * before.epochs)) if waits else before)
+    assert ("vgg16-narrow" in fewer, "vgg16-grasp-80" in fewer, "vgg16" in fewer) == (
+        budget == "short",
+        budget == "short",
+        False,
+    )
 
 
 def test_by_steps_a_network_takes_as_many_steps_as_on_photodigits():
@@ -106,6 +125,28 @@ def test_a_folder_of_any_number_of_classes_has_the_recipes_for_ten():
     )
 
 
+def short_seconds(recipes):
+    """How long the short budget takes for the recipes, on each of their sets, with every wait for a cut."""
+    seconds = 0.0
+    for name, count in dict.fromkeys(
+        (recipe.name, count) for recipe in recipes for count in recipe.class_counts
+    ):
+        if count not in (10, 100):
+            continue
+        dataset = other("short", name=f"cifar{count}", classes=count)
+        recipe = recipe_for(name, dataset)
+        few = [step.per_class * 10 for step in recipe.steps if isinstance(step, FewImages)]
+        images = few[0] if few else with_short_epochs(recipe, dataset).epoch_images
+        teacher = 1.35 if "distilled" in name or "shared" in name else 1.0
+        waits = sum(
+            step.epochs
+            for step in recipe.steps
+            if isinstance(step, PruneBeforeSchedule) and any(step.accuracies)
+        )
+        seconds += (recipe.config.epochs + waits) * (teacher * images + 1_000 / 3) / SPEED[recipe.network]
+    return seconds
+
+
 @pytest.mark.parametrize("lab", TRAINED_IN)
 def test_the_short_budget_fits_in_twenty_minutes_per_lab(lab):
     def belongs(recipe):
@@ -113,14 +154,7 @@ def test_the_short_budget_fits_in_twenty_minutes_per_lab(lab):
                 if recipe.name == prefix or (recipe.name.startswith(prefix) and prefix not in DENSE)]  # fmt: skip
         return max(fits, key=len) in TRAINED_IN[lab]
 
-    seconds = 0.0
-    for recipe in filter(belongs, CATALOG):
-        few = [step.per_class * 10 for step in recipe.steps if isinstance(step, FewImages)]
-        images = few[0] if few else with_short_epochs(recipe, other("short")).epoch_images
-        teacher = 1.35 if "distilled" in recipe.name or "shared" in recipe.name else 1.0
-        sets = sum(count in recipe.class_counts for count in (10, 100))
-        seconds += sets * recipe.config.epochs * (teacher * images + 1_000 / 3) / SPEED[recipe.network]
-    assert 10 < seconds < 20 * 60
+    assert 10 < short_seconds(filter(belongs, CATALOG)) < 20 * 60
 
 
 def test_short_epochs_are_whole_batches_and_long_enough_for_stages_of_pruning():

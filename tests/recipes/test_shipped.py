@@ -29,7 +29,7 @@ REPLAYED = {
     "resnet20-distilled-90-seed1",
     "resnet20-shared-90-seed1",
     "vgg16-narrow",
-    "vgg16-narrow-grasp-70",
+    "vgg16-narrow-grasp-once-seed0",
     "vgg16-grasp-80-tuned",
 }
 EVALUATED = {

@@ -106,6 +106,7 @@ class _Client(NotebookClient):
             interrupt_on_timeout=True,
             error_on_timeout=LATE_REPLY,
             shutdown_kernel="immediate",
+            record_timing=False,  # nothing uses the times of cells
             resources={"metadata": {"path": str(folder.resolve())}},
         )
         self.limit_s = limit_s

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 import symtable
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -45,7 +46,8 @@ def cell_names(source: str) -> CellNames | None:
     if tree is None:
         return None
     try:
-        top = symtable.symtable(source, "cell", "exec")
+        scoped = ast.unparse(_OwnScopes().visit(copy.deepcopy(tree)))
+        top = symtable.symtable(scoped, "cell", "exec")
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # such as a `return` outside a function
         return None
     defines, reads = set[str](), set[str]()
@@ -55,6 +57,25 @@ def cell_names(source: str) -> CellNames | None:
                 defines |= {symbol.get_name()} if symbol.is_assigned() else set()
                 reads |= {symbol.get_name()} if symbol.is_referenced() else set()
     return CellNames(frozenset(defines), dict(_imports(tree)), frozenset(reads))
+
+
+class _OwnScopes(ast.NodeTransformer):
+    """Turns comprehensions into generator expressions: those have a scope of their own in every Python.
+
+    From Python 3.12 on, symtable has the variables of the other comprehensions among those around them.
+    """
+
+    def visit_ListComp(self, node: ast.ListComp | ast.SetComp) -> ast.GeneratorExp:
+        """Keep the element."""
+        self.generic_visit(node)
+        return ast.GeneratorExp(node.elt, node.generators)
+
+    visit_SetComp = visit_ListComp
+
+    def visit_DictComp(self, node: ast.DictComp) -> ast.GeneratorExp:
+        """Make a pair of key and value."""
+        self.generic_visit(node)
+        return ast.GeneratorExp(ast.Tuple([node.key, node.value], ast.Load()), node.generators)
 
 
 def _scopes(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:

@@ -7,7 +7,7 @@ those on other data.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -81,7 +81,7 @@ def _compared(number: int, tables: Sequence[Table], stem: str, others: Sequence[
         table = _same_table(number, tables, run.labs.get(stem))
         if table is None:
             remarks.append(f"{run.label}: not run{_reason(run.labs.get(stem))}.")
-        elif len(table["rows"]) == len(recorded.table["rows"]) and _shape(table) == _shape(recorded.table):
+        elif _shape(table) == _shape(recorded.table):
             alike.append(Measured(run.label, table))
         else:
             different.append(Measured(run.label, table))
@@ -93,11 +93,31 @@ def _compared(number: int, tables: Sequence[Table], stem: str, others: Sequence[
 
 
 def _same_table(number: int, tables: Sequence[Table], lab: LabTables | None) -> Table | None:
-    """Return the table of another run with the same title; of several, the one in the same place."""
-    title = tables[number]["title"]
-    place = sum(table["title"] == title for table in tables[:number])
-    matches = [] if lab is None else [table for table in lab.tables if table["title"] == title]
+    """Return the table of another run with the same title; of several, the one in the same place.
+
+    Titles that occur in one of the two only are compared without their numbers: an epoch of other data may
+    have more steps.
+    """
+    theirs = [] if lab is None else lab.tables
+    shared = {_title(table) for table in tables} & {_title(table) for table in theirs}
+    key = _title if _title(tables[number]) in shared else _title_without_numbers
+    rest = shared if key is _title_without_numbers else set[str]()
+    place = sum(_matches(table, tables[number], key, rest) for table in tables[:number])
+    matches = [table for table in theirs if _matches(table, tables[number], key, rest)]
     return matches[place] if place < len(matches) else None
+
+
+def _matches(table: Table, wanted: Table, key: Callable[[Table], str], rest: Collection[str]) -> bool:
+    """Return whether two tables have the same key; those with a title of ``rest`` have found their own."""
+    return key(table) == key(wanted) and _title(table) not in rest
+
+
+def _title(table: Table) -> str:
+    return str(table["title"])
+
+
+def _title_without_numbers(table: Table) -> str:
+    return re.sub(r"\d[\d,.]*", "", _title(table))
 
 
 def _reason(lab: LabTables | None) -> str:
@@ -105,8 +125,12 @@ def _reason(lab: LabTables | None) -> str:
     return f" ({escape(lab.failure.rstrip('.'), quote=False)})" if lab is not None and lab.failure else ""
 
 
-def _shape(table: Table) -> tuple[str, ...]:
-    """Return the headings of a table."""
+def _shape(table: Table) -> tuple[str, tuple[str, ...], int]:
+    """Return what tables must have in common to be shown as one: title, headings, number of rows."""
+    return _title(table), _headings(table), len(table["rows"])
+
+
+def _headings(table: Table) -> tuple[str, ...]:
     return tuple(map(str, table["columns"]))
 
 
@@ -117,7 +141,7 @@ def _side_by_side(measured: Sequence[Measured]) -> Table:
     """
     first = measured[0].table
     shown, references = list[tuple[str, list[object]]](), list[tuple[str, list[object]]]()
-    for index, name in enumerate(_shape(first)):
+    for index, name in enumerate(_headings(first)):
         values = [[row[index] for row in one.table["rows"]] for one in measured]
         if _is_reference(name):
             references.append((name, values[0]))

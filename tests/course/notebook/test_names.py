@@ -15,6 +15,8 @@ from labkit.course.notebook.names import cell_names
         ("from e import *\nfrom . import j", "", "* j", ""),
         ("def f():\n    global g\n    import h\n    g = h.i", "f g", "", ""),
         ("x = [k * n for k in rows if k]", "x", "", "n rows"),
+        ("x = {k: {m for m in v if m in k} for k, v in p.items()}", "x", "", "p"),
+        ("k = 1\nx = [(y := k) for k in r]", "k x y", "", "r"),
         ("async def f():\n    await g()\nawait f()", "f", "", "g"),
         ("f = lambda x=d: x + y", "f", "", "d y"),
     ],

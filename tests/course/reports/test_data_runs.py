@@ -153,3 +153,28 @@ def test_of_two_tables_with_one_title_each_is_compared_with_its_own(tmp_path):
     text = page(tmp_path / "labs", tmp_path / "a")
     assert "| 1.00 | 3.00 |" in text
     assert "| 2.00 | 4.00 |" in text
+
+
+def test_a_title_may_hold_another_number_and_then_the_table_stands_below_under_its_own(tmp_path):
+    def lab(test, steps):
+        return [table((20, 5, test, 90.0), title=f"{n} epochs, {n * steps:,} steps") for n in (5, 7)]
+
+    save(tmp_path / "labs", notebook(*lab(1.0, 282)))
+    run_on(tmp_path / "a", *lab(3.0, 1407), data="Y", budget="full")
+    run_on(tmp_path / "b", *lab(4.0, 282), data="Z", budget="full")
+    text = page(tmp_path / "labs", tmp_path / "a", tmp_path / "b")
+    assert "not run" not in text
+    assert [line for line in text.splitlines() if line.startswith("**")] == [
+        "**5 epochs, 1,410 steps**",
+        "**5 epochs, 7,035 steps (Y)**",
+        "**7 epochs, 1,974 steps**",
+        "**7 epochs, 9,849 steps (Y)**",
+    ]
+
+
+def test_a_table_that_a_run_lacks_is_not_mistaken_for_one_with_another_number(tmp_path):
+    levels = [table((20, 5, 1.0, 90.0), title=f"At {level} %") for level in (80, 90)]
+    save(tmp_path / "labs", notebook(*levels))
+    run_on(tmp_path / "a", levels[1], data="Y", budget="full")
+    text = page(tmp_path / "labs", tmp_path / "a")
+    assert text.index("Y: not run.") < text.index("**At 90 %**")
