@@ -34,7 +34,7 @@ TRAINED_IN = {
            "resnet20-global-80", "resnet20-global-9"),
     "03": ("resnet20-quantized", "resnet20-global-80-quantized"),
     "05": ("resnet20-global-80-seed", "resnet20-pipeline", "resnet20-distilled", "resnet20-shared"),
-    "06": ("vgg16",),
+    "06": ("vgg16", "vgg16-longer"),
     "07": ("vgg16-sensitivity", "vgg16-distilled", "vgg16-shared"),
     "08": ("vgg16-grasp", "vgg16-narrow"),
     "09": ("vgg16-channels",),
@@ -100,12 +100,12 @@ def test_other_budgets_change_no_setting_but_the_epochs_of_many_runs(budget):
         epochs = recipe.config.epochs
         if changed != recipe:
             fewer.add(recipe.name)
-            assert changed.config.epochs == round(0.3 * epochs)
+            assert changed.config.epochs == round(0.25 * epochs)
         assert replace(changed, config=recipe.config, steps=recipe.steps) == recipe
         assert replace(changed.config, epochs=epochs) == recipe.config
         for step, before in zip(changed.steps, recipe.steps, strict=True):
             waits = isinstance(before, PruneBeforeSchedule) and recipe.name in fewer
-            assert step == (replace(before, epochs=round(0.3 * before.epochs)) if waits else before)
+            assert step == (replace(before, epochs=round(0.25 * before.epochs)) if waits else before)
     assert ("vgg16-narrow" in fewer, "vgg16-grasp-80" in fewer, "vgg16" in fewer) == (
         budget == "short",
         budget == "short",
