@@ -10,6 +10,7 @@ networks; ``sequences`` has the recipes that are not trained on images.
 from labkit.recipes.backbone import Backbone, load_backbone
 from labkit.recipes.budgets import recipe_for
 from labkit.recipes.catalog import CATALOG, RECIPES, find_recipe
+from labkit.recipes.estimates import untrained_network
 from labkit.recipes.loading import fit_or_load, recorded
 from labkit.recipes.recipe import Recipe, Step
 from labkit.recipes.scans import StoredScan, make_scan, scan_or_load
@@ -42,6 +43,7 @@ __all__ = [
     "train",
     "train_sequence",
     "training_estimates",
+    "untrained_network",
     "verify_prefix",
     "verify_sequence",
 ]

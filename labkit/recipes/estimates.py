@@ -22,7 +22,7 @@ from labkit.training import Callback, TrainConfig
 from labkit.training.distillation import Distiller
 from labkit.training.estimate import estimate_seconds
 
-__all__ = ["Estimate", "duration", "estimate_all"]
+__all__ = ["Estimate", "duration", "estimate_all", "untrained_network"]
 
 
 class Estimate(NamedTuple):
@@ -69,26 +69,30 @@ def estimate_all(trainings: Sequence[tuple[Recipe, Dataset]]) -> list[Estimate]:
 
 
 @keep_random_state()
+def untrained_network(recipe: Recipe, dataset: Dataset) -> nn.Module:
+    """Return a network of the shape that the recipe trains, with random weights, for counting and timing.
+
+    Nothing is read: it stands for a network whose weights do not exist yet, or are not shipped.
+    """
+    model = build_network(recipe.network, len(dataset.classes))
+    for step in recipe.steps:
+        if isinstance(step, CutChannels):
+            model = VGG16(len(dataset.classes), channels=step.keep)
+        elif not step.sources():  # a step with sources reads weights, which do not change the shape
+            model = step.prepare(model, recipe, dataset)
+    return model
+
+
+@keep_random_state()
 def _seconds_per_epoch(recipe: Recipe, data: Dataset) -> float:
     """Time the training of a network like the recipe's; epochs are alike, so two stand for all."""
-    model, callback = _stand_in(recipe, data), Callback()
+    model, callback = untrained_network(recipe, data), Callback()
     for step in recipe.steps:
         if isinstance(step, Distill):
             teacher = build_network(recipe.network, len(data.classes))
             callback = Distiller(teacher, weight=step.weight, temperature=step.temperature, inner=callback)
     config: TrainConfig = replace(recipe.config, epochs=2)
     return estimate_seconds(model, data, config, callback=callback) / 2
-
-
-def _stand_in(recipe: Recipe, data: Dataset) -> nn.Module:
-    """Return a network that costs as much per step as the recipe's, with random weights."""
-    model = build_network(recipe.network, len(data.classes))
-    for step in recipe.steps:
-        if isinstance(step, CutChannels):
-            model = VGG16(len(data.classes), channels=step.keep)
-        elif not step.sources():  # a step with sources reads weights, which cost nothing per step
-            model = step.prepare(model, recipe, data)
-    return model
 
 
 def _counted(count: int, unit: str) -> str:
