@@ -30,7 +30,6 @@ from unittest import mock
 import torch
 from torch import nn
 from torch.nn import functional
-from torch.profiler import ProfilerActivity, profile
 from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import CIFAR10, VisionDataset
@@ -39,6 +38,7 @@ from labkit import settings
 from labkit.data import Dataset, load_dataset
 from labkit.environment import environment_stamp, has_fast_bf16
 from labkit.models import ResNet20
+from labkit.profiling.operators import operator_table
 from labkit.tables import table_bundle
 from labkit.training import Callback, TrainConfig, fit
 
@@ -122,11 +122,9 @@ def labkit_loop(dataset: Dataset, steps: int, *, bf16: bool) -> float:
 
 def operator_shares(dataset: Dataset) -> list[tuple[str, float]]:
     """Return the operators in which labkit's steps spend most processor time, with their per cent of it."""
-    with profile(activities=[ProfilerActivity.CPU]) as profiler:
-        labkit_loop(dataset, PROFILED_STEPS, bf16=True)
-    seconds = {row.key: row.self_cpu_time_total for row in profiler.key_averages()}
-    largest = sorted(seconds, key=seconds.__getitem__, reverse=True)[:OPERATORS]
-    return [(name, 100 * seconds[name] / sum(seconds.values())) for name in largest]
+    table = operator_table(partial(labkit_loop, dataset, PROFILED_STEPS, bf16=True), warmup=0)
+    total = sum(entry.self_ms for entry in table)
+    return [(entry.name, 100 * entry.self_ms / total) for entry in table[:OPERATORS]]
 
 
 def main() -> None:

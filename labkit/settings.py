@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     import torch
@@ -34,6 +34,7 @@ MODES = ("auto", "smoke", "full")
 
 Budget = Literal["full", "steps", "short"]
 BUDGETS: tuple[Budget, ...] = ("full", "steps", "short")
+Choice = TypeVar("Choice", bound=str)
 
 
 class ExternalWeights(NamedTuple):
@@ -91,10 +92,7 @@ def mode() -> str:
     Raises:
         ValueError: if the variable has any other value.
     """
-    value = os.environ.get("LABKIT_MODE", "auto")
-    if value not in MODES:
-        raise ValueError(f"LABKIT_MODE={value!r} is not a mode; set it to one of {', '.join(MODES)}.")
-    return value
+    return _choice("LABKIT_MODE", "mode", MODES)
 
 
 def external_weights() -> ExternalWeights | None:
@@ -134,11 +132,16 @@ def budget() -> Budget:
     Raises:
         ValueError: if the variable has any other value.
     """
-    value = os.environ.get("LABKIT_BUDGET", "full")
-    for choice in BUDGETS:
+    return _choice("LABKIT_BUDGET", "budget", BUDGETS)
+
+
+def _choice(variable: str, kind: str, choices: tuple[Choice, ...]) -> Choice:
+    """Return the choice that an environment variable names, the first one if it is unset."""
+    value = os.environ.get(variable, choices[0])
+    for choice in choices:
         if value == choice:
             return choice
-    raise ValueError(f"LABKIT_BUDGET={value!r} is not a budget; set it to one of {', '.join(BUDGETS)}.")
+    raise ValueError(f"{variable}={value!r} is not a {kind}; set it to one of {', '.join(choices)}.")
 
 
 def choose_device() -> torch.device:

@@ -86,7 +86,7 @@ class Selection(NamedTuple):
 
 
 def prepare() -> Selection:
-    """Build, download or read each set of the chosen family, so that labs find it, and name the family.
+    """Build, download or read each set of the chosen family before the labs do, and name the family.
 
     Raises:
         ValueError, DownloadError: as :func:`load_dataset` does.

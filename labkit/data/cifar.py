@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from torchvision.datasets import CIFAR10, CIFAR100
 
-from labkit.data.dataset import Dataset, Split, channel_statistics, hold_out
+from labkit.data.dataset import Dataset, Split, photographs
 from labkit.data.download import DownloadError, download
 
 __all__ = ["load_cifar"]
@@ -53,24 +54,13 @@ def load_cifar(class_count: int, root: Path, *, chenyaofo: bool = False) -> Data
             f"network and try again; or put {source.filename} there yourself; or set "
             "LABKIT_DATASET=photodigits to work offline."
         ) from None
-    kept, held = hold_out(_as_split(train), fraction=0.1, seed=0)
-    mean, std = channel_statistics(kept.images)
-    name = f"cifar{class_count}"
-    if chenyaofo:
-        name, title = f"{name}-chenyaofo", f"{title} with chenyaofo's networks"
-        mean, std = CHENYAOFO_STATISTICS[class_count]
-    return Dataset(
-        name,
-        kept,
-        held,
-        _as_split(test),
-        classes=tuple(train.classes),
-        mean=mean,
-        std=std,
-        flip=True,
-        family="cifar",
-        title=title,
-    )
+    name, parts, classes = f"cifar{class_count}", (_as_split(train), _as_split(test)), tuple(train.classes)
+    dataset = photographs(name, *parts, classes=classes, family="cifar", title=title)
+    if not chenyaofo:
+        return dataset
+    mean, std = CHENYAOFO_STATISTICS[class_count]
+    title = f"{title} with chenyaofo's networks"
+    return replace(dataset, name=f"{name}-chenyaofo", title=title, mean=mean, std=std)
 
 
 def _read_or_download(source: type[CIFAR10], root: Path) -> tuple[CIFAR10, CIFAR10]:

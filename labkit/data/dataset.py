@@ -11,7 +11,15 @@ from torch import Tensor
 
 from labkit.settings import Budget
 
-__all__ = ["Dataset", "Family", "Split", "channel_statistics", "hold_out", "images_per_class"]
+__all__ = [
+    "Dataset",
+    "Family",
+    "Split",
+    "channel_statistics",
+    "hold_out",
+    "images_per_class",
+    "photographs",
+]
 
 IMAGE_SHAPE = (3, 32, 32)
 
@@ -122,6 +130,18 @@ def hold_out(split: Split, *, fraction: float, seed: int) -> tuple[Split, Split]
     kept_rows, held_rows = order[held:].sort().values, order[:held].sort().values
     kept = Split(split.images[kept_rows], split.labels[kept_rows])
     return kept, Split(split.images[held_rows], split.labels[held_rows])
+
+
+def photographs(
+    name: str, train: Split, test: Split, *, classes: tuple[str, ...], family: Family, title: str
+) -> Dataset:
+    """Return a data set of photographs, a tenth of whose training images are held out for validation.
+
+    The statistics are those of the others, and a mirrored image keeps its label.
+    """
+    kept, held = hold_out(train, fraction=0.1, seed=0)
+    mean, std = channel_statistics(kept.images)
+    return Dataset(name, kept, held, test, classes, mean, std, flip=True, family=family, title=title)
 
 
 def images_per_class(dataset: Dataset, count: int, *, seed: int) -> Dataset:

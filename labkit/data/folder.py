@@ -18,7 +18,7 @@ from PIL import Image, ImageOps
 from torchvision.datasets import ImageFolder
 from tqdm import tqdm
 
-from labkit.data.dataset import Dataset, Split, channel_statistics, hold_out
+from labkit.data.dataset import Dataset, Split, photographs
 
 __all__ = ["load_folder"]
 
@@ -45,19 +45,9 @@ def load_folder(root: Path) -> Dataset:
         difference = sorted(set(train.classes) ^ set(test.classes))
         raise ValueError(f"folder:{root}: only one part has the classes {', '.join(difference)}: {LAYOUT}.")
     title = _title(root)
-    kept, held = hold_out(_read(train), fraction=0.1, seed=0)
-    mean, std = channel_statistics(kept.images)
-    return Dataset(
-        f"folder-{root.name}",
-        kept,
-        held,
-        _read(test),
-        classes=tuple(train.classes),
-        mean=mean,
-        std=std,
-        flip=True,
-        family="folder",
-        title=title,
+    classes = tuple(train.classes)
+    return photographs(
+        f"folder-{root.name}", _read(train), _read(test), classes=classes, family="folder", title=title
     )
 
 

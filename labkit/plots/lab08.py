@@ -91,6 +91,7 @@ def plot_cuts(title: str, cuts: Mapping[str, Sequence[Cut]]) -> None:
     data: dict[str, Sequence[object]] = {}
     spoken = []
     for row, (name, measured) in enumerate(cuts.items()):
+        colour = COLOURS[row % len(COLOURS)]
         series = {
             "accuracy (%)": [(cut.accuracy_before, cut.accuracy_after) for cut in measured],
             "loss (nats)": [(cut.loss_before, cut.loss_after) for cut in measured],
@@ -98,9 +99,9 @@ def plot_cuts(title: str, cuts: Mapping[str, Sequence[Cut]]) -> None:
         for axes, (quantity, pairs) in zip(panels, series.items(), strict=True):
             for place, (before, after) in enumerate(pairs):
                 height = row + (place - (len(pairs) - 1) / 2) * 0.7 / max(1, len(pairs))
-                axes.plot([before, after], [height] * 2, color=COLOURS[row % len(COLOURS)], linewidth=1)
-                axes.plot(before, height, "o", color=COLOURS[row % len(COLOURS)], markerfacecolor="white")
-                axes.plot(after, height, "o", color=COLOURS[row % len(COLOURS)])
+                axes.plot([before, after], [height] * 2, color=colour, linewidth=1)
+                axes.plot(before, height, "o", color=colour, markerfacecolor="white")
+                axes.plot(after, height, "o", color=colour)
             data[f"{name}: {quantity} before"] = [before for before, _ in pairs]
             data[f"{name}: {quantity} after"] = [after for _, after in pairs]
         spoken.append(

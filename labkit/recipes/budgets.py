@@ -25,7 +25,15 @@ from labkit.recipes.recipe import Network, Recipe
 from labkit.recipes.steps import FewImages, PruneBeforeSchedule, PruneConvolutions
 from labkit.training import TrainConfig
 
-__all__ = ["MANY_RUNS", "SHORT_EPOCHS", "SOURCES", "SourceSettings", "recipe_for", "with_short_epochs"]
+__all__ = [
+    "MANY_RUNS",
+    "SHORT_EPOCHS",
+    "SOURCES",
+    "SourceSettings",
+    "recipe_for",
+    "training_data",
+    "with_short_epochs",
+]
 
 DENSE = ("resnet20",)  # what the recipes of labs 02 to 05 begin with
 SHORT_DENSE_EPOCH = 9_000  # images, also of 100 classes
@@ -109,7 +117,7 @@ def recipe_for(name: str, dataset: Dataset) -> Recipe:
     For an embedded set this is the catalogue's entry.
 
     Raises:
-        ValueError: if there is no recipe ``name``.
+        ValueError: if no recipe has this name.
     """
     # A folder has one set, whatever its number of classes; recipes for 100 begin with networks for 10.
     recipe = find_recipe(name, 10 if dataset.family == "folder" else len(dataset.classes))
@@ -129,15 +137,21 @@ def recipe_for(name: str, dataset: Dataset) -> Recipe:
     return replace(recipe, steps=steps, config=settings.applied_to(recipe.config))
 
 
+def training_data(recipe: Recipe, dataset: Dataset) -> Dataset:
+    """Return the data set as the recipe trains on it: with the epochs of its budget, and its training images."""
+    data = with_short_epochs(recipe, dataset)
+    for step in recipe.steps:
+        data = step.training_data(data, recipe)
+    return data
+
+
 def with_short_epochs(recipe: Recipe, dataset: Dataset) -> Dataset:
     """Return ``dataset`` with epochs as short as its budget has them for ``recipe``.
 
     A recipe that trains on few images of each class takes equally many steps on any data: its epochs are
     not shortened.
     """
-    if dataset.epoch_images is None or any(isinstance(step, FewImages) for step in recipe.steps):
-        return dataset
-    if dataset.budget != "short":
+    if dataset.budget != "short" or any(isinstance(step, FewImages) for step in recipe.steps):
         return dataset
     images = SHORT_DENSE_EPOCH if recipe.name in DENSE else SHORT_EPOCHS[recipe.network]
     return replace(dataset, epoch_images=images)

@@ -14,8 +14,8 @@ from torch import nn
 from labkit.data import Dataset
 from labkit.environment import keep_random_state
 from labkit.models import VGG16
-from labkit.recipes.budgets import with_short_epochs
-from labkit.recipes.network import build_network, training_data
+from labkit.recipes.budgets import training_data
+from labkit.recipes.network import build_network
 from labkit.recipes.recipe import Recipe
 from labkit.recipes.steps import CutChannels, Distill
 from labkit.training import Callback, TrainConfig
@@ -58,7 +58,7 @@ def estimate_all(trainings: Sequence[tuple[Recipe, Dataset]]) -> list[Estimate]:
     timed = dict[object, float]()  # seconds per epoch, evaluation included
     estimates = []
     for recipe, dataset in trainings:
-        data = training_data(recipe, with_short_epochs(recipe, dataset))
+        data = training_data(recipe, dataset)
         kinds = tuple((type(step), getattr(step, "keep", None)) for step in recipe.steps)
         key = (recipe.network, kinds, recipe.config.batch_size, data.store, data.images_per_epoch)
         if key not in timed:

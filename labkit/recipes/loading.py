@@ -44,8 +44,8 @@ def recorded(name: str, dataset: Dataset) -> Entry:
     is not recorded, or was made by another recipe, is trained first.
 
     Raises:
-        CheckpointError: if there is no such record of an embedded set.
-        ValueError: if there is no such recipe.
+        CheckpointError: if the manifest of an embedded set lacks it.
+        ValueError: if no recipe has this name.
     """
     if dataset.family != "embedded":
         recipe = recipe_for(name, dataset)

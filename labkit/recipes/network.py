@@ -24,7 +24,6 @@ __all__ = [
     "round_weights",
     "starting_model",
     "training_callback",
-    "training_data",
 ]
 
 NARROW_DIVISOR = 4  # the narrow VGG16 has its channels divided by this
@@ -80,13 +79,6 @@ def starting_model(recipe: Recipe, dataset: Dataset) -> nn.Module:
     for step in recipe.steps:
         model = step.prepare(model, recipe, dataset)
     return model
-
-
-def training_data(recipe: Recipe, dataset: Dataset) -> Dataset:
-    """Return the data set with the training images that the recipe uses."""
-    for step in recipe.steps:
-        dataset = step.training_data(dataset, recipe)
-    return dataset
 
 
 def training_callback(recipe: Recipe, dataset: Dataset) -> Callback:

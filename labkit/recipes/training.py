@@ -15,7 +15,7 @@ from labkit import settings
 from labkit.data import Dataset, class_counts, load_dataset
 from labkit.models.lora import merge_lora
 from labkit.quantization.weight_sharing import unshare_layers
-from labkit.recipes.budgets import recipe_for, with_short_epochs
+from labkit.recipes.budgets import recipe_for, training_data, with_short_epochs
 from labkit.recipes.catalog import find_recipe
 from labkit.recipes.estimates import Estimate, duration, estimate_all
 from labkit.recipes.external import import_network, public_hash, public_network
@@ -24,7 +24,6 @@ from labkit.recipes.network import (
     round_weights,
     starting_model,
     training_callback,
-    training_data,
 )
 from labkit.recipes.recipe import Recipe
 from labkit.recipes.records import compare_prefix, measured_facts
@@ -143,7 +142,7 @@ def replay(recipe: Recipe, dataset: Dataset) -> list[float]:
     """Compute the losses of the recipe's first steps, in float64 (:func:`labkit.training.loop.loss_prefix`)."""
     model = starting_model(recipe, dataset)
     callback = training_callback(recipe, dataset)
-    data = training_data(recipe, with_short_epochs(recipe, dataset))
+    data = training_data(recipe, dataset)
     return loss_prefix(model, data, recipe.config, callback=callback)
 
 
@@ -189,10 +188,10 @@ def make_checkpoint(recipe: Recipe, dataset: Dataset) -> None:
     partial_state = manifest.with_name(f".{recipe.name}.{digest}.pt")
     prefix = replay(recipe, dataset)
     model, callback = starting_model(recipe, dataset), training_callback(recipe, dataset)
-    data = training_data(recipe, with_short_epochs(recipe, dataset))
-    seconds = estimate_seconds(model, data, recipe.config, callback=training_callback(recipe, dataset))
+    data = training_data(recipe, dataset)
     if current_workers().is_first:
-        _announce(recipe, dataset, data, seconds)
+        timed = training_callback(recipe, dataset)
+        _announce(recipe, data, estimate_seconds(model, data, recipe.config, callback=timed))
     epochs = fit(model, data, recipe.config, callback=callback, resume=partial_state)
     plain = unshare_layers(merge_lora(model))
     state = round_weights(plain.state_dict(), recipe.network)
@@ -255,10 +254,10 @@ def _add_trainings(
     trainings[recipe.name, dataset.store] = recipe, dataset
 
 
-def _announce(recipe: Recipe, dataset: Dataset, data: Dataset, seconds: float) -> None:
+def _announce(recipe: Recipe, data: Dataset, seconds: float) -> None:
     """Say on stderr what is trained and how long that takes."""
     print(  # noqa: T201
-        f"training {recipe.name} on {dataset.title or dataset.name}: {recipe.config.epochs} epochs of "
+        f"training {recipe.name} on {data.title or data.name}: {recipe.config.epochs} epochs of "
         f"{data.images_per_epoch:,} images, about {duration(seconds)} on this machine",
         file=sys.stderr,
     )

@@ -139,12 +139,12 @@ def fit(
     """
     callback = callback or Callback()
     optimizer, records, workers = prepare_optimizer(model, config), list[EpochRecord](), current_workers()
-    workers.require_images(min(batch_sizes(dataset.images_per_epoch, config.batch_size)))
+    sizes = batch_sizes(dataset.images_per_epoch, config.batch_size)
+    workers.require_images(min(sizes))
     if resume is not None and resume.is_file():
         records = restore_state(resume, model, optimizer, config, dataset)
     lead = sum(record.lead for record in records)
-    steps_per_epoch = len(batch_sizes(dataset.images_per_epoch, config.batch_size))
-    left = (config.epochs - (len(records) - lead)) * steps_per_epoch
+    left = (config.epochs - (len(records) - lead)) * len(sizes)
     hidden = not (progress and workers.is_first)
     with training_modes(model), tqdm(total=left, unit="step", mininterval=1, disable=hidden) as bar:
         while (epoch := len(records)) < lead + config.epochs:

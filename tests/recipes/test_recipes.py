@@ -25,6 +25,7 @@ from labkit.recipes import (
     train,
     training,
 )
+from labkit.recipes.budgets import training_data
 from labkit.recipes.steps import (
     AddLora,
     CopyBackbone,
@@ -715,7 +716,7 @@ def transfer(*recipe_steps, seed=0):
 
 def test_few_images_limit_training_alone_and_the_seed_chooses_them():
     dataset = tiny_dataset()
-    few, other = (network.training_data(transfer(FewImages(3), seed=seed), dataset) for seed in (0, 1))
+    few, other = (training_data(transfer(FewImages(3), seed=seed), dataset) for seed in (0, 1))
     assert few.train.labels.bincount().tolist() == [3] * 4
     assert few.test is dataset.test
     assert not torch.equal(few.train.images, other.train.images)

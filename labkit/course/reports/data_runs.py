@@ -17,7 +17,7 @@ from nbformat import NotebookNode
 from labkit.course.notebook.normal_form import to_bytes
 from labkit.course.notebook.structure import WRITTEN_ROLES, cell_role, question
 from labkit.course.reports.executed import (
-    displayed_data,
+    displayed_tables,
     notebook_paths,
     notebook_title,
     read_executed,
@@ -26,7 +26,6 @@ from labkit.course.reports.executed import (
 from labkit.course.reports.markdown_report import write_markdown
 from labkit.course.reports.site import render_all
 from labkit.files import write_atomically
-from labkit.tables import TABLE_MIME
 
 __all__ = [
     "TABLES",
@@ -62,7 +61,7 @@ class DataRun:
 
     Attributes:
         data: the name of the data set, for headers.
-        budget: how long networks were trained; empty where there is one budget only.
+        budget: how long networks were trained (:func:`labkit.settings.budget`).
         labs: by the notebook's name, ``NN_slug``.
     """
 
@@ -73,7 +72,7 @@ class DataRun:
     @property
     def label(self) -> str:
         """The data set, and the budget unless it is the full one."""
-        return self.data if self.budget in ("", "full") else f"{self.data}, budget {self.budget}"
+        return self.data if self.budget == "full" else f"{self.data}, budget {self.budget}"
 
 
 def executed_folder(folder: Path) -> Path:
@@ -105,13 +104,13 @@ def write_run(folder: Path, data: str, budget: str) -> list[Path]:
     Args:
         folder: of the run.
         data: the name of the data set, for headers.
-        budget: how long networks were trained; empty where there is one budget only.
+        budget: how long networks were trained.
 
     Returns:
         The tables and the pages, the index last.
 
     Raises:
-        ValueError: if there is no notebook, or one that cannot be read.
+        ValueError: if a notebook is missing or cannot be read.
     """
     executed, run = executed_folder(folder), DataRun(data, budget, {})
     labs = {}
@@ -119,9 +118,10 @@ def write_run(folder: Path, data: str, budget: str) -> list[Path]:
         notebook = _about(read_executed(path), run.label)
         write_atomically(path, to_bytes(notebook))
         state, reason = status(notebook)
-        tables = [shown[TABLE_MIME] for shown in displayed_data(notebook) if TABLE_MIME in shown]
         failure = None if state == "executed" else reason
-        labs[path.stem] = LabTables(notebook_title(path.stem, notebook), tables, failure)
+        labs[path.stem] = LabTables(
+            notebook_title(path.stem, notebook), displayed_tables(notebook), failure
+        )
     text = json.dumps(asdict(replace(run, labs=labs)), indent=1, ensure_ascii=False)
     write_atomically(folder / TABLES, f"{text}\n".encode())
     pages = [*write_markdown(executed, folder / "markdown"), *render_all(executed, folder / "html")]

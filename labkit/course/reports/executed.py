@@ -11,10 +11,12 @@ from nbformat import NotebookNode
 
 from labkit.course.notebook.structure import code_cells, read_notebook
 from labkit.course.reports.page import plain_text
+from labkit.tables import TABLE_MIME
 
 __all__ = [
     "Status",
     "displayed_data",
+    "displayed_tables",
     "first_line",
     "first_text",
     "notebook_paths",
@@ -71,6 +73,11 @@ def outputs(notebook: NotebookNode) -> Iterator[NotebookNode]:
 def displayed_data(notebook: NotebookNode) -> Iterator[Mapping[str, Any]]:
     """Yield the MIME bundle of every displayed output in order."""
     return (output.data for output in outputs(notebook) if "data" in output)
+
+
+def displayed_tables(notebook: NotebookNode) -> list[Mapping[str, Any]]:
+    """Return the data of every table in order, as :func:`labkit.tables.table_bundle` makes them."""
+    return [data[TABLE_MIME] for data in displayed_data(notebook) if TABLE_MIME in data]
 
 
 def status(notebook: NotebookNode) -> tuple[Status, str]:

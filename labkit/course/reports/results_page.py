@@ -7,20 +7,20 @@ those on other data.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from labkit.course.reports.data_runs import DataRun, LabTables, read_run
 from labkit.course.reports.executed import (
-    displayed_data,
+    displayed_tables,
     notebook_paths,
     notebook_title,
     read_executed,
 )
 from labkit.files import write_atomically
-from labkit.tables import TABLE_MIME, markdown_table
+from labkit.tables import markdown_table
 
 __all__ = ["write_results"]
 
@@ -62,7 +62,7 @@ def write_results(labs: Path, target: Path, runs: Sequence[Path] = ()) -> None:
         parts.append(f"Runs on other data: {'; '.join(other.label for other in others)}.\n")
     for path in notebook_paths(labs):
         notebook = read_executed(path)
-        tables = [data[TABLE_MIME] for data in displayed_data(notebook) if TABLE_MIME in data]
+        tables = displayed_tables(notebook)
         compared = [
             _compared(number, tables, path.stem, others)
             for number, table in enumerate(tables)
@@ -100,24 +100,19 @@ def _same_table(number: int, tables: Sequence[Table], lab: LabTables | None) -> 
     """
     theirs = [] if lab is None else lab.tables
     shared = {_title(table) for table in tables} & {_title(table) for table in theirs}
-    key = _title if _title(tables[number]) in shared else _title_without_numbers
-    rest = shared if key is _title_without_numbers else set[str]()
-    place = sum(_matches(table, tables[number], key, rest) for table in tables[:number])
-    matches = [table for table in theirs if _matches(table, tables[number], key, rest)]
+
+    def key(table: Table) -> tuple[bool, str]:
+        title = _title(table)
+        return (True, title) if title in shared else (False, re.sub(r"\d[\d,.]*", "", title))
+
+    wanted = key(tables[number])
+    place = sum(key(table) == wanted for table in tables[:number])
+    matches = [table for table in theirs if key(table) == wanted]
     return matches[place] if place < len(matches) else None
-
-
-def _matches(table: Table, wanted: Table, key: Callable[[Table], str], rest: Collection[str]) -> bool:
-    """Return whether two tables have the same key; those with a title of ``rest`` have found their own."""
-    return key(table) == key(wanted) and _title(table) not in rest
 
 
 def _title(table: Table) -> str:
     return str(table["title"])
-
-
-def _title_without_numbers(table: Table) -> str:
-    return re.sub(r"\d[\d,.]*", "", _title(table))
 
 
 def _reason(lab: LabTables | None) -> str:

@@ -18,7 +18,7 @@ from traitlets.config import Config
 from labkit.course.notebook.structure import cell_role
 from labkit.course.reports.executed import (
     Status,
-    displayed_data,
+    displayed_tables,
     first_line,
     first_text,
     notebook_paths,
@@ -29,7 +29,6 @@ from labkit.course.reports.executed import (
 )
 from labkit.course.reports.page import Page, alt_text, plain_text
 from labkit.files import write_atomically
-from labkit.tables import TABLE_MIME
 
 __all__ = ["TEMPLATES", "IndexEntry", "html_exporter", "render_all"]
 
@@ -137,7 +136,7 @@ def _index_entry(stem: str, notebook: NotebookNode) -> IndexEntry:
         page=f"{stem}.html",
         aim=_aim(notebook),
         figures=len(figures),
-        tables=sum(TABLE_MIME in data for data in displayed_data(notebook)),
+        tables=len(displayed_tables(notebook)),
         status=state,
         reason=reason,
         seconds=notebook.metadata.get("labkit", {}).get("seconds"),
