@@ -529,6 +529,19 @@ CATALOG: tuple[Recipe, ...] = (
         config=VGG_RETRAINING,
         class_counts=(10, 100),
     ),
+    *(
+        Recipe(
+            name=f"vgg16-global-{percent}",
+            description=f"{percent} % of all weights pruned at once by magnitude, fine-tuned",
+            network="vgg16",
+            start="vgg16",
+            steps=(NO_DROPOUT, PruneByMagnitude("global", (percent / 100,))),
+            config=VGG_RETRAINING,
+            class_counts=(10,),
+            shipped=False,
+        )
+        for percent in (90, 95, 98, 99)
+    ),
     Recipe(
         name="vgg16-channels",
         description="3.5 times fewer MACs: channels chosen by the LASSO, each layer reconstructed, fine-tuned",

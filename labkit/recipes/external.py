@@ -28,8 +28,8 @@ from labkit.models.vgg import vgg16_from_state
 from labkit.models.weight_files import published_state, read_state
 from labkit.recipes.network import file_format, round_weights
 from labkit.recipes.recipe import Recipe
+from labkit.recipes.records import network_facts
 from labkit.storage import checkpoints
-from labkit.training import evaluate
 
 __all__ = ["PUBLIC_NETWORKS", "PublicNetwork", "import_network", "public_hash", "public_network"]
 
@@ -96,24 +96,20 @@ def import_network(network: PublicNetwork, recipe: Recipe, dataset: Dataset) -> 
     state = round_weights(model.state_dict(), recipe.network)
     model.load_state_dict(state)
     model.to(settings.choose_device()).eval()
-    validation, test = (evaluate(model, dataset, split) for split in (dataset.validation, dataset.test))
-    facts: dict[str, object] = {
+    facts = {
         "recipe": {"name": recipe.name, **asdict(network), "remark": REMARK},
         "recipe_hash": public_hash(network),
-        "validation_top1": validation.top1,
-        "test_loss": test.loss,
-        "test_top1": test.top1,
-        "test_top5": test.top5,
+        **network_facts(model, dataset),
         "loss_prefix": [],
         "seconds": 0.0,
         "environment": environment_stamp(),
         "epochs": [],
     }
-    checkpoints.write_checkpoint(
+    entry = checkpoints.write_checkpoint(
         dataset.store, recipe.name, state, facts, file_format(recipe.network, model), shipped=False
     )
     print(  # noqa: T201
-        f"{recipe.name}: {network.url}, {test.top1:.2f} % of the test images, {network.reported_top1:.2f} % "
+        f"{recipe.name}: {network.url}, {entry.test_top1:.2f} % of the test images, {network.reported_top1:.2f} % "
         f"reported. {REMARK}",
         file=sys.stderr,
     )

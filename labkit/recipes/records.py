@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from labkit.data import Dataset
 from labkit.environment import environment_stamp
-from labkit.storage.checkpoints import CheckpointError
-from labkit.training import EpochRecord, Evaluation
+from labkit.storage.checkpoints import CheckpointError, Entry
+from labkit.training import EpochRecord, correct_images, evaluate
 from labkit.training.distributed import current_workers
 
-__all__ = ["compare_prefix", "measured_facts"]
+__all__ = ["compare_prefix", "network_facts", "recorded_hits", "training_facts"]
 
 # How far a replayed loss may be from the recorded one, as a share of 1 + its value. docs/decisions.md
 # has what other processors do to it, and what the smallest change of a recipe does.
@@ -39,18 +46,51 @@ def compare_prefix(name: str, losses: Sequence[float], recorded: Sequence[float]
     return max(shares)
 
 
-def measured_facts(
-    epochs: Sequence[EpochRecord], *, validation_top1: float, test: Evaluation, loss_prefix: Sequence[float]
-) -> dict[str, object]:
-    """Return those fields of :class:`labkit.storage.checkpoints.Entry` that a training measures."""
+def training_facts(epochs: Sequence[EpochRecord], loss_prefix: Sequence[float]) -> dict[str, object]:
+    """Return those fields of :class:`labkit.storage.checkpoints.Entry` that tell of a training."""
     count = current_workers().count
     return {
-        "validation_top1": validation_top1,
-        "test_loss": test.loss,
-        "test_top1": test.top1,
-        "test_top5": test.top5,
         "loss_prefix": loss_prefix,
         "seconds": sum(record.seconds for record in epochs),
         "environment": environment_stamp() | ({"processes": str(count)} if count > 1 else {}),
         "epochs": epochs,
     }
+
+
+def network_facts(network: nn.Module, dataset: Dataset) -> dict[str, object]:
+    """Return those fields of :class:`labkit.storage.checkpoints.Entry` that a network for images has."""
+    validation = correct_images(network, dataset, dataset.validation)
+    test = evaluate(network, dataset, dataset.test)
+    return {
+        "validation_top1": 100 * int(validation.sum()) / len(validation),
+        "test_loss": test.loss,
+        "test_top1": test.top1,
+        "test_top5": test.top5,
+        "nonzero_parameters": sum(int(parameter.count_nonzero()) for parameter in network.parameters()),
+        "correct": {
+            "validation": _to_text(validation),
+            "test": _to_text(correct_images(network, dataset, dataset.test)),
+        },
+    }
+
+
+def recorded_hits(entry: Entry, dataset: Dataset, part: Literal["validation", "test"]) -> NDArray[np.bool_]:
+    """Return for each image of a split whether the network gave it its class, ``(n,)``.
+
+    Raises:
+        CheckpointError: if that was not recorded, or for another number of images.
+    """
+    size, text = getattr(dataset, part).size, (entry.correct or {}).get(part, "")
+    packed = np.frombuffer(bytes.fromhex(text), np.uint8)
+    if len(packed) != math.ceil(size / 8):
+        name = entry.recipe["name"]
+        raise CheckpointError(
+            f"the manifest does not record which of the {size} {part} images of {dataset.name} {name} "
+            f"classifies correctly; train it again: `LABKIT_MODE=full labkit train {name}`."
+        )
+    return np.unpackbits(packed, count=size).astype(bool)
+
+
+def _to_text(hits: NDArray[np.bool_]) -> str:
+    """Return one bit per image, as hexadecimal digits."""
+    return np.packbits(hits).tobytes().hex()

@@ -23,7 +23,7 @@ from labkit.data.sequences import VOCABULARY as DIGIT_TOKENS
 from labkit.data.text import ALPHABET, load_topics
 from labkit.environment import keep_random_state, seed_everything
 from labkit.models.transformer import LanguageModel, Transformer, TransformerShape
-from labkit.recipes.records import compare_prefix, measured_facts
+from labkit.recipes.records import compare_prefix, training_facts
 from labkit.storage import checkpoints
 from labkit.storage.checkpoints import CheckpointError, Entry
 from labkit.training.sequences import (
@@ -150,7 +150,11 @@ def train_sequence(name: str) -> Entry:
     facts: dict[str, object] = {
         "recipe": asdict(recipe),
         "recipe_hash": _hash(recipe),
-        **measured_facts(epochs, validation_top1=validation.top1, test=test, loss_prefix=prefix),
+        "validation_top1": validation.top1,
+        "test_loss": test.loss,
+        "test_top1": test.top1,
+        "test_top5": test.top5,
+        **training_facts(epochs, prefix),
     }
     return checkpoints.write_checkpoint(FOLDER, name, state, facts)
 

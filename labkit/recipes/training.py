@@ -26,7 +26,7 @@ from labkit.recipes.network import (
     training_callback,
 )
 from labkit.recipes.recipe import Recipe
-from labkit.recipes.records import compare_prefix, measured_facts
+from labkit.recipes.records import compare_prefix, network_facts, training_facts
 from labkit.recipes.sequences import (
     SEQUENCE_RECIPES,
     is_whole_sequence,
@@ -35,7 +35,7 @@ from labkit.recipes.sequences import (
 )
 from labkit.storage import checkpoints
 from labkit.storage.checkpoints import CheckpointError, Entry
-from labkit.training import evaluate, fit
+from labkit.training import fit
 from labkit.training.distributed import current_workers, first_before_others, wait_for_all
 from labkit.training.estimate import estimate_seconds
 from labkit.training.loop import loss_prefix
@@ -196,11 +196,11 @@ def make_checkpoint(recipe: Recipe, dataset: Dataset) -> None:
     plain = unshare_layers(merge_lora(model))
     state = round_weights(plain.state_dict(), recipe.network)
     plain.load_state_dict(state)
-    test = evaluate(plain, dataset, dataset.test)
-    facts: dict[str, object] = {
+    facts = {
         "recipe": recipe.as_json(),
         "recipe_hash": digest,
-        **measured_facts(epochs, validation_top1=epochs[-1].validation_top1, test=test, loss_prefix=prefix),
+        **network_facts(plain, dataset),
+        **training_facts(epochs, prefix),
     }
     if current_workers().is_first:
         chosen_format = file_format(recipe.network, plain)

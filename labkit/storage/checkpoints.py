@@ -60,6 +60,11 @@ class Entry:
     epochs: list[EpochRecord] = field(default_factory=list)
     format: FileFormat = "safetensors"  # also the file's suffix
     shipped: bool = True  # whether the repository holds the file, too
+    # Of networks for images; None where it was not recorded when they were trained.
+    nonzero_parameters: int | None = None
+    correct: dict[str, str] | None = (
+        None  # by split, which images were; labkit.recipes.recorded_hits reads it
+    )
 
 
 def manifest_path(dataset: str) -> Path:
@@ -178,11 +183,11 @@ def write_checkpoint(
 
 
 def _as_json(entry: Entry) -> dict[str, object]:
-    """Return the entry as the manifest holds it; ``shipped`` only where it is False."""
+    """Return the entry as the manifest holds it: ``shipped`` only where it is False, and nothing unknown."""
     row = {**asdict(entry), "epochs": records_to_json(entry.epochs)}
     if entry.shipped:
         del row["shipped"]
-    return row
+    return {key: value for key, value in row.items() if value is not None}
 
 
 def _to_bytes(state: dict[str, Tensor], file_format: FileFormat) -> bytes:

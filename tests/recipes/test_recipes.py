@@ -21,6 +21,7 @@ from labkit.recipes import (
     fit_or_load,
     network,
     recorded,
+    recorded_hits,
     steps,
     train,
     training,
@@ -44,7 +45,7 @@ from labkit.recipes.steps import (
 )
 from labkit.storage import checkpoints
 from labkit.storage.checkpoints import CheckpointError
-from labkit.training import Callback, TrainConfig, evaluate
+from labkit.training import Callback, TrainConfig, correct_images, evaluate
 from labkit.training import loop as training_loop
 from labkit.training.distillation import Distiller
 
@@ -139,6 +140,27 @@ def test_the_manifest_records_what_the_weights_reach():
     assert entry.environment["torch"] == torch.__version__
     assert len(entry.loss_prefix) == 4
     assert entry.seconds == sum(record.seconds for record in entry.epochs)
+    assert entry.nonzero_parameters == sum(int((p != 0).sum()) for p in model.parameters())
+
+
+@pytest.mark.usefixtures("workshop")
+@pytest.mark.parametrize("part", ["validation", "test"])
+def test_the_manifest_records_which_images_were_classified_correctly(part):
+    dataset = tiny_dataset()
+    model = fit_or_load("dense", dataset)
+    hits = recorded_hits(recorded("dense", dataset), dataset, part)
+    assert hits.tolist() == correct_images(model, dataset, getattr(dataset, part)).tolist()
+    assert 0 < hits.sum() < len(hits)
+
+
+@pytest.mark.usefixtures("workshop")
+@pytest.mark.parametrize("correct", [None, {}, {"test": "ff"}], ids=["no-record", "no-split", "other-size"])
+def test_an_entry_without_a_record_for_each_image_is_refused(correct):
+    dataset = tiny_dataset()
+    fit_or_load("dense", dataset)
+    entry = replace(recorded("dense", dataset), correct=correct)
+    with pytest.raises(CheckpointError, match=r"does not record which of the \d+ test images .* train it again"):
+        recorded_hits(entry, dataset, "test")
 
 
 def test_a_recipe_makes_its_start_first_and_leaves_two_files_and_the_manifest(workshop, runs):
@@ -491,7 +513,7 @@ def test_every_recipe_can_be_made_in_the_order_in_which_they_stand():
 
 def test_name_and_class_count_identify_an_entry():
     keys = [(recipe.name, count) for recipe in CATALOG for count in recipe.class_counts]
-    assert len(keys) == len(set(keys)) == 214
+    assert len(keys) == len(set(keys)) == 218
     for name, count in keys:
         recipe = find_recipe(name, count)
         assert recipe.name == name
