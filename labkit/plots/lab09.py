@@ -157,47 +157,33 @@ def plot_gains(title: str, gains: Mapping[str, Mapping[str, float]]) -> None:
 
 def plot_costs(
     title: str,
-    networks: Mapping[str, Mapping[str, Mapping[str, float | None]]],
+    methods: Mapping[str, Mapping[str, Mapping[str, float]]],
     *,
     accuracy: str,
     costs: Sequence[str],
 ) -> None:
-    """Plot accuracy against several costs: one panel per cost, a marker per network, a colour per data set.
-
-    Where no network has a value for a cost, the panel says so.
+    """Plot accuracy against several costs on logarithmic axes: one panel per cost, one line per method.
 
     Args:
         title: the figure's title.
-        networks: quantities by data set, network and name; None if not measurable.
+        methods: quantities by method, network and name; a line joins a method's networks in their order.
         accuracy: the name of the quantity on the vertical axes.
         costs: the names of the quantities on the horizontal axes, with units.
     """
-    figure, panels = new_figure(title, columns=len(costs), size=(3.4 * len(costs), 4.4))
-    rows = [(name, kind, values) for name, kinds in networks.items() for kind, values in kinds.items()]
-    places = {kind: place for place, kind in enumerate(dict.fromkeys(kind for _, kind, _ in rows))}
-    sets = list(networks)
+    figure, panels = new_figure(title, columns=len(costs), size=(3.4 * len(costs), 4.6))
     for axes, cost in zip(panels, costs, strict=True):
-        for name, kind, values in rows:
-            x, y = values[cost], values[accuracy]
-            if x is not None and y is not None:
-                colour, marker = COLOURS[sets.index(name)], MARKERS[places[kind]]
-                axes.plot(x, y, marker, color=colour, linestyle="", label=f"{kind}, {name}")
-        if all(values[cost] is None for _, _, values in rows):
-            axes.text(0.5, 0.5, "not measurable here", ha="center", transform=axes.transAxes)
-            axes.set_xticks([])
-            axes.set_yticks([])
+        for index, (method, networks) in enumerate(methods.items()):
+            rows = networks.values()
+            draw_line(axes, index, [row[cost] for row in rows], [row[accuracy] for row in rows], method)
+        axes.set_xscale("log")
         axes.set_xlabel(cost)
     panels[0].set_ylabel(accuracy)
-    legend_below(figure, panels[0], len(sets))
-    data: dict[str, Sequence[object]] = {"network": [f"{kind}, {name}" for name, kind, _ in rows]}
-    data |= {quantity: [values[quantity] for _, _, values in rows] for quantity in (accuracy, *costs)}
+    legend_below(figure, panels[0], 4)
+    every = {name: row for networks in methods.values() for name, row in networks.items()}
+    data: dict[str, Sequence[object]] = {"network": list(every)}
+    data |= {quantity: [row[quantity] for row in every.values()] for quantity in (accuracy, *costs)}
     spoken = [
-        f"{kind}, {name}: {', '.join(_spoken(key, values[key]) for key in (accuracy, *costs))}"
-        for name, kind, values in rows
+        f"{name}: {', '.join(f'{quantity} {row[quantity]:.3g}' for quantity in (accuracy, *costs))}"
+        for name, row in every.items()
     ]
     show_figure(figure, alt=f"{title}. {'; '.join(spoken)}.", data=data)
-
-
-def _spoken(name: str, value: float | None) -> str:
-    """Format a quantity for alt text."""
-    return f"{name} not measurable" if value is None else f"{name} {value:.1f}"

@@ -26,16 +26,20 @@ def test_gains_name_every_network_and_quantity(shown):
     assert "channels: MACs 3.5, latency 2.9" in figure["alt"]
 
 
-def test_costs_that_could_not_be_measured_are_named_as_such(shown):
-    dense = {"top-1 (%)": 91.0, "size (MB)": 61.0, "energy (mJ)": None}
-    pruned = {"top-1 (%)": 90.0, "size (MB)": 11.0, "energy (mJ)": None}
-    networks = {"ten": {"dense": dense, "pruned": pruned}, "hundred": {"dense": dense}}
-    plots.plot_costs("T", networks, accuracy="top-1 (%)", costs=["size (MB)", "energy (mJ)"])
+def test_costs_have_a_line_for_each_method_through_its_networks(shown):
+    methods = {
+        "dense": {"dense": {"top-1 (%)": 91.0, "size (MB)": 61.0, "MACs (M)": 314.0}},
+        "cut": {
+            "twice": {"top-1 (%)": 90.0, "size (MB)": 11.0, "MACs (M)": 157.0},
+            "often": {"top-1 (%)": 70.0, "size (MB)": 1.25, "MACs (M)": 3.1},
+        },
+        "of other data": {},
+    }
+    plots.plot_costs("T", methods, accuracy="top-1 (%)", costs=["size (MB)", "MACs (M)"])
     (figure,) = shown
-    assert figure["data"]["network"] == ["dense, ten", "pruned, ten", "dense, hundred"]
-    assert figure["data"]["size (MB)"] == [61.0, 11.0, 61.0]
-    assert figure["data"]["energy (mJ)"] == [None, None, None]
-    assert "pruned, ten: top-1 (%) 90.0, size (MB) 11.0, energy (mJ) not measurable" in figure["alt"]
+    assert figure["data"]["network"] == ["dense", "twice", "often"]
+    assert figure["data"]["size (MB)"] == [61.0, 11.0, 1.25]
+    assert "often: top-1 (%) 70, size (MB) 1.25, MACs (M) 3.1." in figure["alt"]
 
 
 def test_lines_may_have_their_points_at_different_places(shown):

@@ -159,7 +159,9 @@ def test_an_entry_without_a_record_for_each_image_is_refused(correct):
     dataset = tiny_dataset()
     fit_or_load("dense", dataset)
     entry = replace(recorded("dense", dataset), correct=correct)
-    with pytest.raises(CheckpointError, match=r"does not record which of the \d+ test images .* train it again"):
+    with pytest.raises(
+        CheckpointError, match=r"does not record which of the \d+ test images .* train it again"
+    ):
         recorded_hits(entry, dataset, "test")
 
 

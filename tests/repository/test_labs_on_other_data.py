@@ -112,7 +112,9 @@ def test_lab_06_says_how_photodigits_were_made_and_nothing_of_that_about_other_d
 
 def test_lab_09_compares_the_networks_that_there_are_recipes_for_and_trains_them():
     trained, rows = [], []
-    entry = SimpleNamespace(size_bytes=1, validation_top1=90.0, test_top1=90.0, shipped=True)
+    entry = SimpleNamespace(
+        size_bytes=1, validation_top1=90.0, test_top1=90.0, shipped=True, nonzero_parameters=1
+    )
     stand_in = SimpleNamespace(
         CATALOG=CATALOG,
         recorded=lambda *_: entry,
@@ -125,7 +127,9 @@ def test_lab_09_compares_the_networks_that_there_are_recipes_for_and_trains_them
         recipes=stand_in,
         checkpoints=SimpleNamespace(read_manifest=lambda _: {}),
         facts=lambda _: (0, 0.0),
-        measured={},
+        live={},
+        BUDGETS=(3.5, 7, 14),
+        plots=SimpleNamespace(plot_lines=lambda *_, **__: None),
         show_table=lambda _title, _columns, shown: rows.extend(shown),
     )
     assert {(10, "vgg16-channels"), (100, "vgg16-channels"), (10, "vgg16-narrow")} <= set(trained)
