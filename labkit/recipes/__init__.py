@@ -13,7 +13,7 @@ from labkit.recipes.catalog import CATALOG, RECIPES, find_recipe
 from labkit.recipes.estimates import untrained_network
 from labkit.recipes.loading import fit_or_load, recorded
 from labkit.recipes.recipe import Recipe, Step
-from labkit.recipes.records import recorded_hits
+from labkit.recipes.records import recorded_differences
 from labkit.recipes.scans import StoredScan, make_scan, scan_or_load
 from labkit.recipes.sequences import (
     SEQUENCE_RECIPES,
@@ -39,7 +39,7 @@ __all__ = [
     "make_scan",
     "recipe_for",
     "recorded",
-    "recorded_hits",
+    "recorded_differences",
     "recorded_sequence",
     "scan_or_load",
     "train",

@@ -15,12 +15,16 @@ from labkit.environment import environment_stamp
 from labkit.storage.checkpoints import CheckpointError, Entry
 from labkit.training import EpochRecord, correct_images, evaluate
 from labkit.training.distributed import current_workers
+from labkit.training.paired import Difference, image_sources, paired_difference
 
-__all__ = ["compare_prefix", "network_facts", "recorded_hits", "training_facts"]
+__all__ = ["compare_prefix", "network_facts", "recorded_differences", "recorded_hits", "training_facts"]
 
 # How far a replayed loss may be from the recorded one, as a share of 1 + its value. docs/decisions.md
 # has what other processors do to it, and what the smallest change of a recipe does.
 PREFIX_TOLERANCE = 3e-7
+
+Part = Literal["validation", "test"]
+PARTS: tuple[Part, ...] = ("validation", "test")
 
 
 def compare_prefix(name: str, losses: Sequence[float], recorded: Sequence[float]) -> float:
@@ -59,22 +63,41 @@ def training_facts(epochs: Sequence[EpochRecord], loss_prefix: Sequence[float]) 
 
 def network_facts(network: nn.Module, dataset: Dataset) -> dict[str, object]:
     """Return those fields of :class:`labkit.storage.checkpoints.Entry` that a network for images has."""
-    validation = correct_images(network, dataset, dataset.validation)
+    hits = {part: correct_images(network, dataset, getattr(dataset, part)) for part in PARTS}
     test = evaluate(network, dataset, dataset.test)
     return {
-        "validation_top1": 100 * int(validation.sum()) / len(validation),
+        "validation_top1": 100 * int(hits["validation"].sum()) / dataset.validation.size,
         "test_loss": test.loss,
         "test_top1": test.top1,
         "test_top5": test.top5,
         "nonzero_parameters": sum(int(parameter.count_nonzero()) for parameter in network.parameters()),
-        "correct": {
-            "validation": _to_text(validation),
-            "test": _to_text(correct_images(network, dataset, dataset.test)),
-        },
+        "correct": {part: np.packbits(found).tobytes().hex() for part, found in hits.items()},
     }
 
 
-def recorded_hits(entry: Entry, dataset: Dataset, part: Literal["validation", "test"]) -> NDArray[np.bool_]:
+def recorded_differences(first: Entry, second: Entry, dataset: Dataset) -> tuple[Difference, Difference]:
+    """Return by how many points one recorded network is more accurate than another, on the same images.
+
+    The standard errors are those of :func:`labkit.training.paired.paired_difference`.
+
+    Returns:
+        The difference on the validation images and that on the test images.
+
+    Raises:
+        CheckpointError: if an entry does not record which images were classified correctly.
+    """
+    validation, test = (
+        paired_difference(
+            recorded_hits(first, dataset, part),
+            recorded_hits(second, dataset, part),
+            image_sources(dataset, part),
+        )
+        for part in PARTS
+    )
+    return validation, test
+
+
+def recorded_hits(entry: Entry, dataset: Dataset, part: Part) -> NDArray[np.bool_]:
     """Return for each image of a split whether the network gave it its class, ``(n,)``.
 
     Raises:
@@ -89,8 +112,3 @@ def recorded_hits(entry: Entry, dataset: Dataset, part: Literal["validation", "t
             f"classifies correctly; train it again: `LABKIT_MODE=full labkit train {name}`."
         )
     return np.unpackbits(packed, count=size).astype(bool)
-
-
-def _to_text(hits: NDArray[np.bool_]) -> str:
-    """Return one bit per image, as hexadecimal digits."""
-    return np.packbits(hits).tobytes().hex()

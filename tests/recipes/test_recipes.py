@@ -21,12 +21,13 @@ from labkit.recipes import (
     fit_or_load,
     network,
     recorded,
-    recorded_hits,
+    recorded_differences,
     steps,
     train,
     training,
 )
 from labkit.recipes.budgets import training_data
+from labkit.recipes.records import recorded_hits
 from labkit.recipes.steps import (
     AddLora,
     CopyBackbone,
@@ -151,6 +152,22 @@ def test_the_manifest_records_which_images_were_classified_correctly(part):
     hits = recorded_hits(recorded("dense", dataset), dataset, part)
     assert hits.tolist() == correct_images(model, dataset, getattr(dataset, part)).tolist()
     assert 0 < hits.sum() < len(hits)
+
+
+@pytest.mark.usefixtures("workshop")
+def test_recorded_networks_are_compared_image_by_image():
+    dataset = tiny_dataset()
+    dense, half = (fit_or_load(name, dataset) for name in ("dense", "half"))
+    entries = [recorded(name, dataset) for name in ("half", "dense")]
+    differences = recorded_differences(*entries, dataset)
+    for part, difference in zip(("validation", "test"), differences, strict=True):
+        split = getattr(dataset, part)
+        wanted = [evaluate(model, dataset, split).top1 for model in (half, dense)]
+        assert difference.points == pytest.approx(wanted[0] - wanted[1])
+        assert difference.standard_error >= 0
+    backwards = recorded_differences(*reversed(entries), dataset)
+    assert [-d.points for d in backwards] == pytest.approx([d.points for d in differences])
+    assert all(d == (0.0, 0.0) for d in recorded_differences(entries[0], entries[0], dataset))
 
 
 @pytest.mark.usefixtures("workshop")
