@@ -31,7 +31,6 @@ from labkit.training.distillation import Distiller
 __all__ = [
     "AddLora",
     "CopyBackbone",
-    "CopyConvolutions",
     "CutChannels",
     "Distill",
     "FewImages",
@@ -48,25 +47,6 @@ __all__ = [
     "ShareValues",
     "TrainOnly",
 ]
-
-
-@dataclass(frozen=True)
-class CopyConvolutions(Step):
-    """Begin with the convolutions of a VGG16 checkpoint for ``class_count`` classes."""
-
-    checkpoint: str
-    class_count: int
-
-    def sources(self) -> tuple[Source, ...]:
-        """Name the checkpoint."""
-        return (Source(self.checkpoint, self.class_count),)
-
-    def prepare(self, model: nn.Module, recipe: Recipe, dataset: Dataset) -> nn.Module:  # noqa: ARG002
-        """Replace the weights below ``features``."""
-        state = checkpoints.read_weights(load_dataset(self.class_count).store, self.checkpoint)
-        features = {name: tensor for name, tensor in state.items() if name.startswith("features.")}
-        model.load_state_dict(features, strict=False)
-        return model
 
 
 @dataclass(frozen=True)

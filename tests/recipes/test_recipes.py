@@ -31,7 +31,6 @@ from labkit.recipes.records import recorded_hits
 from labkit.recipes.steps import (
     AddLora,
     CopyBackbone,
-    CopyConvolutions,
     Distill,
     FewImages,
     KeepZeros,
@@ -706,33 +705,31 @@ def test_large_networks_are_stored_in_half_precision_in_a_container(name, dtype,
 
 @pytest.fixture
 def two_sets(monkeypatch, workshop):  # noqa: ARG001
-    """Recipes for a tiny set of 4 and one of 100 classes, whose network has ``features``."""
+    """Recipes for a tiny set of 4 and one of 100 classes, whose network has a backbone and ``fc``."""
     sets = {10: tiny_dataset(), 100: replace(tiny_dataset(classes=100, train=300), name="tiny100")}
     dense = tiny_recipe("net", None, config=CONFIG)
     short = replace(CONFIG, epochs=1)
-    for_100 = replace(dense, steps=(CopyConvolutions("net", 10),), config=short, class_counts=(100,))
+    for_100 = replace(dense, steps=(CopyBackbone("net", 10),), config=short, class_counts=(100,))
     put(monkeypatch, dense, for_100)
     monkeypatch.setattr(training, "load_dataset", sets.get)
     monkeypatch.setattr(steps, "load_dataset", sets.get)
 
-    def with_features(_, class_count):
+    def with_backbone(_, class_count):
         *features, classifier = tiny_network(class_count)
-        parts = {"features": torch.nn.Sequential(*features), "classifier": classifier}
+        parts = {"features": torch.nn.Sequential(*features), "fc": classifier}
         return torch.nn.Sequential(OrderedDict(parts))
 
-    monkeypatch.setattr(network, "build_network", with_features)
+    monkeypatch.setattr(network, "build_network", with_backbone)
     return sets
 
 
-def test_on_100_classes_a_recipe_may_differ_and_begin_with_the_convolutions_of_the_other_set(
-    two_sets, runs
-):
+def test_on_100_classes_a_recipe_may_differ_and_begin_with_the_backbone_of_the_other_set(two_sets, runs):
     train(["net", "dense"], (100,))
     assert runs == [3, 1]  # what it begins with is made first; "dense" is not for 100 classes
     ten = checkpoints.read_weights("tiny", "net")
     model = network.starting_model(find_recipe("net", 100), two_sets[100])
     assert torch.equal(model.features[0].weight, ten["features.0.weight"])
-    assert model.classifier.weight.shape == (100, 6)
+    assert model.fc.weight.shape == (100, 6)
     train(["net"])
     assert runs == [3, 1]
 
