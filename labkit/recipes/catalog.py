@@ -559,7 +559,7 @@ CATALOG: tuple[Recipe, ...] = (
             start="vgg16",
             steps=(CutChannels(keep=CHANNELS[times], selection="lasso"), NO_DROPOUT),
             config=VGG_RETRAINING,
-            class_counts=(10, 100),
+            class_counts=(10, 100) if times == "7" else (10,),
             shipped=False,
         )
         for times in ("7", "14")
@@ -572,7 +572,7 @@ CATALOG: tuple[Recipe, ...] = (
             start=None,
             steps=(SetChannels(CHANNELS[times]), NO_DROPOUT),
             config=VGG_LONGER,
-            class_counts=(10, 100) if times == "3.5" else (10,),
+            class_counts=(10,),
             shipped=False,
         )
         for times in CHANNELS
