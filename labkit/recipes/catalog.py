@@ -584,7 +584,7 @@ CATALOG: tuple[Recipe, ...] = (
         start=None,
         steps=(NO_DROPOUT,),
         config=VGG_LONGER,
-        class_counts=(10, 100),
+        class_counts=(10,),
     ),
     # The rate rises for the first 12 epochs, since each cut puts the network back to chance for some of them.
     Recipe(

@@ -10,6 +10,7 @@ import pytest
 from labkit.data import load_dataset
 from labkit.models import total_sparsity
 from labkit.recipes import CATALOG, find_recipe, fit_or_load, recorded, verify_prefix
+from labkit.recipes.records import recorded_hits
 from labkit.storage import checkpoints
 from labkit.training import evaluate
 
@@ -83,6 +84,18 @@ def test_every_recipe_is_in_the_manifest_and_every_file_in_a_recipe(count):
 def test_the_manifest_records_the_recipe_as_it_is(name, count):
     recipe = find_recipe(name, count)
     assert recorded(name, load_dataset(count)).recipe == json.loads(json.dumps(recipe.as_json()))
+
+
+@pytest.mark.parametrize("count", [10, 100])
+def test_the_images_recorded_as_correct_give_the_recorded_accuracies(count):
+    dataset = load_dataset(count)
+    entries = {n: e for n, e in checkpoints.read_manifest(dataset.name).items() if e.correct is not None}
+    assert {"vgg16", "vgg16-longer", "vgg16-sensitivity-90", "vgg16-channels"} <= set(entries)
+    for entry in entries.values():
+        assert 100 * recorded_hits(entry, dataset, "validation").mean() == pytest.approx(
+            entry.validation_top1
+        )
+        assert 100 * recorded_hits(entry, dataset, "test").mean() == pytest.approx(entry.test_top1)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
