@@ -540,7 +540,7 @@ CATALOG: tuple[Recipe, ...] = (
             class_counts=(10,),
             shipped=False,
         )
-        for percent in (90, 95, 98, 99)
+        for percent in (95, 98, 99)
     ),
     Recipe(
         name="vgg16-channels",
