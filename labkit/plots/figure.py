@@ -16,6 +16,7 @@ from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from PIL import Image
 
 from labkit.tables import json_number
@@ -29,6 +30,7 @@ __all__ = [
     "draw_line",
     "label_axes",
     "legend_below",
+    "log_x_axis",
     "new_figure",
     "show_figure",
 ]
@@ -82,6 +84,14 @@ def label_axes(axes: Axes, x: str, y: str, *, legend: bool = False) -> None:
     axes.set_ylabel(y)
     if legend:
         axes.legend(fontsize=9, frameon=False)
+
+
+def log_x_axis(axes: Axes) -> None:
+    """Make the horizontal axis logarithmic, with plain numbers at 1, 2 and 5 times the powers of ten."""
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def clear_frame(axes: Axes) -> None:

@@ -15,6 +15,7 @@ from labkit.plots.figure import (
     draw_line,
     label_axes,
     legend_below,
+    log_x_axis,
     new_figure,
     show_figure,
 )
@@ -114,7 +115,7 @@ def plot_lines(
         draw_line(axes, index, places, heights, name)
         data |= {f"{name}: {xlabel}": places, f"{name}: {ylabel}": heights}
     if log:
-        axes.set_xscale("log")
+        log_x_axis(axes)
     label_axes(axes, xlabel, ylabel)
     legend_below(figure, axes, 2)
     spoken = "; ".join(
@@ -175,7 +176,7 @@ def plot_costs(
         for index, (method, networks) in enumerate(methods.items()):
             rows = networks.values()
             draw_line(axes, index, [row[cost] for row in rows], [row[accuracy] for row in rows], method)
-        axes.set_xscale("log")
+        log_x_axis(axes)
         axes.set_xlabel(cost)
     panels[0].set_ylabel(accuracy)
     legend_below(figure, panels[0], 4)
