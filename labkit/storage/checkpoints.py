@@ -60,11 +60,9 @@ class Entry:
     epochs: list[EpochRecord] = field(default_factory=list)
     format: FileFormat = "safetensors"  # also the file's suffix
     shipped: bool = True  # whether the repository holds the file, too
-    # Of networks for images; None where it was not recorded when they were trained.
+    # Of networks for images only, and of those trained since these two are recorded.
     nonzero_parameters: int | None = None
-    correct: dict[str, str] | None = (
-        None  # by split, which images were; labkit.recipes.recorded_hits reads it
-    )
+    correct: dict[str, str] | None = None  # by split, a bit for each image; labkit.recipes.records reads it
 
 
 def manifest_path(dataset: str) -> Path:
