@@ -12,6 +12,7 @@ from torch import nn
 
 from labkit.data import Dataset
 from labkit.environment import environment_stamp
+from labkit.profiling import count_parameters
 from labkit.storage.checkpoints import CheckpointError, Entry
 from labkit.training import EpochRecord, correct_images, evaluate
 from labkit.training.distributed import current_workers
@@ -70,7 +71,7 @@ def network_facts(network: nn.Module, dataset: Dataset) -> dict[str, object]:
         "test_loss": test.loss,
         "test_top1": test.top1,
         "test_top5": test.top5,
-        "nonzero_parameters": sum(int(parameter.count_nonzero()) for parameter in network.parameters()),
+        "nonzero_parameters": count_parameters(network)[1],
         "correct": {part: np.packbits(found).tobytes().hex() for part, found in hits.items()},
     }
 
