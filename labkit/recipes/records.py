@@ -14,8 +14,9 @@ from labkit.data import Dataset
 from labkit.environment import environment_stamp
 from labkit.profiling import count_parameters
 from labkit.storage.checkpoints import CheckpointError, Entry
-from labkit.training import EpochRecord, correct_images, evaluate
+from labkit.training import EpochRecord
 from labkit.training.distributed import current_workers
+from labkit.training.evaluate import evaluate_images
 from labkit.training.paired import Difference, image_sources, paired_difference
 
 __all__ = ["compare_prefix", "network_facts", "recorded_differences", "recorded_hits", "training_facts"]
@@ -64,10 +65,11 @@ def training_facts(epochs: Sequence[EpochRecord], loss_prefix: Sequence[float]) 
 
 def network_facts(network: nn.Module, dataset: Dataset) -> dict[str, object]:
     """Return those fields of :class:`labkit.storage.checkpoints.Entry` that a network for images has."""
-    hits = {part: correct_images(network, dataset, getattr(dataset, part)) for part in PARTS}
-    test = evaluate(network, dataset, dataset.test)
+    validation, validation_hits = evaluate_images(network, dataset, dataset.validation)
+    test, test_hits = evaluate_images(network, dataset, dataset.test)
+    hits: dict[Part, NDArray[np.bool_]] = {"validation": validation_hits, "test": test_hits}
     return {
-        "validation_top1": 100 * int(hits["validation"].sum()) / dataset.validation.size,
+        "validation_top1": validation.top1,
         "test_loss": test.loss,
         "test_top1": test.top1,
         "test_top5": test.top5,

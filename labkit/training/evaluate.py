@@ -18,7 +18,7 @@ from labkit.data.augment import normalize
 from labkit.data.batches import batch_sizes
 from labkit.models import device_and_dtype, evaluation_mode
 
-__all__ = ["Evaluation", "correct_images", "evaluate", "summed_loss", "top_k_hits"]
+__all__ = ["Evaluation", "correct_images", "evaluate", "evaluate_images", "summed_loss", "top_k_hits"]
 
 
 class Evaluation(NamedTuple):
@@ -38,17 +38,7 @@ def evaluate(model: nn.Module, dataset: Dataset, split: Split, *, batch_size: in
         split: usually ``dataset.validation``; ``dataset.test`` only for a number that is reported.
         batch_size: images per batch; does not change the result.
     """
-    sums = [
-        (
-            summed_loss(logits, labels),
-            top_k_hits(logits, labels, k=1),
-            top_k_hits(logits, labels, k=min(5, logits.shape[1])),
-        )
-        for logits, labels in _logits(model, dataset, split, batch_size)
-    ]
-    # subtle: a GPU is waited for here and not in every batch.
-    loss, top1, top5 = (sum(torch.stack(column).tolist()) for column in zip(*sums, strict=True))
-    return Evaluation(loss / split.size, 100 * top1 / split.size, 100 * top5 / split.size)
+    return evaluate_images(model, dataset, split, batch_size=batch_size)[0]
 
 
 def correct_images(
@@ -59,8 +49,22 @@ def correct_images(
     The mean is the top-1 accuracy of :func:`evaluate`, with the same arguments; single images tell how
     two networks differ on them (:mod:`labkit.training.paired`).
     """
-    hits = [logits.argmax(1) == labels for logits, labels in _logits(model, dataset, split, batch_size)]
-    return torch.cat(hits).cpu().numpy()
+    return evaluate_images(model, dataset, split, batch_size=batch_size)[1]
+
+
+def evaluate_images(
+    model: nn.Module, dataset: Dataset, split: Split, *, batch_size: int = 100
+) -> tuple[Evaluation, NDArray[np.bool_]]:
+    """Return what :func:`evaluate` and :func:`correct_images` return, for the work of one of them."""
+    sums, hits = list[tuple[Tensor, Tensor, Tensor]](), list[Tensor]()
+    for logits, labels in _logits(model, dataset, split, batch_size):
+        top5 = top_k_hits(logits, labels, k=min(5, logits.shape[1]))
+        sums.append((summed_loss(logits, labels), top_k_hits(logits, labels, k=1), top5))
+        hits.append(logits.argmax(1) == labels)
+    # subtle: a GPU is waited for here and not in every batch.
+    loss, top1, top5 = (sum(torch.stack(column).tolist()) for column in zip(*sums, strict=True))
+    result = Evaluation(loss / split.size, 100 * top1 / split.size, 100 * top5 / split.size)
+    return result, torch.cat(hits).cpu().numpy()
 
 
 def _logits(
