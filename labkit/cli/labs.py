@@ -113,11 +113,12 @@ def _results(arguments: argparse.Namespace) -> int:  # noqa: ARG001
 def _write_results() -> int:
     """Write docs/results.md; return the number of runs on other data."""
     from labkit.course.reports.data_runs import TABLES
+    from labkit.course.reports.results_notes import read_notes
     from labkit.course.reports.results_page import write_results
 
     home = settings.home()
-    runs = sorted((home / "results").glob(f"*/{TABLES}"))
-    write_results(home / "labs", home / "docs" / "results.md", runs)
+    runs, notes = sorted((home / "results").glob(f"*/{TABLES}")), read_notes(home / "docs" / "results.toml")
+    write_results(home / "labs", home / "docs" / "results.md", runs, notes)
     return len(runs)
 
 

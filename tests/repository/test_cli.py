@@ -30,7 +30,7 @@ def recorded(home, monkeypatch):  # noqa: ARG001
     names = []
     monkeypatch.setattr(execution, "record", lambda path: names.append(path.name) or ["too long"])
     monkeypatch.setattr(
-        results_page, "write_results", lambda labs, target, _: names.append(f"{labs.name} {target.name}")
+        results_page, "write_results", lambda labs, target, *_: names.append(f"{labs.name} {target.name}")
     )
     return names
 

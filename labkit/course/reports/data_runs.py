@@ -15,7 +15,7 @@ from typing import Any
 from nbformat import NotebookNode
 
 from labkit.course.notebook.normal_form import to_bytes
-from labkit.course.notebook.structure import WRITTEN_ROLES, cell_role, question
+from labkit.course.notebook.structure import WRITTEN_ROLES, cell_role, code_cells, question
 from labkit.course.reports.executed import (
     displayed_tables,
     notebook_paths,
@@ -38,6 +38,7 @@ __all__ = [
 ]
 
 TABLES = "tables.json"
+LOADS_IMAGES = "load_dataset("  # what the code of a lab on images has
 TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
 NOTE = "> Executed on {label}. The lab's texts describe photodigits; only the outputs are about these data."
 NOT_ANSWERED = "*The author's answer is about the recorded results, on photodigits. It stands in the lab.*"
@@ -145,11 +146,16 @@ def read_run(path: Path) -> DataRun:
 
 
 def _about(notebook: NotebookNode, label: str) -> NotebookNode:
-    """Name the data in the title, and keep only the question of each reading and written answer.
+    """Name the data in the title, and keep of the author's conclusions only the questions.
 
-    The operation is idempotent: the notebooks of earlier runs are in the folder, too.
+    Claims go too: they say what holds for the recorded results. A lab that loads no images computes the
+    same on any data and stays as it is. The operation is idempotent: the notebooks of earlier runs are in
+    the folder, too.
     """
+    if not any(LOADS_IMAGES in cell.source for cell in code_cells(notebook)):
+        return notebook
     note = NOTE.format(label=label)
+    notebook.cells = [cell for cell in notebook.cells if cell_role(cell) != "claim"]
     texts = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
     if texts and note not in texts[0].source:
         texts[0].source = TITLE.sub(lambda found: f"# {found[1]}, on {label}\n\n{note}", texts[0].source, 1)

@@ -8,6 +8,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from labkit.course.reports.data_runs import TABLES, read_run, require_same_data, write_run
+from labkit.course.reports.results_notes import ResultsNotes, read_notes
 from labkit.course.reports.results_page import write_results
 from labkit.tables import table_bundle
 
@@ -25,7 +26,10 @@ def notebook(*outputs):
     return new_notebook(
         cells=[
             new_markdown_cell("# Lab 02: Pruning\n\nThe images are digits.", id="title"),
-            new_code_cell("run()", id="run", outputs=list(outputs), execution_count=1),
+            new_code_cell("run(load_dataset(10))", id="run", outputs=list(outputs), execution_count=1),
+            new_code_cell(
+                "claim('more than 90 %', False)", id="claim", metadata={"labkit": {"role": "claim"}}
+            ),
             new_markdown_cell(
                 "**What broke?**\n\nAt 80 % only 21.637 % are left.", id="r", metadata=labels
             ),
@@ -50,8 +54,9 @@ def run_on(folder, *outputs, data="CIFAR-10 re-encoded as JPEG", budget="steps")
     return write_run(folder, data, budget)
 
 
-def page(recorded, *folders):
-    write_results(recorded, recorded.parent / "results.md", [folder / TABLES for folder in folders])
+def page(recorded, *folders, notes=ResultsNotes()):  # noqa: B008 -- frozen
+    tables = [folder / TABLES for folder in folders]
+    write_results(recorded, recorded.parent / "results.md", tables, notes)
     return (recorded.parent / "results.md").read_text(encoding="utf-8")
 
 
@@ -80,6 +85,19 @@ def test_pages_name_the_data_and_hold_no_answer_about_the_recorded_results(tmp_p
             assert "on X, on X" not in text
             assert "What broke?" in text
             assert "21.637" not in text
+    assert [cell.id for cell in nbformat.read(tmp_path / "executed" / "02_pruning.ipynb", 4).cells] == [
+        "title",
+        "run",
+        "r",
+    ]
+
+
+def test_a_lab_without_images_stays_as_it_is(tmp_path):
+    lab = notebook(table((20, 5, 80.5, 90.87)))
+    lab.cells[1].source = "run()"
+    save(tmp_path / "executed", lab)
+    write_run(tmp_path, "X", "full")
+    assert nbformat.read(tmp_path / "executed" / "02_pruning.ipynb", 4) == lab
 
 
 def test_a_lab_that_failed_is_recorded_with_its_reason(tmp_path):
@@ -178,3 +196,57 @@ def test_a_table_that_a_run_lacks_is_not_mistaken_for_one_with_another_number(tm
     run_on(tmp_path / "a", levels[1], data="Y", budget="full")
     text = page(tmp_path / "labs", tmp_path / "a")
     assert text.index("Y: not run.") < text.index("**At 90 %**")
+
+
+# docs/results.toml
+
+
+def read(tmp_path, text):
+    (tmp_path / "results.toml").write_text(text, encoding="utf-8")
+    return read_notes(tmp_path / "results.toml")
+
+
+def entry(kind, **facts):
+    return f"[[{kind}]]\n" + "".join(f"{key} = {value!r}\n" for key, value in facts.items())
+
+
+def test_a_remark_stands_below_its_table(tmp_path, recorded):
+    notes = read(tmp_path, entry("remark", lab="02", table=TITLE, text="Ours breaks later."))
+    assert page(recorded, notes=notes).endswith("| 80 | 9 | 21.60 | 10.03 |\n\nOurs breaks later.\n")
+    assert "Ours breaks later." not in page(recorded)
+
+
+def test_further_tables_are_shown_without_a_column_of_others(tmp_path, recorded):
+    alone = table((1, 2), columns=("q", "test (%)"), title="Ours alone")
+    save(recorded, notebook(table((20, 5, 91.75, 90.87)), alone))
+    assert "Ours alone" not in page(recorded)
+    assert "Ours alone" in page(
+        recorded, notes=read(tmp_path, entry("further", lab="02", table="Ours alone"))
+    )
+
+
+def test_a_lab_that_was_not_run_has_its_reason(tmp_path, recorded):
+    run_on(tmp_path / "run", table((20, 5, 80.5, 90.87)))
+    facts = json.loads((tmp_path / "run" / TABLES).read_bytes())
+    facts["labs"] = {}
+    (tmp_path / "run" / TABLES).write_text(json.dumps(facts))
+    notes = read(tmp_path, entry("not_run", lab="02", reason="it takes a day"))
+    assert "budget steps: not run (it takes a day)." in page(recorded, tmp_path / "run", notes=notes)
+    assert "budget steps: not run." in page(recorded, tmp_path / "run")
+
+
+@pytest.mark.parametrize("kind", ["remark", "further"])
+def test_a_table_that_is_not_there_is_named(tmp_path, recorded, kind):
+    notes = read(tmp_path, entry(kind, lab="02", table="Gone", text="x"))
+    with pytest.raises(ValueError, match=r"results\.toml names the table 'Gone' of lab 02"):
+        page(recorded, notes=notes)
+
+
+@pytest.mark.parametrize("text", ["[[remark]]\nlab = '02'", "[[remarks]]", "= 1", "[remark]\nlab = '02'"])
+def test_notes_of_another_form_are_refused(tmp_path, text):
+    with pytest.raises(ValueError, match=r"results\.toml cannot be read .*\[\[remark\]\] needs lab"):
+        read(tmp_path, text)
+
+
+def test_without_a_file_there_are_no_notes(tmp_path):
+    assert read_notes(tmp_path / "none.toml") == ResultsNotes()
