@@ -11,6 +11,7 @@ from labkit.data import load_dataset
 from labkit.models import total_sparsity
 from labkit.recipes import CATALOG, find_recipe, fit_or_load, recorded, verify_prefix
 from labkit.recipes.records import recorded_hits
+from labkit.recipes.steps import CutChannels, PruneBySaliency, PruneBySensitivity
 from labkit.storage import checkpoints
 from labkit.training import evaluate
 
@@ -18,8 +19,7 @@ pytestmark = pytest.mark.heavy
 
 RECORDED = [(recipe.name, count) for recipe in CATALOG for count in recipe.class_counts]
 SHIPPED = [(name, count) for name, count in RECORDED if find_recipe(name, count).shipped]
-# One of each kind of step, start and network. The two that scan or cut VGG16 before their first step
-# take minutes to replay, and a full VGG16 15 s to evaluate: `make verify` does those.
+# One of each kind of step, schedule and network. A full VGG16 takes 15 s to evaluate: `make verify` does that.
 REPLAYED = {
     "resnet20",
     "resnet20-deviation-0.5",
@@ -32,7 +32,13 @@ REPLAYED = {
     "vgg16-narrow",
     "vgg16-narrow-grasp-once-seed0",
     "vgg16-grasp-80-tuned",
+    "vgg16-channels-14x-scratch",
+    "convnet-filters-50-seed0",
+    "convnet-half-seed0",
+    "resnet18-lora4-10-seed0",
 }
+# Before their first step these scan or cut a full VGG16, or score its weights, for minutes.
+ONLY_VERIFIED = {CutChannels, PruneBySensitivity, PruneBySaliency}
 EVALUATED = {
     "resnet20",
     "resnet20-global-80",
@@ -64,6 +70,15 @@ def _no_settings(monkeypatch):
     for name in ("LABKIT_HOME", "LABKIT_MODE", "LABKIT_DATASET"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("LABKIT_DEVICE", "cpu")
+
+
+def test_one_of_each_kind_is_replayed():
+    def kinds(recipes):
+        steps = {type(step) for recipe in recipes for step in recipe.steps}
+        return steps | {kind for recipe in recipes for kind in (recipe.network, type(recipe.config))}
+
+    missing = kinds(CATALOG) - kinds([recipe for recipe in CATALOG if recipe.name in REPLAYED])
+    assert missing == ONLY_VERIFIED
 
 
 @pytest.mark.parametrize("count", [10, 52, 100])
