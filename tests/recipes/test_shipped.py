@@ -9,6 +9,7 @@ import pytest
 
 from labkit.data import load_dataset
 from labkit.models import total_sparsity
+from labkit.profiling import count_parameters
 from labkit.recipes import CATALOG, find_recipe, fit_or_load, recorded, verify_prefix
 from labkit.recipes.records import recorded_hits
 from labkit.recipes.steps import CutChannels, PruneBySaliency, PruneBySensitivity
@@ -132,11 +133,12 @@ def test_all_shipped_weights_together_take_at_most_130_megabytes():
 @pytest.mark.parametrize(("name", "count"), shipped(EVALUATED | REPLAYED))
 def test_every_shipped_checkpoint_is_undamaged_and_has_its_recorded_sparsity(name, count):
     dataset = load_dataset(count)
-    model = fit_or_load(name, dataset)
-    # Rounded to half precision, the smallest weights of VGG16 are zero.
-    tolerance = 1e-9 if name.startswith("resnet20") else 1e-4
-    recorded_sparsity = recorded(name, dataset).epochs[-1].sparsity
-    assert total_sparsity(model) == pytest.approx(recorded_sparsity, abs=tolerance)
+    model, entry = fit_or_load(name, dataset), recorded(name, dataset)
+    # Rounded to half precision, the smallest weights of VGG16 are zero: up to 0.04 % of them.
+    tolerance = 1e-9 if name.startswith("resnet20") else 1e-3
+    assert total_sparsity(model) == pytest.approx(entry.epochs[-1].sparsity, abs=tolerance)
+    if entry.nonzero_parameters is not None:
+        assert count_parameters(model)[1] == entry.nonzero_parameters
 
 
 @pytest.mark.replay
