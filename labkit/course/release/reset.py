@@ -17,7 +17,7 @@ from labkit.course.notebook.normal_form import to_bytes
 from labkit.course.notebook.paths import find_labs
 from labkit.course.notebook.structure import EXERCISE_ROLES, cell_info, cell_role
 from labkit.course.release.backup import back_up
-from labkit.course.release.folder import PRISTINE, read_manifest
+from labkit.course.release.folder import PRISTINE, read_hashes
 from labkit.course.release.strip import is_started
 from labkit.files import write_atomically
 
@@ -37,7 +37,7 @@ def released_lab(home: Path, name: str) -> Path:
     Raises:
         ValueError: if the folder is not a release, or has no such lab.
     """
-    if read_manifest(home) is None:  # in particular, never blank the one source with solutions
+    if read_hashes(home) is None:  # in particular, never blank the one source with solutions
         raise ValueError(
             f"{home} is not a released folder; labkit reset works in the folder that students get."
         )

@@ -24,6 +24,7 @@ from labkit.course.submission.as_graded import pristine
 from labkit.course.submission.read import MAX_NOTEBOOK_BYTES, read_submission
 from labkit.environment import environment_stamp
 from labkit.files import write_atomically, zip_bytes
+from labkit.manifest import manifest_paths
 
 __all__ = ["STAMP", "Report", "examine", "pack"]
 
@@ -70,7 +71,7 @@ def pack(home: Path, out: Path, *, force: bool = False) -> Report:
     files = {f"labs/{path.name}": path.read_bytes() for path in lab_paths(home)}
     files |= {
         path.relative_to(home).as_posix(): path.read_bytes()
-        for path in sorted((home / "checkpoints").glob("*/manifest.json"))
+        for path in manifest_paths(home / "checkpoints")
     }
     facts = {"release": _release(home), "environment": _stamp(), "unanswered": report.unanswered}
     files[STAMP] = f"{json.dumps(facts, indent=1, ensure_ascii=False, sort_keys=True)}\n".encode()
