@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -76,10 +76,10 @@ def run_checks(path: Path, *, limit_s: float = CELL_SECONDS) -> list[Row]:
             verdicts.setdefault(_exercise(cell), _verdict(failures[cell.id]))
     verdicts = _explained(cells, verdicts)
     # In a release the check has the points of both; with solutions the hidden cell is there too.
-    points = Counter[str]()
+    points = defaultdict[str, float](float)
     for cell in notebook.cells:
         if cell_role(cell) in ("check", "hidden"):
-            points[_exercise(cell)] += cell_info(cell).get("points", 0)
+            points[_exercise(cell)] += cell_info(cell).points
     return [row for cell in notebook.cells for row in _rows(cell, verdicts, points)]
 
 
@@ -111,7 +111,7 @@ def progress(rows: Sequence[Row]) -> str:
 
 def _exercise(cell: NotebookNode) -> str:
     """Return the exercise that a cell belongs to."""
-    return str(cell_info(cell).get("id", cell.id))
+    return cell_info(cell).exercise or cell.id
 
 
 def _explained(cells: Sequence[NotebookNode], verdicts: Mapping[str, str]) -> dict[str, str]:
@@ -135,7 +135,7 @@ def _rows(cell: NotebookNode, verdicts: Mapping[str, str], points: Mapping[str, 
         return [Row(exercise, points.get(exercise, 0), verdicts.get(exercise, "ok"))]
     if cell_role(cell) == "answer":
         verdict = "written" if is_started(cell) else NOT_ANSWERED
-        return [Row(exercise, cell_info(cell).get("points", 0), verdict)]
+        return [Row(exercise, cell_info(cell).points, verdict)]
     return []
 
 

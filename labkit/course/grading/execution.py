@@ -30,7 +30,7 @@ from labkit.course.grading.scoring import (
     outcome_of_reply,
 )
 from labkit.course.notebook.names import CellNames, cell_names
-from labkit.course.notebook.structure import cell_info
+from labkit.course.notebook.structure import cell_info, cell_role
 from labkit.course.release.strip import is_started
 
 __all__ = ["ExerciseRunner", "SandboxConfig", "run_exercises"]
@@ -81,9 +81,7 @@ class ExerciseRunner:
 
     def __init__(self, source: NotebookNode, sandbox: SandboxConfig) -> None:
         self.exercises, self.sandbox = coding_exercises(source), sandbox
-        self.setup = [
-            [cell.id, cell.source] for cell in source.cells if cell_info(cell).get("role") == "setup"
-        ]
+        self.setup = [[cell.id, cell.source] for cell in source.cells if cell_role(cell) == "setup"]
         self.answers: Mapping[str, str] = {}
         self.box: Box | None = None
         self.used = False
@@ -195,7 +193,7 @@ class ExerciseRunner:
 
     def _seconds(self, cell: NotebookNode) -> tuple[float, int]:
         """The seconds and the processor seconds that a cell may take; its own ``timeout`` raises both."""
-        limits, timeout = self.sandbox.limits, cell_info(cell).get("timeout")
+        limits, timeout = self.sandbox.limits, cell_info(cell).timeout_s
         if timeout is None:
             return limits.wall_s, limits.cpu_s
         return float(timeout), max(limits.cpu_s, math.ceil(timeout))

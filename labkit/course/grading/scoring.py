@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple
 from nbformat import NotebookNode
 
 from labkit.course.grading.results import Mark, Status
-from labkit.course.notebook.comparison import DEFAULT, Tolerance, differences
+from labkit.course.notebook.comparison import Tolerance, differences
 from labkit.course.notebook.structure import cell_info, exercises
 from labkit.course.release.strip import is_started
 
@@ -56,7 +56,7 @@ class CodingExercise:
     @property
     def points(self) -> float:
         """The points of the check and the hidden cell together."""
-        return sum(cell_info(cell).get("points", 0) for cell in (self.check, self.hidden))
+        return sum(cell_info(cell).points for cell in (self.check, self.hidden))
 
     def cell(self, phase: Phase) -> NotebookNode:
         """The check cell or the hidden cell."""
@@ -102,7 +102,7 @@ def mark_lab(
         marks.append(Mark(name, earned, exercise.points, status, reason))
     for name, cell in written_questions(source).items():
         status, reason = _written_outcome(cell, answers.get(cell.id), missing)
-        marks.append(Mark(name, 0, cell_info(cell).get("points", 0), status, reason))
+        marks.append(Mark(name, 0, cell_info(cell).points, status, reason))
     return tuple(sorted(marks, key=lambda mark: mark.question))
 
 
@@ -172,7 +172,7 @@ def _failed(phase: str, problem: Mapping[str, Any], todo: Mapping[str, Any] | No
 def _hidden_text(exercise: CodingExercise, texts: list[str]) -> ExerciseOutcome | None:
     """Whether the hidden cell printed what was recorded, with or without the answer's own prints."""
     info = cell_info(exercise.hidden)
-    tolerance = Tolerance(info.get("rtol", DEFAULT.rtol), info.get("atol", DEFAULT.atol))
+    tolerance = Tolerance.of(info.rtol, info.atol)
     recorded = _recorded(exercise.hidden)
     if any(not differences(recorded, text, tolerance) for text in texts):
         return None

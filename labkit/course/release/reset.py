@@ -64,7 +64,7 @@ def reset_exercise(home: Path, lab: Path, exercise: str) -> Reset:
     released = {
         cell.id: cell
         for cell in pristine.cells
-        if cell_role(cell) in EXERCISE_ROLES and cell_info(cell).get("id") == exercise
+        if cell_role(cell) in EXERCISE_ROLES and cell_info(cell).exercise == exercise
     }
     if not released:
         names = ", ".join(structure.exercises(pristine))
@@ -115,7 +115,7 @@ def answered(lab: Path) -> list[str]:
     except (ValueError, OSError):
         return []
     started = (cell for cell in cells if cell_role(cell) in ("todo", "answer") and is_started(cell))
-    return list(dict.fromkeys(str(cell_info(cell).get("id", cell.id)) for cell in started))
+    return list(dict.fromkeys(cell_info(cell).exercise or cell.id for cell in started))
 
 
 def _insert(notebook: NotebookNode, pristine: NotebookNode, cell: NotebookNode) -> None:

@@ -45,13 +45,11 @@ def find_spoilers(source: NotebookNode, released: NotebookNode) -> list[str]:
     results = _results(source)
     literals = {value for cell in released.cells for value in _literals(cell)}
     numbers = {
-        Decimal(found[0])
-        for c in released.cells
-        if (found := EXERCISE.match(str(cell_info(c).get("id", ""))))
+        Decimal(match[0]) for cell in released.cells if (match := EXERCISE.match(cell_info(cell).exercise))
     }
     spoilers = []
     for cell in released.cells:
-        given = {Decimal(str(value)) for value in cell_info(cell).get("given", ())}
+        given = {Decimal(str(value)) for value in cell_info(cell).given}
         told = dict.fromkeys(text for part in _read_by_students(cell) for text in NUMBER.findall(part))
         for text in told:
             number = Decimal(text.replace(",", ""))

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from nbformat import NotebookNode
 
 from labkit.course.notebook.cell_ids import Slot, match_by_position
-from labkit.course.notebook.structure import cell_info
+from labkit.course.notebook.structure import cell_info, cell_role
 from labkit.course.release.strip import strip
 from labkit.course.submission.cells import SubmittedCell, read_cells
 
@@ -49,7 +49,7 @@ def collect_answers(content: bytes, source: NotebookNode) -> Answers:
     cells = read_cells(content, answers.warnings)
     released = strip(source)
     own = {cell.id for cell in released.cells}
-    expected = [cell for cell in released.cells if cell_info(cell).get("role") in ANSWER_ROLES]
+    expected = [cell for cell in released.cells if cell_role(cell) in ANSWER_ROLES]
     matches = _matches(expected, cells, {cell.id for cell in source.cells})
     matches |= match_by_position(
         [Slot(cell.id, cell.cell_type) for cell in released.cells],
@@ -125,7 +125,7 @@ def _matches(
 
 def _strength(cell: NotebookNode, wanted: _Signs, submitted: SubmittedCell, signs: _Signs) -> float:
     """How strongly the signs say that ``submitted`` answers ``cell``; 0 if there is no sign."""
-    label = (str(cell_info(cell)["role"]), str(cell_info(cell).get("id", "")))
+    label = (cell_role(cell), cell_info(cell).exercise)
     known = (
         DEFINES * (cell.cell_type == "code" and bool(wanted.names) and wanted.names <= signs.names)
         + SAME_ID * (submitted.name == cell.id)
@@ -162,8 +162,7 @@ def _warnings_about_notebook(
     edited = [
         cell.id
         for cell in lab
-        if cell_info(cell).get("role") in ("setup", "check")
-        and sources.get(cell.id, cell.source) != cell.source
+        if cell_role(cell) in ("setup", "check") and sources.get(cell.id, cell.source) != cell.source
     ]
     added = [
         index

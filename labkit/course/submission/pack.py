@@ -16,7 +16,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from labkit.course.notebook import structure
 from labkit.course.notebook.lab_id import LabId
 from labkit.course.notebook.paths import lab_paths
-from labkit.course.notebook.structure import cell_info
+from labkit.course.notebook.structure import cell_info, cell_role
 from labkit.course.release.folder import MANIFEST, PRISTINE
 from labkit.course.release.strip import is_started
 from labkit.course.submission.answers import collect_answers
@@ -118,10 +118,10 @@ def _examine_lab(path: Path, report: Report) -> None:
     answers = collect_answers(path.read_bytes(), lab)
     report.warnings.extend(f"{path.stem}: {warning}" for warning in answers.warnings)
     for cell in lab.cells:
-        role = cell_info(cell).get("role")
+        role = cell_role(cell)
         if role not in ("todo", "answer"):
             continue
-        exercise = str(cell_info(cell).get("id", LabId(path.stem).number))
+        exercise = cell_info(cell).exercise or LabId(path.stem).number
         source = answers.sources.get(cell.id)
         if source is None:
             advice = f"copy it from {PRISTINE}/{path.name}" if original.is_file() else "restore it"

@@ -93,7 +93,7 @@ def grade_lab(path, sources):
 
 def solutions(path):
     """The todo cells of a lab by id, as a student would have written them."""
-    cells = [cell for cell in structure.read_lab(path).cells if structure.cell_info(cell)["role"] == "todo"]
+    cells = [cell for cell in structure.read_lab(path).cells if structure.cell_role(cell) == "todo"]
     mark = re.compile(r"^[ \t]*### (?:BEGIN|END) SOLUTION\n?", re.MULTILINE)
     return {cell.id: mark.sub("", cell.source) for cell in cells}
 
