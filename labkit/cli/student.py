@@ -68,6 +68,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _reset(arguments: argparse.Namespace) -> int:
     """Put an exercise or a lab back; a lab only if --yes is given."""
+    from labkit.course.notebook.lab_id import LabId
     from labkit.course.release.reset import answered, released_lab, reset_exercise, reset_lab
 
     home, name = settings.home(), arguments.name
@@ -79,7 +80,7 @@ def _reset(arguments: argparse.Namespace) -> int:
         answers = ", ".join(answered(lab)) or "none"
         raise ValueError(
             f"this would put the whole of {lab.name} back (answers in it: {answers}); "
-            f"add --yes, or reset one exercise, such as {lab.name[:2]}.1."
+            f"add --yes, or reset one exercise, such as {LabId(lab.stem).number}.1."
         )
     else:
         done = reset_lab(home, lab)

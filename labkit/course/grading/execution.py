@@ -12,15 +12,16 @@ import builtins
 import math
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from nbformat import NotebookNode
 
 from labkit.course.grading.sandbox.box import Backend, Box, Overrun
 from labkit.course.grading.sandbox.limits import Limits
+from labkit.course.grading.sandbox.messages import Allowed, ExerciseRequest, Reply, Request
 from labkit.course.grading.scoring import (
     RIGHT,
     CodingExercise,
@@ -198,18 +199,18 @@ class ExerciseRunner:
             return limits.wall_s, limits.cpu_s
         return float(timeout), max(limits.cpu_s, math.ceil(timeout))
 
-    def _request(self, cells: Sequence[Sequence[str]], seconds: float, cpu_s: int) -> dict[str, Any]:
+    def _request(self, cells: list[list[str]], seconds: float, cpu_s: int) -> ExerciseRequest:
         limits = self.sandbox.limits
-        allowed = {
-            "cpu_s": cpu_s,
-            "wall_s": seconds,
-            "memory_bytes": limits.memory_bytes,
-            "file_bytes": limits.file_bytes,
-            "output_chars": limits.output_chars,
-        }
+        allowed = Allowed(
+            cpu_s=cpu_s,
+            wall_s=seconds,
+            memory_bytes=limits.memory_bytes,
+            file_bytes=limits.file_bytes,
+            output_chars=limits.output_chars,
+        )
         return {"cells": cells, "last": cells[-1][0], "limits": allowed}
 
-    def _ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
+    def _ask(self, request: Request, seconds: float) -> Reply:
         """The runner's reply; if an earlier exercise used the same box, a failure is tried again in a new one."""
         while True:
             box, retry = self._ready(), self.used
@@ -258,7 +259,7 @@ def _bound(names: CellNames) -> set[str]:
     return {*names.defines, *names.imports}
 
 
-def _ended_in(reply: Mapping[str, Any]) -> str | None:
+def _ended_in(reply: Reply) -> str | None:
     """The id of the cell in which the process ended, if it did."""
     ended = reply.get("ended")
     return str(ended.get("cell")) if isinstance(ended, Mapping) else None

@@ -11,11 +11,12 @@ from __future__ import annotations
 import builtins
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from nbformat import NotebookNode
 
 from labkit.course.grading.results import Mark, Status
+from labkit.course.grading.sandbox.messages import Reply
 from labkit.course.notebook.comparison import Tolerance, differences
 from labkit.course.notebook.structure import cell_info, exercises
 from labkit.course.release.strip import is_started
@@ -114,7 +115,7 @@ def _written_outcome(cell: NotebookNode, answer: str | None, missing: str) -> Ex
 
 
 def outcome_of_reply(
-    phase: Phase, exercise: CodingExercise, reply: Mapping[str, Any], seconds: float
+    phase: Phase, exercise: CodingExercise, reply: Reply, seconds: float
 ) -> ExerciseOutcome | None:
     """What a reply of the sandbox's runner means for an exercise; None if the exercise passes this phase.
 
@@ -149,7 +150,9 @@ def outcome_of_reply(
     return _hidden_text(exercise, [str(final.get(key, "")) for key in ("text", "own")])
 
 
-def _failed(phase: str, problem: Mapping[str, Any], todo: Mapping[str, Any] | None) -> ExerciseOutcome:
+def _failed(
+    phase: str, problem: Mapping[str, object], todo: Mapping[str, object] | None
+) -> ExerciseOutcome:
     """The outcome of a cell that raised ``problem``, after the todo cell raised ``todo``."""
     kind, text = str(problem.get("kind")), str(problem.get("text"))
     if kind == "NotImplementedError":

@@ -11,14 +11,14 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from nbformat import NotebookNode
 
 from labkit.course.notebook.cell_ids import Slot, match_by_position
 from labkit.course.notebook.structure import cell_info, cell_role
 from labkit.course.release.strip import strip
-from labkit.course.submission.cells import SubmittedCell, read_cells
+from labkit.course.submission.cells import Attachments, SubmittedCell, read_cells
 
 __all__ = ["ANSWER_ROLES", "Answers", "collect_answers", "insert_answers"]
 
@@ -26,6 +26,7 @@ ANSWER_ROLES = ("todo", "answer", "reading", "predict")
 SIMILAR = 0.6  # share of lines in common that makes a cell an answer without any other sign
 # How strongly a sign says that a student's cell answers a cell of the lab.
 DEFINES, CHANGED, SAME_ID, SAME_LABEL, SAME_START = 4, 4, 2, 1, 1
+LAB_NUMBER = re.compile(r"(\d\d)-")  # in the id of a lab's cell
 DEFINITION = re.compile(r"^(?:def\s+(\w+)\s*\(|(\w+)\s*=)", re.MULTILINE)
 
 
@@ -35,7 +36,7 @@ class Answers:
 
     sources: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
-    attachments: dict[str, dict[str, Any]] = field(default_factory=dict)
+    attachments: dict[str, Attachments] = field(default_factory=dict)
 
 
 def collect_answers(content: bytes, source: NotebookNode) -> Answers:
@@ -170,10 +171,10 @@ def _warnings_about_notebook(
         if submitted.kind == "code" and submitted.source and submitted.name not in known
     ]
     extra = len(set(added) - set(matches.values()))
-    prefix = Counter(name[:3] for name in ids if re.match(r"\d\d-", name)).most_common(1)
+    other_labs = Counter(match[1] for name in ids if (match := LAB_NUMBER.match(name))).most_common(1)
     warnings = []
-    if not order and prefix and not matches:
-        warnings.append(f"none of this lab's cells are in it: it looks like lab {prefix[0][0][:2]}")
+    if not order and other_labs and not matches:
+        warnings.append(f"none of this lab's cells are in it: it looks like lab {other_labs[0][0]}")
     elif missing:
         warnings.append(f"{len(missing)} of the lab's cells are missing ({_listed(missing)})")
     twice = [name for name in order if ids[name] > 1]

@@ -24,11 +24,12 @@ import signal
 import sys
 import time
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn, TextIO
 
 import psutil
 
+from labkit.course.grading.sandbox.messages import ExerciseRequest, Reply
 from labkit.course.grading.sandbox.settings import Settings, current_settings
 from labkit.error_names import NO_INPUT
 
@@ -107,12 +108,12 @@ def _end_children() -> None:
                 pass
 
 
-def _send(stream: TextIO, reply: dict[str, Any]) -> None:
+def _send(stream: TextIO, reply: Mapping[str, object]) -> None:
     stream.write(json.dumps(reply) + "\n")
     stream.flush()
 
 
-def _fork(request: dict[str, Any], namespace: dict[str, Any], private: list[TextIO]) -> dict[str, Any]:
+def _fork(request: ExerciseRequest, namespace: dict[str, Any], private: list[TextIO]) -> Reply:
     """Run a request's cells in a child; return its reports, and how it ended if it did not finish."""
     reading, writing = os.pipe()
     child = os.fork()
@@ -140,7 +141,7 @@ def _fork(request: dict[str, Any], namespace: dict[str, Any], private: list[Text
 
 
 def _child(
-    request: dict[str, Any], namespace: dict[str, Any], pipe: int, private: list[TextIO]
+    request: ExerciseRequest, namespace: dict[str, Any], pipe: int, private: list[TextIO]
 ) -> NoReturn:
     """Run in the child: close the parent's streams, set limits, run the cells, report."""
     os.setsid()
@@ -167,7 +168,7 @@ def _child(
     os._exit(0)
 
 
-def _listen(pipe: int, request: dict[str, Any]) -> tuple[list[dict[str, Any]], bool]:
+def _listen(pipe: int, request: ExerciseRequest) -> tuple[list[dict[str, Any]], bool]:
     """Collect the lines that a child reports until it ends or a cell exceeds its time."""
     content, limit = b"", request["limits"]["wall_s"]
     heard, end = 0, time.monotonic() + limit
