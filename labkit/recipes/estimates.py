@@ -1,6 +1,6 @@
 """How long trainings take on this machine, measured before they begin.
 
-Leaves out: the timed steps themselves (:func:`labkit.training.estimate.estimate_seconds`).
+Leaves out: the timed steps themselves (:func:`labkit.training.step_timing.estimate_seconds`).
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from torch import nn
 
 from labkit.data import Dataset
 from labkit.environment import keep_random_state
-from labkit.recipes.budgets import training_data
 from labkit.recipes.network import build_network
+from labkit.recipes.other_data import training_data
 from labkit.recipes.recipe import Recipe
 from labkit.training import Callback, TrainConfig
-from labkit.training.estimate import estimate_seconds
+from labkit.training.step_timing import estimate_seconds
 
 __all__ = ["Estimate", "duration", "estimate_all", "untrained_network"]
 

@@ -15,7 +15,6 @@ from labkit import settings
 from labkit.data import Dataset, class_counts, load_dataset
 from labkit.models.lora import merge_lora
 from labkit.quantization.weight_sharing import unshare_layers
-from labkit.recipes.budgets import recipe_for, training_data, with_short_epochs
 from labkit.recipes.catalog import find_recipe
 from labkit.recipes.estimates import Estimate, duration, estimate_all
 from labkit.recipes.external import import_network, public_hash, public_network
@@ -25,6 +24,7 @@ from labkit.recipes.network import (
     starting_model,
     training_callback,
 )
+from labkit.recipes.other_data import recipe_for, training_data, with_short_epochs
 from labkit.recipes.recipe import Recipe
 from labkit.recipes.records import compare_prefix, network_facts, training_facts
 from labkit.recipes.sequences import (
@@ -37,8 +37,8 @@ from labkit.storage import checkpoints
 from labkit.storage.checkpoints import CheckpointError, Entry
 from labkit.training import fit
 from labkit.training.distributed import current_workers, first_before_others, wait_for_all
-from labkit.training.estimate import estimate_seconds
 from labkit.training.loop import loss_prefix
+from labkit.training.step_timing import estimate_seconds
 
 __all__ = [
     "TrainedNetwork",
