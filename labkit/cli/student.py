@@ -42,13 +42,13 @@ def add_subcommands(subcommands: argparse._SubParsersAction[argparse.ArgumentPar
 
 def _check(arguments: argparse.Namespace) -> int:
     """Print one table per lab; of several labs, also how far they are together."""
-    from labkit.course.self_check import CELL_SECONDS, Row, progress, run_checks, table
+    from labkit.course.self_check import CELL_SECONDS, CheckRow, progress, run_checks, table
 
     limit = CELL_SECONDS if arguments.limit is None else arguments.limit
     if not limit > 0:
         raise ValueError(f"--limit must be more than 0 seconds, got {limit:g}.")
     labs = find_labs(arguments.labs)
-    rows: list[Row] = []
+    rows: list[CheckRow] = []
     failed = False
     for path in labs:
         try:

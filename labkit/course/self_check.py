@@ -23,7 +23,7 @@ from labkit.course.submission.as_graded import as_graded
 from labkit.error_names import NO_INPUT
 from labkit.tables import aligned
 
-__all__ = ["CELL_SECONDS", "NOT_ANSWERED", "Row", "failing", "progress", "run_checks", "table"]
+__all__ = ["CELL_SECONDS", "NOT_ANSWERED", "CheckRow", "failing", "progress", "run_checks", "table"]
 
 CELL_SECONDS = 120.0
 NOT_ANSWERED = "not answered yet"
@@ -39,7 +39,7 @@ FAILED_CASE = re.compile(
 NO_VALUE = ("None", "NoneType None")
 
 
-class Row(NamedTuple):
+class CheckRow(NamedTuple):
     """One row of the table: an exercise or written answer, all its points, and the check's verdict."""
 
     exercise: str
@@ -47,7 +47,7 @@ class Row(NamedTuple):
     verdict: str
 
 
-def run_checks(path: Path, *, limit_s: float = CELL_SECONDS) -> list[Row]:
+def run_checks(path: Path, *, limit_s: float = CELL_SECONDS) -> list[CheckRow]:
     """Run the notebook's setup, todo and check cells; return one row per check and written answer.
 
     Args:
@@ -83,12 +83,12 @@ def run_checks(path: Path, *, limit_s: float = CELL_SECONDS) -> list[Row]:
     return [row for cell in notebook.cells for row in _rows(cell, verdicts, points)]
 
 
-def failing(rows: Sequence[Row]) -> list[Row]:
+def failing(rows: Sequence[CheckRow]) -> list[CheckRow]:
     """Return the rows of the exercises that are answered and do not pass."""
     return [row for row in rows if row.verdict not in ("ok", "written", NOT_ANSWERED)]
 
 
-def table(rows: Sequence[Row]) -> str:
+def table(rows: Sequence[CheckRow]) -> str:
     """Return the rows as text, followed by what to do next and what the visible checks do not tell."""
     texts = [(row.exercise, f"{row.points:g}", row.verdict) for row in rows]
     return "\n".join(
@@ -102,7 +102,7 @@ def table(rows: Sequence[Row]) -> str:
     )
 
 
-def progress(rows: Sequence[Row]) -> str:
+def progress(rows: Sequence[CheckRow]) -> str:
     """Return in a line how many checks are ok and what to do next, in one lab or in several."""
     passed = sum(row.verdict == "ok" for row in rows)
     todo = [row.exercise for row in rows if row.verdict not in ("ok", "written")]
@@ -128,14 +128,14 @@ def _explained(cells: Sequence[NotebookNode], verdicts: Mapping[str, str]) -> di
     return explained
 
 
-def _rows(cell: NotebookNode, verdicts: Mapping[str, str], points: Mapping[str, float]) -> list[Row]:
+def _rows(cell: NotebookNode, verdicts: Mapping[str, str], points: Mapping[str, float]) -> list[CheckRow]:
     """Return the row of a check or answer cell; none for another cell."""
     exercise = _exercise(cell)
     if cell_role(cell) == "check":
-        return [Row(exercise, points.get(exercise, 0), verdicts.get(exercise, "ok"))]
+        return [CheckRow(exercise, points.get(exercise, 0), verdicts.get(exercise, "ok"))]
     if cell_role(cell) == "answer":
         verdict = "written" if is_started(cell) else NOT_ANSWERED
-        return [Row(exercise, cell_info(cell).points, verdict)]
+        return [CheckRow(exercise, cell_info(cell).points, verdict)]
     return []
 
 

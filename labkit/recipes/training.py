@@ -80,9 +80,9 @@ def train(
         ValueError: if there is no such recipe or data set; nothing is trained then.
     """
     with first_before_others():
-        wanted = _on_images(names, counts)
+        trainings = _on_images(names, counts)
     rows = []
-    for recipe, dataset in wanted:
+    for recipe, dataset in trainings:
         due = _is_due(recipe, dataset, only_shipped=only_shipped)
         if due:
             make_checkpoint(recipe, dataset)
@@ -226,14 +226,14 @@ def _needed(recipe: Recipe, dataset: Dataset) -> list[tuple[Recipe, Dataset]]:
 
 def _on_images(names: Sequence[str], counts: Sequence[int] | None) -> list[tuple[Recipe, Dataset]]:
     """Return the recipes on images among ``names``, with each of their data sets."""
-    wanted = [
+    named = [
         (name, count)
         for count in (class_counts() if counts is None else counts)
         for name in names
         if name not in SEQUENCE_RECIPES and count in find_recipe(name, count).class_counts
     ]
-    sets = {count: load_dataset(count) for count in dict.fromkeys(count for _, count in wanted)}
-    return [(recipe_for(name, sets[count]), sets[count]) for name, count in wanted]
+    sets = {count: load_dataset(count) for count in dict.fromkeys(count for _, count in named)}
+    return [(recipe_for(name, sets[count]), sets[count]) for name, count in named]
 
 
 def _is_due(recipe: Recipe, dataset: Dataset, *, only_shipped: bool) -> bool:

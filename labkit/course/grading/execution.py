@@ -161,10 +161,10 @@ class ExerciseRunner:
             for name, other in self.exercises.items()
             if name != exercise.name and other.todo.id in self.answers
         }
-        own = self._names(exercise)
-        read = set(own.needs)
+        names = self._names(exercise)
+        read = set(names.needs)
         for cell in (exercise.check, exercise.hidden):
-            read |= (cell_names(cell.source) or CellNames()).needs - own.defines - set(own.imports)
+            read |= (cell_names(cell.source) or CellNames()).needs - names.defines - set(names.imports)
         needed: set[str] = set()
         while True:
             fresh = {
@@ -174,12 +174,14 @@ class ExerciseRunner:
                 break
             needed |= fresh
             read |= {name for other in fresh for name in self._names(others[other]).needs}
-        given = {name for _, source in self.setup for name in _bound(cell_names(source) or CellNames())}
+        from_setup = {
+            name for _, source in self.setup for name in _bound(cell_names(source) or CellNames())
+        }
         imports = {
             name: statement
             for other in others.values()
             for name, statement in self._names(other).imports.items()
-            if name in read - given and not hasattr(builtins, name)
+            if name in read - from_setup and not hasattr(builtins, name)
         }
         return Needs([other for name, other in others.items() if name in needed], list(imports.values()))
 

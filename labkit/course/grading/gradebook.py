@@ -207,12 +207,12 @@ def _summary(results: Sequence[GradedLab]) -> list[Sequence[object]]:
 def _lms(results: Sequence[GradedLab], columns: Mapping[str, str]) -> list[Sequence[object]]:
     """The table that an LMS imports."""
     questions = {mark.question for result in results for mark in result.marks}
-    known = {"student", "total", "percent", *(result.lab.number for result in results), *questions}
-    unknown = [value for value in columns.values() if value not in known]
+    available = {"student", "total", "percent", *(result.lab.number for result in results), *questions}
+    unknown = [value for value in columns.values() if value not in available]
     if unknown or not columns:
         raise ValueError(
             f"the LMS columns ask for {', '.join(unknown) or 'nothing'}; "
-            f"known values: {', '.join(sorted(known))}."
+            f"known values: {', '.join(sorted(available))}."
         )
     rows: list[Sequence[object]] = [list(columns)]
     for student, graded in by_student(results).items():

@@ -163,8 +163,8 @@ def _failed(
         what = "memory" if kind == "MemoryError" else "output"
         return ExerciseOutcome("limit", f"{_where(phase)}needs more {what} than allowed")
     if phase == "hidden":
-        known = kind if hasattr(builtins, kind) or kind == "CheckFailed" else "an error"
-        return ExerciseOutcome("wrong", f"{_where(phase)}raises {known}")
+        public_kind = kind if hasattr(builtins, kind) or kind == "CheckFailed" else "an error"
+        return ExerciseOutcome("wrong", f"{_where(phase)}raises {public_kind}")
     if kind == "CheckFailed":
         return ExerciseOutcome("wrong", text)
     if todo is not None:

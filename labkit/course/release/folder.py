@@ -182,15 +182,15 @@ def _require_free(out: Path, force: bool) -> None:
 def _stripped_labs(sources: Mapping[str, NotebookNode]) -> dict[str, NotebookNode]:
     """The released notebooks; a ValueError lists every answer and result that they would show."""
     released = {name: strip(source) for name, source in sources.items()}
-    found = [
+    giveaways = [
         f"{name}: {problem}"
         for name, source in sources.items()
         for find in (find_leaks, find_spoilers)
         for problem in find(source, released[name])
     ]
-    if found:
+    if giveaways:
         message = "the labs would give answers or results away; reword these cells:"
-        raise ValueError("\n  ".join([message, *found]))
+        raise ValueError("\n  ".join([message, *giveaways]))
     return released
 
 
@@ -210,8 +210,12 @@ def _shared_files(home: Path) -> Iterator[tuple[str, bytes]]:
     package = Path(__file__).parents[2]
     for path in sorted(package.rglob("*")):
         parts = path.relative_to(package).parts
-        wanted = path.suffix in (".py", ".xz") or not {"templates", "student_files"}.isdisjoint(parts)
-        if path.is_file() and wanted and not any(part.startswith((".", "__pycache__")) for part in parts):
+        is_released = path.suffix in (".py", ".xz") or not {"templates", "student_files"}.isdisjoint(parts)
+        if (
+            path.is_file()
+            and is_released
+            and not any(part.startswith((".", "__pycache__")) for part in parts)
+        ):
             yield "/".join(("labkit", *parts)), path.read_bytes()
 
 

@@ -134,13 +134,13 @@ def _strings(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
-        for key, each in value.items():
+        for key, part in value.items():
             yield str(key)
-            yield from _strings(each)
+            yield from _strings(part)
     elif isinstance(value, list):
-        for each in value:
-            yield from _strings(each)
-        yield "".join(each for each in value if isinstance(each, str))
+        for part in value:
+            yield from _strings(part)
+        yield "".join(part for part in value if isinstance(part, str))
 
 
 def _squeezed(text: str) -> str:

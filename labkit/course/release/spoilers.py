@@ -49,13 +49,13 @@ def find_spoilers(source: NotebookNode, released: NotebookNode) -> list[str]:
     }
     spoilers = []
     for cell in released.cells:
-        given = {Decimal(str(value)) for value in cell_info(cell).given}
-        told = dict.fromkeys(text for part in _read_by_students(cell) for text in NUMBER.findall(part))
-        for text in told:
+        intended = {Decimal(str(value)) for value in cell_info(cell).given}
+        shown = dict.fromkeys(text for part in _read_by_students(cell) for text in NUMBER.findall(part))
+        for text in shown:
             number = Decimal(text.replace(",", ""))
             if LEADING_ZERO.match(text):
                 continue  # an exercise such as 04.10, or bits
-            if number in literals | given | numbers or _digits(text) < LEAST_DIGITS or _is_round(number):
+            if number in literals | intended | numbers or _digits(text) < LEAST_DIGITS or _is_round(number):
                 continue
             if number in results[_places(text)]:
                 spoilers.append(
@@ -71,11 +71,11 @@ def _results(source: NotebookNode) -> defaultdict[int, dict[Decimal, str]]:
         if cell_role(cell) not in RESULT_ROLES:
             continue
         for text in _outputs(cell):
-            for found in NUMBER.findall(text):
-                number = Decimal(found.replace(",", ""))
-                if len(found) > MOST_DIGITS:
+            for shown in NUMBER.findall(text):
+                number = Decimal(shown.replace(",", ""))
+                if len(shown) > MOST_DIGITS:
                     continue  # a hash or a bit string
-                for places in range(min(_places(found), MOST_PLACES) + 1):
+                for places in range(min(_places(shown), MOST_PLACES) + 1):
                     if places or number == number.to_integral_value():
                         rounded = round(number, places)
                         results[places].setdefault(rounded, cell.id)

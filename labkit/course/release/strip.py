@@ -91,7 +91,7 @@ def stub(source: str, exercise: str) -> str:
         f"# TODO {exercise}: replace the next line",
         f'raise NotImplementedError("Exercise {exercise}")',
     )
-    return SOLUTION.sub(lambda found: "\n".join(found[1] + line for line in lines), source)
+    return SOLUTION.sub(lambda match: "\n".join(match[1] + line for line in lines), source)
 
 
 def answer_prompt(source: str) -> str:

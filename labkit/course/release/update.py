@@ -93,8 +93,8 @@ def _merged_files(
             notes.append(f"{name}: trained by you, kept")
             merged[name] = current
         else:
-            known = (hashes.get(name), digest(content))
-            edited = current is not None and digest(current) not in known
+            unedited = (hashes.get(name), digest(content))
+            edited = current is not None and digest(current) not in unedited
             if edited and not name.startswith(".labkit/"):
                 notes.append(f"{name}: new version; yours is in the backup")
             merged[name] = content

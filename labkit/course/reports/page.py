@@ -126,7 +126,7 @@ class Page:
         renderer = _Renderer(self, attachments=cell.get("attachments", {}))
         html = self._clean(MarkdownWithMath(renderer=renderer).render(_storable(cell["source"])))
         html = TABLE.sub(rf"{SCROLL}\g<0>", html).replace("</table>", "</table></div>")
-        return PRE.sub(lambda found: self.focusable(found[0], "Code"), html)
+        return PRE.sub(lambda match: self.focusable(match[0], "Code"), html)
 
     def latex(self, output: Mapping[str, Any]) -> str:
         """Return a formula that a cell displayed as MathML."""

@@ -184,9 +184,9 @@ class Box:
             with contextlib.suppress(OSError):
                 os.kill(self.process.pid, signal.SIGSTOP)  # it collects orphans as long as it exists
             for _ in range(KILL_ROUNDS):
-                family = [each for each in descendants(self.process.pid) if _is_running(each)]
-                for each in family:
-                    _kill(each.pid)
+                family = [process for process in descendants(self.process.pid) if _is_running(process)]
+                for process in family:
+                    _kill(process.pid)
                 if not family:
                     break
         _kill(self.process.pid)
@@ -221,10 +221,10 @@ class Box:
 
     def _tagged(self) -> Iterator[psutil.Process]:
         """Processes that descend from the program, wherever they moved to."""
-        for each in psutil.process_iter():
+        for process in psutil.process_iter():
             try:
-                if each.environ().get(TAG) == self.tag and _is_running(each):
-                    yield each
+                if process.environ().get(TAG) == self.tag and _is_running(process):
+                    yield process
             except (psutil.Error, OSError):
                 continue
 

@@ -212,13 +212,13 @@ def _run_all(
     settings = current_settings()
     for index, (name, source) in enumerate(cells):
         yield {"begin": name}
-        printed, own = _CapturedOutput(limit), _CapturedOutput(limit)
+        printed, by_cell = _CapturedOutput(limit), _CapturedOutput(limit)
         sys.stdout, sys.stderr = printed, _CapturedOutput(limit)
         error = None
         try:
             if name == last:
                 settings.restore_reporting()
-                namespace = {**namespace, "print": _own_print(own, settings)}
+                namespace = {**namespace, "print": _own_print(by_cell, settings)}
             value = _execute(source, namespace, f"<cell {name}>")
             if value is not None:
                 settings.restore_printing()
@@ -228,18 +228,18 @@ def _run_all(
         if last and index < len(cells) - 2:
             settings.restore()
         shown = printed.text() if name == cells[-1][0] else ""
-        yield {"cell": name, "error": error, "text": shown, "own": own.text()}
+        yield {"cell": name, "error": error, "text": shown, "own": by_cell.text()}
 
 
-def _own_print(own: _CapturedOutput, settings: Settings) -> Any:
-    """A ``print`` that also keeps what it prints in ``own``, with the print options of ``settings``."""
+def _own_print(by_cell: _CapturedOutput, settings: Settings) -> Any:
+    """A ``print`` that also keeps what it prints in ``by_cell``, with the print options of ``settings``."""
     original = builtins.print
 
     def tee(*values: Any, **options: Any) -> None:
         settings.restore_printing()
         original(*values, **options)
         if options.get("file") is None:
-            original(*values, **{**options, "file": own})
+            original(*values, **{**options, "file": by_cell})
 
     return tee
 
@@ -323,8 +323,8 @@ def _described(problem: BaseException) -> dict[str, str]:
     built_in = (base for base in type(problem).__mro__ if base.__module__ == "builtins")
     # subtle: Python 3.13 raises _IncompleteInputError where earlier versions raise SyntaxError.
     kind = next((base for base in built_in if not base.__name__.startswith("_")), BaseException)
-    known = isinstance(problem, OutputLimit) or type(problem).__name__ == "CheckFailed"
-    return {"kind": type(problem).__name__ if known else kind.__name__, "text": text}
+    is_labkits = isinstance(problem, OutputLimit) or type(problem).__name__ == "CheckFailed"
+    return {"kind": type(problem).__name__ if is_labkits else kind.__name__, "text": text}
 
 
 if __name__ == "__main__":
