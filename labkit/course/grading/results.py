@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -24,7 +24,7 @@ __all__ = [
     "LatePenalty",
     "Mark",
     "Status",
-    "read_result",
+    "in_stored_order",
     "read_results",
     "student_file_name",
     "write_result",
@@ -120,15 +120,15 @@ def write_result(out: Path, result: GradedLab) -> None:
     write_atomically(_path(out, result.student, result.lab), json.dumps(stored, indent=1).encode())
 
 
-def read_result(out: Path, student: str, lab: str) -> GradedLab | None:
-    """The stored result of a student in a lab; None if there is none or it is damaged."""
-    return _read(_path(out, student, lab))
-
-
 def read_results(out: Path) -> list[GradedLab]:
     """Every undamaged result stored under ``out``, sorted by lab and file name."""
     paths = sorted((out / "results").glob("*/*.json"))
     return [result for path in paths if (result := _read(path)) is not None]
+
+
+def in_stored_order(results: Iterable[GradedLab]) -> list[GradedLab]:
+    """The results in the order of :func:`read_results`."""
+    return sorted(results, key=lambda result: _path(Path(), result.student, result.lab))
 
 
 def student_file_name(student: str) -> str:
