@@ -7,7 +7,6 @@ so the command line starts without loading it.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
@@ -21,7 +20,6 @@ __all__ = [
     "ExternalWeights",
     "budget",
     "checkpoint_dir",
-    "checkpoint_file",
     "choose_device",
     "data_dir",
     "external_weights",
@@ -72,18 +70,6 @@ def weights_dir() -> Path:
 def checkpoint_dir() -> Path:
     """Return the folder of the trained weights and their manifests (``checkpoints/``)."""
     return home() / "checkpoints"
-
-
-def checkpoint_file(name: str, entry: Mapping[str, object]) -> str:
-    """Return the file of checkpoint ``name`` beside the manifest, from its entry in the manifest's JSON.
-
-    Files that the repository does not ship have a folder that git ignores.
-
-    >>> checkpoint_file("net", {}), checkpoint_file("net", {"format": "lkc", "shipped": False})
-    ('net.safetensors', '.local/net.lkc')
-    """
-    folder = "" if entry.get("shipped", True) else ".local/"
-    return f"{folder}{name}.{entry.get('format', 'safetensors')}"
 
 
 def mode() -> str:

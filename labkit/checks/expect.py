@@ -252,10 +252,10 @@ def _place_of(error: BaseException) -> str:
     ]
     if not cells:
         return ""
-    own = [line for code, line in cells if code.co_filename == cells[0][0].co_filename]
+    lines = [line for code, line in cells if code.co_filename == cells[0][0].co_filename]
     elsewhere = [code.co_name for code, _ in cells if code.co_filename != cells[0][0].co_filename]
     called = f", which calls {elsewhere[0]} of another cell" if elsewhere else ""
-    return f" (line {own[-1]} of your cell{called})"
+    return f" (line {lines[-1]} of your cell{called})"
 
 
 def _as_array(value: Any) -> np.ndarray | None:

@@ -318,8 +318,8 @@ def _compare_table(
     hint = f"{why}; self times in milliseconds, 1 ms is 1000 µs; the share is that of all self times, in %"
     by_column = zip(*rows, strict=True) if rows else ((), (), (), ())
     _, calls, self_ms, shares = map(list, by_column)
-    found, micros = [expected[name][0] for name in order], [expected[name][1] for name in order]
-    expect.given(f"calls of {order}, {text}").equal(calls, found, hint=hint)
+    counts, micros = [expected[name][0] for name in order], [expected[name][1] for name in order]
+    expect.given(f"calls of {order}, {text}").equal(calls, counts, hint=hint)
     expect.given(f"self ms of {order}, {text}").close(
         self_ms, [us / 1000 for us in micros], hint=hint, atol=1e-6
     )

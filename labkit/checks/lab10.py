@@ -208,8 +208,8 @@ def sparse_convolution(expect: Expect, sparse: type[nn.Conv2d]) -> None:
     mask = torch.arange(108).view(4, 3, 3, 3) % 3 != 0
     mask[1] = False
     case = expect.given("set_mask(mask): a filter and a third of the other weights removed")
-    given = mask.clone()
-    case.call(lambda: (layer.set_mask(given), 0), hint="write the mask into the buffer")
+    mask_copy = mask.clone()
+    case.call(lambda: (layer.set_mask(mask_copy), 0), hint="write the mask into the buffer")
     masked = torch.where(mask, plain.weight.detach(), 0.0)
     case.equal(layer.weight.detach(), masked, hint=PARAMETRIZED)
     case.close(
@@ -243,7 +243,7 @@ def sparse_convolution(expect: Expect, sparse: type[nn.Conv2d]) -> None:
     case.call(lambda: (other.load_state_dict(state), 0), hint=BUFFER)
     case.equal(other.weight.detach(), layer.weight.detach(), hint=BUFFER)
     case = expect.given("the tensor that set_mask was given is filled with True afterwards")
-    given.fill_(True)
+    mask_copy.fill_(True)
     case.true(
         not bool(layer.weight[~mask].any()),
         expected="the layer's mask unchanged",

@@ -42,12 +42,12 @@ def borrowed(answer: object, notebook: str, allowed: Collection[object] = ()) ->
     []
     """
     permitted = {public_path(item) for item in allowed}
-    found = {
+    borrowed_paths = {
         path
         for path in _Search(notebook).paths(answer)
         if not any(path == item or path.startswith(f"{item}.") for item in permitted)
     }
-    return sorted(found)
+    return sorted(borrowed_paths)
 
 
 def public_path(item: object) -> str:

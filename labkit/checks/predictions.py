@@ -30,10 +30,10 @@ def show_predictions(quantities: Mapping[str, str], measured: Mapping[str, objec
     namespace = sys._getframe(1).f_globals
     rows, refused = [], []
     for key, quantity in quantities.items():
-        given = namespace.get(PREFIX + key)
-        predicted, value = _numbers(given), _numbers(measured.get(key))
-        if given is not None and predicted is None:
-            refused.append(f"{PREFIX}{key} is {given!r}")
+        prediction = namespace.get(PREFIX + key)
+        predicted, value = _numbers(prediction), _numbers(measured.get(key))
+        if prediction is not None and predicted is None:
+            refused.append(f"{PREFIX}{key} is {prediction!r}")
         rows.append([quantity, _cell(predicted), _cell(value), _difference(predicted, value)])
     show_table("Prediction beside measurement", COLUMNS, rows)
     if refused:
@@ -48,7 +48,7 @@ def _numbers(value: object) -> list[float] | None:
         numbers = np.asarray(value, dtype=float)
     except (TypeError, ValueError):
         return None
-    return [each.item() for each in np.atleast_1d(numbers).ravel()] if numbers.size else None
+    return [number.item() for number in np.atleast_1d(numbers).ravel()] if numbers.size else None
 
 
 def _cell(numbers: Sequence[float] | None) -> float | str | None:

@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     """Return the parser with every subcommand and its options."""
     parser = argparse.ArgumentParser(
         prog="labkit",
-        description="Run, record, check, release and render the labs; make and pack networks.",
+        description="Run, record, check, release and render the labs; train and compress networks.",
     )
     parser.add_argument("--version", action="version", version=__version__)
     subcommands = parser.add_subparsers(title="subcommands", required=True, metavar="COMMAND")

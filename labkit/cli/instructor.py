@@ -37,7 +37,7 @@ def _release(arguments: argparse.Namespace) -> int:
     home = settings.home()
     verify = None if arguments.quick else failures
     if arguments.update is not None:
-        if folder.read_manifest(home) is not None:
+        if folder.read_hashes(home) is not None:
             files = folder.read_release(home)
         else:
             _warn_if(arguments.quick)

@@ -149,15 +149,15 @@ def _print_estimates(estimates: Sequence[Estimate]) -> int:
         return 0
     rows = [
         (
-            each.recipe.name,
-            each.dataset.store,
-            str(each.recipe.config.epochs),
-            f"{each.images:,}",
-            duration(each.seconds),
+            estimate.recipe.name,
+            estimate.dataset.store,
+            str(estimate.recipe.config.epochs),
+            f"{estimate.images:,}",
+            duration(estimate.seconds),
         )
-        for each in estimates
+        for estimate in estimates
     ]
-    total = duration(sum(each.seconds for each in estimates))
+    total = duration(sum(estimate.seconds for estimate in estimates))
     print(aligned([ESTIMATES, *rows], right=(False, False, True, True, False)))
     print(f"{len(estimates)} trainings: about {total} on this machine")
     return 0

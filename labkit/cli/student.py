@@ -42,13 +42,13 @@ def add_subcommands(subcommands: argparse._SubParsersAction[argparse.ArgumentPar
 
 def _check(arguments: argparse.Namespace) -> int:
     """Print one table per lab; of several labs, also how far they are together."""
-    from labkit.course.self_check import CELL_SECONDS, Row, progress, run_checks, table
+    from labkit.course.self_check import CELL_SECONDS, CheckRow, progress, run_checks, table
 
     limit = CELL_SECONDS if arguments.limit is None else arguments.limit
     if not limit > 0:
         raise ValueError(f"--limit must be more than 0 seconds, got {limit:g}.")
     labs = find_labs(arguments.labs)
-    rows: list[Row] = []
+    rows: list[CheckRow] = []
     failed = False
     for path in labs:
         try:
@@ -68,6 +68,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _reset(arguments: argparse.Namespace) -> int:
     """Put an exercise or a lab back; a lab only if --yes is given."""
+    from labkit.course.notebook.lab_id import LabId
     from labkit.course.release.reset import answered, released_lab, reset_exercise, reset_lab
 
     home, name = settings.home(), arguments.name
@@ -79,7 +80,7 @@ def _reset(arguments: argparse.Namespace) -> int:
         answers = ", ".join(answered(lab)) or "none"
         raise ValueError(
             f"this would put the whole of {lab.name} back (answers in it: {answers}); "
-            f"add --yes, or reset one exercise, such as {lab.name[:2]}.1."
+            f"add --yes, or reset one exercise, such as {LabId(lab.stem).number}.1."
         )
     else:
         done = reset_lab(home, lab)

@@ -238,8 +238,8 @@ def _version(data: bytes) -> int:
         raise FormatError(f"not a labkit container: it begins with {data[:5].hex() or 'nothing'}.")
     version = data[len(MAGIC) : len(MAGIC) + 1]
     if not version or version[0] not in VERSIONS:
-        known = ", ".join(map(str, VERSIONS))
-        raise FormatError(f"container version {version.hex() or 'missing'}; this reader knows {known}.")
+        versions = ", ".join(map(str, VERSIONS))
+        raise FormatError(f"container version {version.hex() or 'missing'}; this reader knows {versions}.")
     return version[0]
 
 

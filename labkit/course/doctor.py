@@ -5,7 +5,6 @@ A finding is "ok", "warn" (the labs work, but something else does not) or "fail"
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -20,6 +19,7 @@ from typing import Literal, NamedTuple
 
 from labkit import settings
 from labkit.files import digest
+from labkit.manifest import manifest_paths, parse_manifest
 
 __all__ = ["Finding", "examine"]
 
@@ -116,21 +116,17 @@ def _data() -> Iterator[Finding]:
 
 def _checkpoints() -> Iterator[Finding]:
     """Compare every checkpoint with its manifest."""
-    manifests = sorted(settings.checkpoint_dir().glob("*/manifest.json"))
+    manifests = manifest_paths(settings.checkpoint_dir())
     if not manifests:
         remedy = "unpack checkpoints/ again"
         yield Finding("warn", "there are no checkpoints, so each lab trains for minutes", remedy)
     for manifest in manifests:
         try:
-            entries = json.loads(manifest.read_text(encoding="utf-8"))
-            hashes = {
-                settings.checkpoint_file(name, entry): entry["sha256"]
-                for name, entry in entries.items()
-                if entry.get("shipped", True)
-            }
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            entries = parse_manifest(manifest.read_bytes()).values()
+        except ValueError as error:
             yield Finding("fail", f"{manifest} is damaged ({error})", "unpack checkpoints/ again")
             continue
+        hashes = {entry.file: entry.sha256 for entry in entries if entry.shipped}
         bad = [name for name, recorded in hashes.items() if _digest(manifest.with_name(name)) != recorded]
         if bad:
             remedy = "unpack checkpoints/ again, or `labkit train NAME`"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -23,7 +23,7 @@ from labkit.course.submission.as_graded import as_graded
 from labkit.error_names import NO_INPUT
 from labkit.tables import aligned
 
-__all__ = ["CELL_SECONDS", "NOT_ANSWERED", "Row", "failing", "progress", "run_checks", "table"]
+__all__ = ["CELL_SECONDS", "NOT_ANSWERED", "CheckRow", "failing", "progress", "run_checks", "table"]
 
 CELL_SECONDS = 120.0
 NOT_ANSWERED = "not answered yet"
@@ -39,7 +39,7 @@ FAILED_CASE = re.compile(
 NO_VALUE = ("None", "NoneType None")
 
 
-class Row(NamedTuple):
+class CheckRow(NamedTuple):
     """One row of the table: an exercise or written answer, all its points, and the check's verdict."""
 
     exercise: str
@@ -47,7 +47,7 @@ class Row(NamedTuple):
     verdict: str
 
 
-def run_checks(path: Path, *, limit_s: float = CELL_SECONDS) -> list[Row]:
+def run_checks(path: Path, *, limit_s: float = CELL_SECONDS) -> list[CheckRow]:
     """Run the notebook's setup, todo and check cells; return one row per check and written answer.
 
     Args:
@@ -76,19 +76,19 @@ def run_checks(path: Path, *, limit_s: float = CELL_SECONDS) -> list[Row]:
             verdicts.setdefault(_exercise(cell), _verdict(failures[cell.id]))
     verdicts = _explained(cells, verdicts)
     # In a release the check has the points of both; with solutions the hidden cell is there too.
-    points = Counter[str]()
+    points = defaultdict[str, float](float)
     for cell in notebook.cells:
         if cell_role(cell) in ("check", "hidden"):
-            points[_exercise(cell)] += cell_info(cell).get("points", 0)
+            points[_exercise(cell)] += cell_info(cell).points
     return [row for cell in notebook.cells for row in _rows(cell, verdicts, points)]
 
 
-def failing(rows: Sequence[Row]) -> list[Row]:
+def failing(rows: Sequence[CheckRow]) -> list[CheckRow]:
     """Return the rows of the exercises that are answered and do not pass."""
     return [row for row in rows if row.verdict not in ("ok", "written", NOT_ANSWERED)]
 
 
-def table(rows: Sequence[Row]) -> str:
+def table(rows: Sequence[CheckRow]) -> str:
     """Return the rows as text, followed by what to do next and what the visible checks do not tell."""
     texts = [(row.exercise, f"{row.points:g}", row.verdict) for row in rows]
     return "\n".join(
@@ -102,7 +102,7 @@ def table(rows: Sequence[Row]) -> str:
     )
 
 
-def progress(rows: Sequence[Row]) -> str:
+def progress(rows: Sequence[CheckRow]) -> str:
     """Return in a line how many checks are ok and what to do next, in one lab or in several."""
     passed = sum(row.verdict == "ok" for row in rows)
     todo = [row.exercise for row in rows if row.verdict not in ("ok", "written")]
@@ -111,7 +111,7 @@ def progress(rows: Sequence[Row]) -> str:
 
 def _exercise(cell: NotebookNode) -> str:
     """Return the exercise that a cell belongs to."""
-    return str(cell_info(cell).get("id", cell.id))
+    return cell_info(cell).exercise or cell.id
 
 
 def _explained(cells: Sequence[NotebookNode], verdicts: Mapping[str, str]) -> dict[str, str]:
@@ -128,14 +128,14 @@ def _explained(cells: Sequence[NotebookNode], verdicts: Mapping[str, str]) -> di
     return explained
 
 
-def _rows(cell: NotebookNode, verdicts: Mapping[str, str], points: Mapping[str, float]) -> list[Row]:
+def _rows(cell: NotebookNode, verdicts: Mapping[str, str], points: Mapping[str, float]) -> list[CheckRow]:
     """Return the row of a check or answer cell; none for another cell."""
     exercise = _exercise(cell)
     if cell_role(cell) == "check":
-        return [Row(exercise, points.get(exercise, 0), verdicts.get(exercise, "ok"))]
+        return [CheckRow(exercise, points.get(exercise, 0), verdicts.get(exercise, "ok"))]
     if cell_role(cell) == "answer":
         verdict = "written" if is_started(cell) else NOT_ANSWERED
-        return [Row(exercise, cell_info(cell).get("points", 0), verdict)]
+        return [CheckRow(exercise, cell_info(cell).points, verdict)]
     return []
 
 

@@ -108,10 +108,10 @@ def load_adapter(model: nn.Module, state: dict[str, Tensor]) -> None:
     Raises:
         ValueError: if names or shapes differ; nothing is copied then.
     """
-    own = {name: tuple(tensor.shape) for name, tensor in adapter_state(model).items()}
-    given = {name: tuple(tensor.shape) for name, tensor in state.items()}
-    if own != given:
-        differing = sorted(set(own.items()) ^ set(given.items()))
+    own_shapes = {name: tuple(tensor.shape) for name, tensor in adapter_state(model).items()}
+    shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    if own_shapes != shapes:
+        differing = sorted(set(own_shapes.items()) ^ set(shapes.items()))
         raise ValueError(f"the adapter is for other layers or another rank; these differ: {differing}.")
     for name, layer in _adapted(model).items():
         for part in ("A", "B"):

@@ -234,7 +234,7 @@ def plot_recovery(
     data: dict[str, Sequence[object]] = {"n": list(samples[0]), "λ": list(strengths[0])}
     data |= {f"{name}, by n": list(curve) for name, curve in samples[1].items()}
     data |= {f"{name}, by λ": list(curve) for name, curve in strengths[1].items()}
-    found = "; ".join(
+    shares = "; ".join(
         f"{name}: {' '.join(f'{value:.2f}' for value in curve)}" for name, curve in samples[1].items()
     )
     scores = "; ".join(
@@ -242,7 +242,7 @@ def plot_recovery(
     )
     show_figure(
         figure,
-        alt=f"{title}. Left, share of true features at n = {' '.join(map(str, samples[0]))}: {found}. "
+        alt=f"{title}. Left, share of true features at n = {' '.join(map(str, samples[0]))}: {shares}. "
         f"Right, F1 at λ = {' '.join(f'{value:g}' for value in strengths[0])}: {scores}.",
         data=data,
     )

@@ -95,9 +95,9 @@ def plot_verdicts(title: str, images: Tensor, labels: Tensor, verdicts: Mapping[
     for row, (name, classes) in enumerate(verdicts.items()):
         height = -0.3 - 0.32 * row
         axes[0].text(-0.25, height, name, transform=axes[0].transAxes, ha="right", fontsize=9)
-        for axis, said, label in zip(axes, classes.tolist(), labels.tolist(), strict=True):
-            wrong: dict[str, Any] = {"color": COLOURS[1], "weight": "bold"} if said != label else {}
-            text = f"[{said}]" if said != label else f"{said}"
+        for axis, predicted, label in zip(axes, classes.tolist(), labels.tolist(), strict=True):
+            wrong: dict[str, Any] = {"color": COLOURS[1], "weight": "bold"} if predicted != label else {}
+            text = f"[{predicted}]" if predicted != label else f"{predicted}"
             axis.text(0.5, height, text, transform=axis.transAxes, ha="center", fontsize=10, **wrong)
     wrong_counts = [int((classes.cpu() != labels.cpu()).sum()) for classes in verdicts.values()]
     spoken = [f"{name} {wrong} wrong" for name, wrong in zip(verdicts, wrong_counts, strict=True)]

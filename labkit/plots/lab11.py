@@ -46,8 +46,8 @@ def plot_costs(title: str, groups: Mapping[str, Mapping[int, float]]) -> None:
         counts = sorted(points)
         accuracies = [points[count] for count in counts]
         draw_line(axes, index, counts, accuracies, name)
-        told = ", ".join(f"{points[count]:.1f} with {count:,}" for count in counts)
-        spoken.append(f"{name}: {told}")
+        values = ", ".join(f"{points[count]:.1f} with {count:,}" for count in counts)
+        spoken.append(f"{name}: {values}")
         data |= {f"{name}: trained": counts, f"{name}: validation accuracy (%)": accuracies}
     axes.set_xscale("log")
     label_axes(axes, "trained parameters", "validation accuracy (%)")

@@ -184,7 +184,9 @@ def layer_times_ms(
         for hook in hooks:
             hook.remove()
     called = dict.fromkeys(name for seconds in passes for name in seconds)
-    return {name: 1000 * float(np.median([each[name] for each in passes[warmup:]])) for name in called}
+    return {
+        name: 1000 * float(np.median([seconds[name] for seconds in passes[warmup:]])) for name in called
+    }
 
 
 def synchronize(device: torch.device | str) -> None:

@@ -111,12 +111,12 @@ def traced_macs(model: nn.Module, x: Tensor) -> dict[str, int]:
 
 def _suspects(model: nn.Module) -> str:
     """Name the modules whose products the two counts may see differently."""
-    known = named_layers(model)
+    layers = named_layers(model)
     labels = [
         layer_label(name, module)
         for name, module in model.named_modules()
         if isinstance(module, TRANSPOSED)
-        or (name not in known and any(p.ndim > 1 for p in module.parameters(recurse=False)))
+        or (name not in layers and any(p.ndim > 1 for p in module.parameters(recurse=False)))
     ]
     return f"they differ on {', '.join(labels)}" if labels else "a product belongs to no layer"
 

@@ -74,7 +74,7 @@ class QuantizedBytes(NamedTuple):
         return self.payload + self.parameters
 
 
-class _StraightThrough(torch.autograd.Function):
+class _FakeQuantization(torch.autograd.Function):
     """Forward: the quantized value. Backward: as if nothing had happened."""
 
     @staticmethod
@@ -209,7 +209,7 @@ def straight_through(
     >>> x.grad
     tensor([2., 3.])
     """
-    return _StraightThrough.apply(x, bits, scheme, per_channel)
+    return _FakeQuantization.apply(x, bits, scheme, per_channel)
 
 
 def count_quantized_bytes(element_count: int, grid: AffineGrid) -> QuantizedBytes:

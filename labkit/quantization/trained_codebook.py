@@ -24,7 +24,7 @@ from labkit.training import Callback
 __all__ = ["CodebookCallback", "cluster_layers", "fit_codebooks"]
 
 
-class _StraightThrough(torch.autograd.Function):
+class _SharedValue(torch.autograd.Function):
     """The shared weight forwards; backwards the gradient of each weight that no mask removed."""
 
     @staticmethod
@@ -59,7 +59,7 @@ class _NearestLevel(nn.Module):
 
     def forward(self, latent: Tensor) -> Tensor:
         """Latent weights to shared ones, of the same shape."""
-        return _StraightThrough.apply(latent, self.levels, self.mask)
+        return _SharedValue.apply(latent, self.levels, self.mask)
 
     def right_inverse(self, weight: Tensor) -> Tensor:
         """The weight itself."""

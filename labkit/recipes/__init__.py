@@ -1,17 +1,17 @@
 """How every shipped checkpoint is made, and the weights themselves.
 
 A :class:`Recipe` (``recipe``) is data; its steps (``steps``) prepare a network and act while it trains;
-``catalog`` lists all recipes, ``budgets`` says how long they train on data that are not embedded, ``network``
+``catalog`` lists all recipes, ``other_data`` says how long they train on data that are not embedded, ``network``
 builds their networks, ``training`` trains and stores them, ``estimates`` tells how long that takes,
 and ``loading`` and ``backbone`` have what notebooks call. ``scans`` stores the sensitivity scans of trained
 networks; ``sequences`` has the recipes that are not trained on images.
 """
 
 from labkit.recipes.backbone import Backbone, load_backbone
-from labkit.recipes.budgets import recipe_for
 from labkit.recipes.catalog import CATALOG, RECIPES, find_recipe
 from labkit.recipes.estimates import untrained_network
 from labkit.recipes.loading import fit_or_load, recorded
+from labkit.recipes.other_data import recipe_for
 from labkit.recipes.recipe import Recipe, Step
 from labkit.recipes.records import recorded_differences
 from labkit.recipes.scans import StoredScan, make_scan, scan_or_load

@@ -1,6 +1,6 @@
 """How long trainings take on this machine, measured before they begin.
 
-Leaves out: the timed steps themselves (:func:`labkit.training.estimate.estimate_seconds`).
+Leaves out: the timed steps themselves (:func:`labkit.training.step_timing.estimate_seconds`).
 """
 
 from __future__ import annotations
@@ -13,14 +13,11 @@ from torch import nn
 
 from labkit.data import Dataset
 from labkit.environment import keep_random_state
-from labkit.models import VGG16
-from labkit.recipes.budgets import training_data
 from labkit.recipes.network import build_network
+from labkit.recipes.other_data import training_data
 from labkit.recipes.recipe import Recipe
-from labkit.recipes.steps import CutChannels, Distill
 from labkit.training import Callback, TrainConfig
-from labkit.training.distillation import Distiller
-from labkit.training.estimate import estimate_seconds
+from labkit.training.step_timing import estimate_seconds
 
 __all__ = ["Estimate", "duration", "estimate_all", "untrained_network"]
 
@@ -59,8 +56,8 @@ def estimate_all(trainings: Sequence[tuple[Recipe, Dataset]]) -> list[Estimate]:
     estimates = []
     for recipe, dataset in trainings:
         data = training_data(recipe, dataset)
-        kinds = tuple((type(step), getattr(step, "keep", None)) for step in recipe.steps)
-        key = (recipe.network, kinds, recipe.config.batch_size, data.store, data.images_per_epoch)
+        costs = tuple(step.cost() for step in recipe.steps)
+        key = (recipe.network, costs, recipe.config.batch_size, data.store, data.images_per_epoch)
         if key not in timed:
             timed[key] = _seconds_per_epoch(recipe, data)
         seconds = recipe.config.epochs * timed[key]
@@ -76,10 +73,7 @@ def untrained_network(recipe: Recipe, dataset: Dataset) -> nn.Module:
     """
     model = build_network(recipe.network, len(dataset.classes))
     for step in recipe.steps:
-        if isinstance(step, CutChannels):
-            model = VGG16(len(dataset.classes), channels=step.keep)
-        elif not step.sources():  # a step with sources reads weights, which do not change the shape
-            model = step.prepare(model, recipe, dataset)
+        model = step.untrained(model, recipe, dataset)
     return model
 
 
@@ -88,9 +82,7 @@ def _seconds_per_epoch(recipe: Recipe, data: Dataset) -> float:
     """Time the training of a network like the recipe's; epochs are alike, so two stand for all."""
     model, callback = untrained_network(recipe, data), Callback()
     for step in recipe.steps:
-        if isinstance(step, Distill):
-            teacher = build_network(recipe.network, len(data.classes))
-            callback = Distiller(teacher, weight=step.weight, temperature=step.temperature, inner=callback)
+        callback = step.timed_callback(callback, recipe, data)
     config: TrainConfig = replace(recipe.config, epochs=2)
     return estimate_seconds(model, data, config, callback=callback) / 2
 

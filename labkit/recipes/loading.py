@@ -6,8 +6,8 @@ from torch import nn
 
 from labkit import settings
 from labkit.data import Dataset
-from labkit.recipes.budgets import recipe_for
 from labkit.recipes.network import restored_model
+from labkit.recipes.other_data import recipe_for
 from labkit.recipes.training import is_current, make_checkpoint, verify_prefix
 from labkit.storage import checkpoints
 from labkit.storage.checkpoints import Entry

@@ -7,17 +7,14 @@ Leaves out: the steps there are (:mod:`labkit.recipes.steps`) and the recipes th
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Protocol
 
 from torch import nn
 
 from labkit.data import Dataset
 from labkit.training import Callback, TrainConfig
 
-if TYPE_CHECKING:
-    from labkit.recipes.steps import CutChannels
-
-__all__ = ["Network", "Recipe", "Source", "Step"]
+__all__ = ["ChannelCut", "Network", "Recipe", "Source", "Step", "share_of"]
 
 Network = Literal["convnet", "convnet-half", "resnet18-quarter", "resnet20", "vgg16", "vgg16-narrow"]
 
@@ -30,12 +27,21 @@ class Source:
     class_count: int | None = None
 
 
+class ChannelCut(Protocol):
+    """A step that cuts convolutions to ``keep`` output channels each."""
+
+    @property
+    def keep(self) -> tuple[int, ...]:
+        """The output channels that each convolution keeps."""
+
+
 @dataclass(frozen=True)
 class Step:
     """One thing that a recipe does to a network; this base class does nothing.
 
     A new technique is a subclass, a frozen dataclass whose fields enter the recipe's hash, and an
-    entry in the catalogue. It overrides what it needs of the five methods.
+    entry in the catalogue. It overrides what it needs of the methods. The first five make the checkpoint;
+    the others say how the step changes with the length of the training, and what it costs.
     """
 
     def sources(self) -> tuple[Source, ...]:
@@ -57,6 +63,34 @@ class Step:
     def callback(self, inner: Callback, recipe: Recipe, dataset: Dataset) -> Callback:  # noqa: ARG002
         """Return what acts during training: ``inner``, that of the earlier steps, or something around it."""
         return inner
+
+    def for_longer_training(self, factor: int) -> Step:  # noqa: ARG002
+        """Return the step of a training with ``factor`` times as many epochs."""
+        return self
+
+    def for_shorter_training(self, share: float) -> Step:  # noqa: ARG002
+        """Return the step of a training with this share of the epochs, at least one."""
+        return self
+
+    def sets_epoch_images(self) -> bool:
+        """Whether this step decides how many images an epoch has, so no budget shortens it."""
+        return False
+
+    def untrained(self, model: nn.Module, recipe: Recipe, dataset: Dataset) -> nn.Module:
+        """Return a network of the shape that :meth:`prepare` gives it, without reading any weights."""
+        return model if self.sources() else self.prepare(model, recipe, dataset)
+
+    def timed_callback(self, inner: Callback, recipe: Recipe, dataset: Dataset) -> Callback:  # noqa: ARG002
+        """Return ``inner`` with what this step adds to the cost of a loss, without reading any weights."""
+        return inner
+
+    def cost(self) -> object:
+        """Return what, of this step, decides how long an epoch takes."""
+        return type(self)
+
+    def channel_cut(self) -> ChannelCut | None:
+        """Return this step if it cuts channels."""
+        return None
 
 
 @dataclass(frozen=True)
@@ -85,17 +119,15 @@ class Recipe:
     shipped: bool = True
 
     @property
-    def channels(self) -> CutChannels:
+    def channels(self) -> ChannelCut:
         """The step that cuts channels, whose ``keep`` lab 09 reads.
 
         Raises:
             ValueError: if there is none.
         """
-        from labkit.recipes.steps import CutChannels  # here, because that module imports this one
-
         for step in self.steps:
-            if isinstance(step, CutChannels):
-                return step
+            if (cut := step.channel_cut()) is not None:
+                return cut
         raise ValueError(f"recipe {self.name!r} has no step that cuts channels.")
 
     def sources(self) -> tuple[Source, ...]:
@@ -112,3 +144,12 @@ class Recipe:
         facts = {**asdict(self), "steps": steps}
         del facts["shipped"]
         return facts
+
+
+def share_of(epochs: int, share: float) -> int:
+    """Return this share of a number of epochs, at least one.
+
+    >>> share_of(30, 0.25), share_of(1, 0.25)
+    (8, 1)
+    """
+    return max(1, round(share * epochs))

@@ -17,6 +17,7 @@ from labkit import settings
 from labkit.data import Dataset, Split
 from labkit.environment import environment_stamp
 from labkit.files import write_atomically
+from labkit.manifest import scan_file
 from labkit.pruning.allocation import SensitivityScan
 from labkit.pruning.sensitivity import sensitivity_scan
 from labkit.recipes.loading import fit_or_load, recorded
@@ -95,7 +96,7 @@ def make_scan(
 
 def _path(name: str, dataset: Dataset) -> Path:
     """The file of a scan, beside the checkpoint."""
-    return settings.checkpoint_dir() / dataset.store / f"{name}.scan.json"
+    return settings.checkpoint_dir() / dataset.store / scan_file(name)
 
 
 def _read(path: Path) -> StoredScan:

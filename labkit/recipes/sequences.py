@@ -96,8 +96,8 @@ SEQUENCE_RECIPES = {
 
 def as_batch(pairs: SequencePairs) -> TokenBatch:
     """Return what a transformer is trained on: it sees the target up to each token that it predicts."""
-    wanted = pairs.targets[:, 1:]
-    return (pairs.sources, pairs.targets[:, :-1]), wanted.masked_fill(wanted == PADDING, IGNORED)
+    predicted = pairs.targets[:, 1:]
+    return (pairs.sources, pairs.targets[:, :-1]), predicted.masked_fill(predicted == PADDING, IGNORED)
 
 
 def text_windows(passages: tuple[Tensor, ...], length: int = CONTEXT) -> list[TokenBatch]:

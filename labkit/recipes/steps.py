@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -22,8 +22,8 @@ from labkit.pruning.saliency import Rule, calibration_batches, calibration_resul
 from labkit.pruning.sensitivity import sensitivity_masks
 from labkit.quantization.layers import quantize_residual_blocks
 from labkit.quantization.trained_codebook import CodebookCallback, cluster_layers
-from labkit.recipes.network import load_network
-from labkit.recipes.recipe import Recipe, Source, Step
+from labkit.recipes.network import build_network, load_network
+from labkit.recipes.recipe import Recipe, Source, Step, share_of
 from labkit.storage import checkpoints
 from labkit.training import Callback
 from labkit.training.distillation import Distiller
@@ -77,6 +77,10 @@ class FewImages(Step):
     def training_data(self, dataset: Dataset, recipe: Recipe) -> Dataset:
         """Return the data set with fewer training images."""
         return images_per_class(dataset, self.per_class, seed=recipe.config.seed)
+
+    def sets_epoch_images(self) -> bool:
+        """Such a training takes equally many steps on any data."""
+        return True
 
 
 @dataclass(frozen=True)
@@ -145,6 +149,18 @@ class CutChannels(Step):
         if not isinstance(model, VGG16):
             raise ValueError(f"{recipe.name}: only a VGG16 can be cut, got {type(model).__name__}.")
         return prune_channels(model.double(), dataset, keep=self.keep, selection=self.selection).float()
+
+    def untrained(self, model: nn.Module, recipe: Recipe, dataset: Dataset) -> nn.Module:  # noqa: ARG002
+        """Return a network of the smaller widths; a selection would need trained weights."""
+        return VGG16(len(dataset.classes), channels=self.keep)
+
+    def cost(self) -> object:
+        """Return the widths."""
+        return type(self), self.keep
+
+    def channel_cut(self) -> CutChannels:
+        """Return this step."""
+        return self
 
 
 @dataclass(frozen=True)
@@ -248,6 +264,10 @@ class PruneConvolutions(Step):
             )
         return _alone(PruningCallback(rules), inner, recipe)
 
+    def for_longer_training(self, factor: int) -> PruneConvolutions:
+        """Prune at the same shares of the training."""
+        return replace(self, every=factor * self.every)
+
 
 @dataclass(frozen=True)
 class PruneBySensitivity(Step):
@@ -323,6 +343,10 @@ class PruneBeforeSchedule(Step):
         )
         return _alone(pruning, inner, recipe)
 
+    def for_shorter_training(self, share: float) -> PruneBeforeSchedule:
+        """Take fewer epochs before the last cut, too."""
+        return replace(self, epochs=share_of(self.epochs, share))
+
 
 @dataclass(frozen=True)
 class Distill(Step):
@@ -339,6 +363,13 @@ class Distill(Step):
     def callback(self, inner: Callback, recipe: Recipe, dataset: Dataset) -> Callback:
         """Add the teacher's term to the loss."""
         teacher = load_network(recipe.network, self.teacher, dataset)
+        return self._distiller(teacher, inner)
+
+    def timed_callback(self, inner: Callback, recipe: Recipe, dataset: Dataset) -> Callback:
+        """Add the term of a teacher with random weights."""
+        return self._distiller(build_network(recipe.network, len(dataset.classes)), inner)
+
+    def _distiller(self, teacher: nn.Module, inner: Callback) -> Callback:
         return Distiller(teacher, weight=self.weight, temperature=self.temperature, inner=inner)
 
 

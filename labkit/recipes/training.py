@@ -15,7 +15,6 @@ from labkit import settings
 from labkit.data import Dataset, class_counts, load_dataset
 from labkit.models.lora import merge_lora
 from labkit.quantization.weight_sharing import unshare_layers
-from labkit.recipes.budgets import recipe_for, training_data, with_short_epochs
 from labkit.recipes.catalog import find_recipe
 from labkit.recipes.estimates import Estimate, duration, estimate_all
 from labkit.recipes.external import import_network, public_hash, public_network
@@ -25,6 +24,7 @@ from labkit.recipes.network import (
     starting_model,
     training_callback,
 )
+from labkit.recipes.other_data import recipe_for, training_data, with_short_epochs
 from labkit.recipes.recipe import Recipe
 from labkit.recipes.records import compare_prefix, network_facts, training_facts
 from labkit.recipes.sequences import (
@@ -37,8 +37,8 @@ from labkit.storage import checkpoints
 from labkit.storage.checkpoints import CheckpointError, Entry
 from labkit.training import fit
 from labkit.training.distributed import current_workers, first_before_others, wait_for_all
-from labkit.training.estimate import estimate_seconds
 from labkit.training.loop import loss_prefix
+from labkit.training.step_timing import estimate_seconds
 
 __all__ = [
     "TrainedNetwork",
@@ -80,9 +80,9 @@ def train(
         ValueError: if there is no such recipe or data set; nothing is trained then.
     """
     with first_before_others():
-        wanted = _on_images(names, counts)
+        trainings = _on_images(names, counts)
     rows = []
-    for recipe, dataset in wanted:
+    for recipe, dataset in trainings:
         due = _is_due(recipe, dataset, only_shipped=only_shipped)
         if due:
             make_checkpoint(recipe, dataset)
@@ -226,14 +226,14 @@ def _needed(recipe: Recipe, dataset: Dataset) -> list[tuple[Recipe, Dataset]]:
 
 def _on_images(names: Sequence[str], counts: Sequence[int] | None) -> list[tuple[Recipe, Dataset]]:
     """Return the recipes on images among ``names``, with each of their data sets."""
-    wanted = [
+    named = [
         (name, count)
         for count in (class_counts() if counts is None else counts)
         for name in names
         if name not in SEQUENCE_RECIPES and count in find_recipe(name, count).class_counts
     ]
-    sets = {count: load_dataset(count) for count in dict.fromkeys(count for _, count in wanted)}
-    return [(recipe_for(name, sets[count]), sets[count]) for name, count in wanted]
+    sets = {count: load_dataset(count) for count in dict.fromkeys(count for _, count in named)}
+    return [(recipe_for(name, sets[count]), sets[count]) for name, count in named]
 
 
 def _is_due(recipe: Recipe, dataset: Dataset, *, only_shipped: bool) -> bool:

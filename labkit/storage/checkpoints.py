@@ -9,10 +9,10 @@ weights are trained (:mod:`labkit.recipes`).
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -21,6 +21,7 @@ from torch import Tensor
 
 from labkit import settings
 from labkit.files import digest, write_atomically
+from labkit.manifest import MANIFEST_FILE, FileFormat, manifest_bytes, parse_manifest, weights_file
 from labkit.storage.state_dict import pack_state, unpack_state
 from labkit.training.config import EpochRecord, records_from_json, records_to_json
 
@@ -33,9 +34,6 @@ __all__ = [
     "read_weights",
     "write_checkpoint",
 ]
-
-
-FileFormat = Literal["safetensors", "lkc"]
 
 
 class CheckpointError(RuntimeError):
@@ -67,15 +65,14 @@ class Entry:
 
 def manifest_path(dataset: str) -> Path:
     """Return the path of the manifest of ``dataset``."""
-    return settings.checkpoint_dir() / dataset / "manifest.json"
+    return settings.checkpoint_dir() / dataset / MANIFEST_FILE
 
 
 def weights_path(
     dataset: str, name: str, file_format: FileFormat = "safetensors", *, shipped: bool = True
 ) -> Path:
     """Return the path of the weights of checkpoint ``name``."""
-    entry = {"format": file_format, "shipped": shipped}
-    return settings.checkpoint_dir() / dataset / settings.checkpoint_file(name, entry)
+    return settings.checkpoint_dir() / dataset / weights_file(name, file_format, shipped=shipped)
 
 
 def read_manifest(dataset: str) -> dict[str, Entry]:
@@ -88,12 +85,9 @@ def read_manifest(dataset: str) -> dict[str, Entry]:
     if not path.is_file():
         return {}
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-        return {
-            name: Entry(**{**entry, "epochs": records_from_json(entry["epochs"])})
-            for name, entry in entries.items()
-        }
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        entries = parse_manifest(path.read_bytes())
+        return {name: _from_json(entry.fields) for name, entry in entries.items()}
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise CheckpointError(
             f"{path} is damaged ({error}); restore it with `git checkout {path}`."
         ) from error
@@ -175,9 +169,13 @@ def write_checkpoint(
     entries[name] = _as_json(entry)
     path = weights_path(dataset, name, file_format, shipped=shipped)
     write_atomically(path, content)
-    text = json.dumps(dict(sorted(entries.items())), indent=1, ensure_ascii=False)
-    write_atomically(manifest_path(dataset), f"{text}\n".encode())
+    write_atomically(manifest_path(dataset), manifest_bytes(dict(sorted(entries.items()))))
     return entry
+
+
+def _from_json(fields: Mapping[str, Any]) -> Entry:
+    """Return the entry that :func:`_as_json` turned into ``fields``; foreign fields are refused."""
+    return Entry(**{**fields, "epochs": records_from_json(fields["epochs"])})
 
 
 def _as_json(entry: Entry) -> dict[str, object]:

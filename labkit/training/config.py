@@ -33,10 +33,10 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Refuse values that cannot train; turn NumPy's numbers into plain ones, which can be stored."""
-        for each in fields(self):
-            value = getattr(self, each.name)
+        for entry in fields(self):
+            value = getattr(self, entry.name)
             if hasattr(value, "item"):
-                object.__setattr__(self, each.name, value.item())
+                object.__setattr__(self, entry.name, value.item())
         require_trainable(self, {"epochs": 1, "batch_size": 2, "seed": 0})
 
     def learning_rate(self, step: int, total_steps: int) -> float:
@@ -106,7 +106,7 @@ class EpochRecord:
 
 def records_to_json(records: Iterable[EpochRecord]) -> list[dict[str, object]]:
     """Return one row per epoch, as files store them; later fields only where they are not the default."""
-    defaults = {each.name: each.default for each in fields(EpochRecord)}
+    defaults = {entry.name: entry.default for entry in fields(EpochRecord)}
     return [
         {name: value for name, value in asdict(record).items() if value != defaults[name]}
         for record in records
@@ -115,7 +115,7 @@ def records_to_json(records: Iterable[EpochRecord]) -> list[dict[str, object]]:
 
 def records_from_json(rows: Sequence[Mapping[str, Any]]) -> list[EpochRecord]:
     """Return the records that :func:`records_to_json` turned into ``rows``; fields of others are ignored."""
-    names = {each.name for each in fields(EpochRecord)}
+    names = {entry.name for entry in fields(EpochRecord)}
     return [
         EpochRecord(
             **{name: value for name, value in row.items() if name in names and name != "cuts"},

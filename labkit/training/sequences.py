@@ -95,9 +95,9 @@ def fit_sequences(
             bar.update()
             if step in ends:
                 mean = _mean(losses, step)
-                found, seconds = evaluate(model), time.perf_counter() - start
-                result.append(EpochRecord(len(result), mean, found.loss, found.top1, 0.0, seconds))
-                bar.set_postfix(loss=f"{mean:.3f}", validation=f"{found.loss:.3f}")
+                held_out, seconds = evaluate(model), time.perf_counter() - start
+                result.append(EpochRecord(len(result), mean, held_out.loss, held_out.top1, 0.0, seconds))
+                bar.set_postfix(loss=f"{mean:.3f}", validation=f"{held_out.loss:.3f}")
                 start, losses = time.perf_counter(), []
     if step < config.steps:
         raise ValueError(f"there are {step} batches for {config.steps} steps; give more batches.")
@@ -126,13 +126,13 @@ def evaluate_sequences(model: nn.Module, batches: Iterable[TokenBatch]) -> Evalu
     device, _ = device_and_dtype(model)
     with evaluation_mode(model), torch.no_grad():
         for inputs, targets in batches:
-            wanted = targets.to(device).flatten()
-            logits = model(*(part.to(device) for part in inputs)).flatten(0, 1)[wanted != IGNORED]
-            wanted = wanted[wanted != IGNORED]
-            loss += summed_loss(logits, wanted).item()
-            top1 += int(top_k_hits(logits, wanted, k=1))
-            top5 += int(top_k_hits(logits, wanted, k=min(5, logits.shape[1])))
-            count += len(wanted)
+            correct = targets.to(device).flatten()
+            logits = model(*(part.to(device) for part in inputs)).flatten(0, 1)[correct != IGNORED]
+            correct = correct[correct != IGNORED]
+            loss += summed_loss(logits, correct).item()
+            top1 += int(top_k_hits(logits, correct, k=1))
+            top5 += int(top_k_hits(logits, correct, k=min(5, logits.shape[1])))
+            count += len(correct)
     if not count:
         raise ValueError("there is no token to predict; give at least one batch.")
     return Evaluation(loss / count, 100 * top1 / count, 100 * top5 / count)
@@ -149,8 +149,8 @@ def _steps(model: nn.Module, batches: Iterable[TokenBatch], config: SequenceConf
     for step, (inputs, targets) in enumerate(islice(batches, config.steps)):
         optimizer.param_groups[0]["lr"] = schedule.rate(step, config.steps, config.peak_lr)
         logits = model(*(part.to(device, non_blocking=True) for part in inputs))
-        wanted = targets.to(device, non_blocking=True).flatten()
-        loss = functional.cross_entropy(logits.flatten(0, 1), wanted, ignore_index=IGNORED)
+        correct = targets.to(device, non_blocking=True).flatten()
+        loss = functional.cross_entropy(logits.flatten(0, 1), correct, ignore_index=IGNORED)
         if can_read_at_once(loss) or step % LOSS_CHECK_STEPS == LOSS_CHECK_STEPS - 1:
             _require_finite(loss.item(), step)
         optimizer.zero_grad()

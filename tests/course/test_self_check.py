@@ -7,7 +7,7 @@ import pytest
 from small_labs import code, write
 
 from labkit.cli import main
-from labkit.course.self_check import Row, run_checks, table
+from labkit.course.self_check import CheckRow, run_checks, table
 
 pytestmark = pytest.mark.heavy
 
@@ -33,7 +33,7 @@ GOOD = "def f():\n    return 1"
 def test_a_cell_that_catches_the_interrupt_is_late_and_the_others_still_run(tmp_path):
     caught = f"try:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    pass\n{GOOD}"
     rows = check(tmp_path, caught, GOOD)
-    assert rows == [Row("9.1", 1, "not finished within 2 s"), Row("9.2", 1, "ok")]
+    assert rows == [CheckRow("9.1", 1, "not finished within 2 s"), CheckRow("9.2", 1, "ok")]
 
 
 def test_a_cell_that_ignores_the_interrupt_costs_the_kernel(tmp_path):
@@ -41,7 +41,7 @@ def test_a_cell_that_ignores_the_interrupt_costs_the_kernel(tmp_path):
     start = time.monotonic()
     rows = check(tmp_path, GOOD, stubborn, GOOD)
     assert time.monotonic() - start < 60
-    assert rows[:2] == [Row("9.1", 1, "ok"), Row("9.2", 1, "not finished within 2 s")]
+    assert rows[:2] == [CheckRow("9.1", 1, "ok"), CheckRow("9.2", 1, "not finished within 2 s")]
     assert "the kernel died in an earlier cell" in rows[2].verdict
 
 
@@ -69,7 +69,7 @@ def test_a_failing_exercise_names_the_failing_one_that_it_uses(tmp_path):
 
 def test_only_setup_todo_and_check_cells_run(tmp_path):
     between = [code("run", "raise SystemExit"), code("predict", "x = (", role="predict")]
-    assert check(tmp_path, GOOD, between=between) == [Row("9.1", 1, "ok")]
+    assert check(tmp_path, GOOD, between=between) == [CheckRow("9.1", 1, "ok")]
 
 
 def test_tags_and_types_of_a_students_cells_do_not_keep_a_check_from_running(tmp_path):

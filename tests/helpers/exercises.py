@@ -12,7 +12,7 @@ from typing import Any
 
 from labkit import settings
 from labkit.course.notebook import structure
-from labkit.course.notebook.comparison import DEFAULT, Tolerance, differences
+from labkit.course.notebook.comparison import Tolerance, differences
 
 LABS = sorted((settings.home() / "labs").glob("[0-9][0-9]_*.ipynb"))
 SOLUTION = re.compile(r"^[ \t]*### BEGIN SOLUTION\n.*?^[ \t]*### END SOLUTION$", re.M | re.S)
@@ -80,7 +80,7 @@ def _printed(source: str, namespace: dict[str, Any]) -> str:
 def _exercises(path: Path) -> list[Exercise]:
     lab = structure.read_lab(path)
     coded = {name: cells for name, cells in structure.exercises(lab).items() if "todo" in cells}
-    setup = [cell.source for cell in lab.cells if structure.cell_info(cell)["role"] == "setup"]
+    setup = [cell.source for cell in lab.cells if structure.cell_role(cell) == "setup"]
     result = []
     for name, cells in coded.items():
         others = [other["todo"].source for key, other in coded.items() if key != name]
@@ -89,7 +89,7 @@ def _exercises(path: Path) -> list[Exercise]:
             for role in ("check", "hidden")
         )
         info = structure.cell_info(cells["hidden"])
-        tolerance = Tolerance(info.get("rtol", DEFAULT.rtol), info.get("atol", DEFAULT.atol))
+        tolerance = Tolerance.of(info.rtol, info.atol)
         result.append(Exercise(name, (*setup, *others), cells["todo"].source, *check, *hidden, tolerance))
     return result
 

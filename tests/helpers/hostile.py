@@ -151,7 +151,7 @@ def _only(*lost):
 
 
 def _files(good) -> dict[str, Case]:
-    """Files that are no notebook, or another one."""
+    """Files that are not a notebook, or are another one."""
     other = copy.deepcopy(good)
     for cell in other.cells:
         cell.id, cell.metadata = cell.id.replace("99-", "01-"), {}

@@ -26,7 +26,7 @@ from labkit.recipes import (
     train,
     training,
 )
-from labkit.recipes.budgets import training_data
+from labkit.recipes.other_data import training_data
 from labkit.recipes.records import recorded_hits
 from labkit.recipes.steps import (
     AddLora,

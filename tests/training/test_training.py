@@ -15,10 +15,10 @@ from torch import nn
 from labkit.data import Split
 from labkit.training import Callback, Cut, EpochRecord, TrainConfig, estimate, evaluate, fit, loop
 from labkit.training.distillation import Distiller
-from labkit.training.estimate import estimate_seconds
 from labkit.training.evaluate import top_k_hits
 from labkit.training.live import training_batches
 from labkit.training.loop import loss_prefix
+from labkit.training.step_timing import estimate_seconds
 
 CONFIG = TrainConfig(epochs=3, batch_size=32, peak_lr=0.1)
 

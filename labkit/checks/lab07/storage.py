@@ -174,9 +174,9 @@ def bitmaps(expect: Expect, mask_to_bytes: Answer, bytes_to_mask: Answer) -> Non
         case.true(form == (torch.bool, shape), expected=f"a bool tensor {shape}", got=form, hint=BACK)
         case.equal(got, mask, hint=BACK)
     case = expect.given("bytes [200, 7], shapes (16,) and (2, 8)")
-    for wanted in ((16,), (2, 8)):
-        got = case.call(bytes_to_mask, bytes([200, 7]), wanted, hint=BACK)
-        case.equal(got, np.array(list("1100100000000111")).reshape(wanted) == "1", hint=BACK)
+    for mask_shape in ((16,), (2, 8)):
+        got = case.call(bytes_to_mask, bytes([200, 7]), mask_shape, hint=BACK)
+        case.equal(got, np.array(list("1100100000000111")).reshape(mask_shape) == "1", hint=BACK)
 
 
 def _coo(weight: Tensor) -> tuple[Tensor, Tensor]:

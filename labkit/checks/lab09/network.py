@@ -43,14 +43,17 @@ def cut_layer_by_layer(expect: Expect, answer: Answer) -> None:
     ):
         blocks, images = _chain(widths, bias=bias)
         case = expect.given(f"{len(widths)} blocks of {widths} channels, counts {counts}")
-        given = copy.deepcopy(blocks), images.clone()
+        arguments = copy.deepcopy(blocks), images.clone()
         calls: list[tuple[str, Tensor, Tensor]] = []
-        got = case.call(answer, *given, list(counts), _spy(_choose, calls), _spy(_refit, calls), hint=WHOLE)
+        got = case.call(
+            answer, *arguments, list(counts), _spy(_choose, calls), _spy(_refit, calls), hint=WHOLE
+        )
         same = all(
-            torch.equal(now, then) for now, then in zip(_tensors(given[0]), _tensors(blocks), strict=True)
+            torch.equal(now, then)
+            for now, then in zip(_tensors(arguments[0]), _tensors(blocks), strict=True)
         )
         case.true(
-            same and torch.equal(given[1], images),
+            same and torch.equal(arguments[1], images),
             expected="arguments unchanged",
             got="other values",
             hint=UNTOUCHED,

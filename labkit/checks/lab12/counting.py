@@ -66,8 +66,10 @@ def derived_counts(expect: Expect, answer: Answer) -> None:
 
 def _added_up(way: str, layers_: int, heads: int, steps: int) -> int:
     """Add up the products of a pass, or of decoding."""
-    own, cross = {"batched": (6, 6), "packed": (4, 5), "fused": (2, 3)}.get(way, (5 * heads + 1,) * 2)
-    encoder, decoder = layers_ * (own + 2), layers_ * (own + cross + 2)
+    self_attention, cross_attention = {"batched": (6, 6), "packed": (4, 5), "fused": (2, 3)}.get(
+        way, (5 * heads + 1,) * 2
+    )
+    encoder, decoder = layers_ * (self_attention + 2), layers_ * (self_attention + cross_attention + 2)
     if way == "decoder only":
         return encoder + 1
     if way == "decoding":

@@ -78,8 +78,8 @@ def attention(expect: Expect, answer: Answer) -> None:
             waves(*batch, n, d, start=i + 5 * place)
             for i, (n, d) in enumerate([(queries, 4), (keys, 4), (keys, 6)])
         )
-        given = (3 * q, k, v) if mask is None else (3 * q, k, v, mask)
-        got = case.call(answer, *given, hint=SCORES)
+        arguments = (3 * q, k, v) if mask is None else (3 * q, k, v, mask)
+        got = case.call(answer, *arguments, hint=SCORES)
         case.true(
             isinstance(got, tuple) and len(got) == 2,
             expected="(output, weights)",
@@ -122,8 +122,8 @@ def multi_head(expect: Expect, answer: Answer) -> None:
             output, weights = torchs_attention(layer)(
                 x, source, source, attn_mask=blocked, average_attn_weights=False
             )
-            given = (layer, x, source) if mask is None else (layer, x, source, mask)
-            got = case.call(answer, *given, hint=HEADS)
+            arguments = (layer, x, source) if mask is None else (layer, x, source, mask)
+            got = case.call(answer, *arguments, hint=HEADS)
             case.true(
                 isinstance(got, tuple), expected="(output, weights)", got=type(got).__name__, hint=HEADS
             )
@@ -135,7 +135,7 @@ def layers(expect: Expect, encoder: Answer, decoder: Answer) -> None:
     """12.4: as torch's encoder and decoder layers on the same weights."""
     ahead = torch.ones(1, 3, 3, dtype=torch.bool).triu()
     with exact():
-        for place, (heads, own, seen) in enumerate(
+        for place, (heads, own_mask, seen) in enumerate(
             (
                 (2, padding(3), padding(4)),
                 (2, padding(3).flip(0), padding(4).flip(0)),
@@ -144,14 +144,14 @@ def layers(expect: Expect, encoder: Answer, decoder: Answer) -> None:
             )
         ):
             x, memory = waves(2, 3, 8, start=place), waves(2, 4, 8, start=5 + place)
-            case = expect.given(f"an encoder layer, heads: {heads}, {_told(own)}")
+            case = expect.given(f"an encoder layer, heads: {heads}, {_told(own_mask)}")
             layer = filled(LayerParts(8, heads, cross=False))
             expected = torchs_layer(layer, nn.TransformerEncoderLayer)(
-                x, src_key_padding_mask=None if own is None else ~own[:, 0]
+                x, src_key_padding_mask=None if own_mask is None else ~own_mask[:, 0]
             )
-            got = case.call(encoder, layer, x, *([] if own is None else [own]), hint=ENCODER)
+            got = case.call(encoder, layer, x, *([] if own_mask is None else [own_mask]), hint=ENCODER)
             case.close(got, expected, hint=ENCODER, atol=1e-5)
-            mask = None if own is None else ahead if place == 1 else ahead.mT
+            mask = None if own_mask is None else ahead if place == 1 else ahead.mT
             case = expect.given(
                 f"a decoder layer, heads: {heads}, {_told(mask)} for x, {_told(seen)} for the memory"
             )
@@ -162,9 +162,9 @@ def layers(expect: Expect, encoder: Answer, decoder: Answer) -> None:
                 tgt_mask=None if mask is None else ~mask[0],
                 memory_key_padding_mask=None if seen is None else ~seen[:, 0],
             )
-            given = [part for part in (mask, seen) if part is not None]
+            masks = [part for part in (mask, seen) if part is not None]
             case.close(
-                case.call(decoder, layer, x, memory, *given, hint=DECODER),
+                case.call(decoder, layer, x, memory, *masks, hint=DECODER),
                 expected,
                 hint=DECODER,
                 atol=1e-5,

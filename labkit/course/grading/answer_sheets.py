@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from nbformat import NotebookNode
 
-from labkit.course.grading.gradebook import csv_bytes, find_question
+from labkit.course.grading.gradebook import csv_bytes, find_mark, row_name
 from labkit.course.grading.results import GradedLab, Mark, student_file_name
 from labkit.course.grading.scoring import written_questions
 from labkit.course.grading.spreadsheet import read_rows
@@ -85,8 +85,8 @@ def _filled(table: Path, results: Sequence[GradedLab]) -> dict[tuple[str, str, s
     for row in read_rows(table, COLUMNS[:4]):
         key = (row.cells["student"], row.cells["lab"], row.cells["question"])
         with contextlib.suppress(ValueError):  # an answer that is gone
-            result, name = find_question(results, row.cells)
-            key = (result.student, result.lab.number, name)
+            result, mark = find_mark(results, row.cells)
+            key = (result.student, result.lab.number, row_name(mark))
         if key in filled:
             raise ValueError(
                 f"{table}, line {row.line}: {key[2]} of {key[0]!r} is there twice; remove one row."

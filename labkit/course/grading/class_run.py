@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -26,7 +26,7 @@ from labkit.course.grading.gradebook import apply_manual_marks, write_tables
 from labkit.course.grading.job import Job, failed_result, find_submissions, grade_job, jobs_for_student
 from labkit.course.grading.late_penalty import apply_late_rules, submitted_at
 from labkit.course.grading.merged_notebooks import write_notebooks
-from labkit.course.grading.results import GradedLab, read_result, read_results, write_result
+from labkit.course.grading.results import GradedLab, in_stored_order, read_results, write_result
 from labkit.course.grading.sandbox.box import SANDBOXES, choose_backend
 from labkit.course.grading.sandbox.limits import Limits
 from labkit.course.grading.scoring import coding_exercises
@@ -102,13 +102,13 @@ def grade_class(
         OSError: if something cannot be written.
     """
     config = config or GradingConfig()
-    results = run_jobs(submissions, labs, options)
+    entries = find_submissions(submissions)
+    results = _run_class(submissions, entries.paths, labs, options)
     if options.notebooks:
         write_notebooks(options.out, labs, results)
     for marks in (options.out / MARKS, config.marks):  # in this order: the configured file decides
         if marks is not None and (marks == config.marks or marks.is_file()):
             results = apply_manual_marks(results, marks)
-    entries = find_submissions(submissions)
     times = {student: submitted_at(path) for student, path in entries.paths.items()}
     results = apply_late_rules(results, config.late_rules, times)
     # Results of an earlier run with other labs are in the same tables, so their pages are written too.
@@ -139,14 +139,20 @@ def run_jobs(submissions: Path, labs: Sequence[Path], options: Options) -> list[
     Returns:
         The stored results of every student in ``submissions``, in these labs and in others, sorted.
     """
-    by_name = find_submissions(submissions).paths
-    _require_valid(submissions, labs, options, list(by_name))
+    return _run_class(submissions, find_submissions(submissions).paths, labs, options)
+
+
+def _run_class(
+    submissions: Path, paths: Mapping[str, Path], labs: Sequence[Path], options: Options
+) -> list[GradedLab]:
+    """Grade what was not graded before; ``paths`` are the entries of ``submissions`` by student."""
+    _require_valid(submissions, labs, options, list(paths))
     # subtle: chosen once, so no process falls back to running without a sandbox. The machines of a
     # cluster choose for themselves.
     sandbox = options.sandbox if options.scheduler else choose_backend(options.sandbox)
     jobs = [
         job
-        for student, path in by_name.items()
+        for student, path in paths.items()
         if not options.students or student in options.students
         for job in jobs_for_student(
             student,
@@ -157,20 +163,21 @@ def run_jobs(submissions: Path, labs: Sequence[Path], options: Options) -> list[
             concealed=(submissions, options.out),
         )
     ]
-    waiting = [job for job in jobs if not _is_graded(job, options.out)]
+    results = {(result.student, result.lab): result for result in read_results(options.out)}
+    waiting = [job for job in jobs if not _is_answer(results.get((job.student, job.lab)), job)]
     with tqdm(total=len(waiting), unit="lab", disable=None) as bar:
 
         def store(result: GradedLab) -> None:
             write_result(options.out, result)
+            results[result.student, result.lab] = result
             bar.update()
 
         _run(waiting, options, store)
-    return [result for result in read_results(options.out) if result.student in by_name]
+    return in_stored_order(result for result in results.values() if result.student in paths)
 
 
-def _is_graded(job: Job, out: Path) -> bool:
+def _is_answer(result: GradedLab | None, job: Job) -> bool:
     """Whether a stored result answers this very job."""
-    result = read_result(out, job.student, job.lab)
     return result is not None and result.key == job.key and result.failure is None
 
 

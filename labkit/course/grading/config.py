@@ -127,11 +127,11 @@ def _number(value: Any, most: float, path: Path, name: str) -> float:
     return float(value)
 
 
-def _require_keys(table: Mapping[str, Any], known: tuple[str, ...], path: Path, place: str) -> None:
+def _require_keys(table: Mapping[str, Any], allowed: tuple[str, ...], path: Path, place: str) -> None:
     """Raise ValueError for a key that means nothing, since it is probably a misspelling."""
-    unknown = [key for key in table if key not in known]
+    unknown = [key for key in table if key not in allowed]
     if unknown:
-        raise ValueError(f"{path}: unknown key {unknown[0]!r}{place}; known keys: {', '.join(known)}.")
+        raise ValueError(f"{path}: unknown key {unknown[0]!r}{place}; known keys: {', '.join(allowed)}.")
 
 
 def _is_text_table(value: Any) -> bool:

@@ -12,15 +12,16 @@ import builtins
 import math
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from nbformat import NotebookNode
 
 from labkit.course.grading.sandbox.box import Backend, Box, Overrun
 from labkit.course.grading.sandbox.limits import Limits
+from labkit.course.grading.sandbox.messages import Allowed, ExerciseRequest, Reply, Request
 from labkit.course.grading.scoring import (
     RIGHT,
     CodingExercise,
@@ -30,7 +31,7 @@ from labkit.course.grading.scoring import (
     outcome_of_reply,
 )
 from labkit.course.notebook.names import CellNames, cell_names
-from labkit.course.notebook.structure import cell_info
+from labkit.course.notebook.structure import cell_info, cell_role
 from labkit.course.release.strip import is_started
 
 __all__ = ["ExerciseRunner", "SandboxConfig", "run_exercises"]
@@ -81,9 +82,7 @@ class ExerciseRunner:
 
     def __init__(self, source: NotebookNode, sandbox: SandboxConfig) -> None:
         self.exercises, self.sandbox = coding_exercises(source), sandbox
-        self.setup = [
-            [cell.id, cell.source] for cell in source.cells if cell_info(cell).get("role") == "setup"
-        ]
+        self.setup = [[cell.id, cell.source] for cell in source.cells if cell_role(cell) == "setup"]
         self.answers: Mapping[str, str] = {}
         self.box: Box | None = None
         self.used = False
@@ -162,10 +161,10 @@ class ExerciseRunner:
             for name, other in self.exercises.items()
             if name != exercise.name and other.todo.id in self.answers
         }
-        own = self._names(exercise)
-        read = set(own.needs)
+        names = self._names(exercise)
+        read = set(names.needs)
         for cell in (exercise.check, exercise.hidden):
-            read |= (cell_names(cell.source) or CellNames()).needs - own.defines - set(own.imports)
+            read |= (cell_names(cell.source) or CellNames()).needs - names.defines - set(names.imports)
         needed: set[str] = set()
         while True:
             fresh = {
@@ -175,12 +174,14 @@ class ExerciseRunner:
                 break
             needed |= fresh
             read |= {name for other in fresh for name in self._names(others[other]).needs}
-        given = {name for _, source in self.setup for name in _bound(cell_names(source) or CellNames())}
+        from_setup = {
+            name for _, source in self.setup for name in _bound(cell_names(source) or CellNames())
+        }
         imports = {
             name: statement
             for other in others.values()
             for name, statement in self._names(other).imports.items()
-            if name in read - given and not hasattr(builtins, name)
+            if name in read - from_setup and not hasattr(builtins, name)
         }
         return Needs([other for name, other in others.items() if name in needed], list(imports.values()))
 
@@ -195,23 +196,23 @@ class ExerciseRunner:
 
     def _seconds(self, cell: NotebookNode) -> tuple[float, int]:
         """The seconds and the processor seconds that a cell may take; its own ``timeout`` raises both."""
-        limits, timeout = self.sandbox.limits, cell_info(cell).get("timeout")
+        limits, timeout = self.sandbox.limits, cell_info(cell).timeout_s
         if timeout is None:
             return limits.wall_s, limits.cpu_s
         return float(timeout), max(limits.cpu_s, math.ceil(timeout))
 
-    def _request(self, cells: Sequence[Sequence[str]], seconds: float, cpu_s: int) -> dict[str, Any]:
+    def _request(self, cells: list[list[str]], seconds: float, cpu_s: int) -> ExerciseRequest:
         limits = self.sandbox.limits
-        allowed = {
-            "cpu_s": cpu_s,
-            "wall_s": seconds,
-            "memory_bytes": limits.memory_bytes,
-            "file_bytes": limits.file_bytes,
-            "output_chars": limits.output_chars,
-        }
+        allowed = Allowed(
+            cpu_s=cpu_s,
+            wall_s=seconds,
+            memory_bytes=limits.memory_bytes,
+            file_bytes=limits.file_bytes,
+            output_chars=limits.output_chars,
+        )
         return {"cells": cells, "last": cells[-1][0], "limits": allowed}
 
-    def _ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
+    def _ask(self, request: Request, seconds: float) -> Reply:
         """The runner's reply; if an earlier exercise used the same box, a failure is tried again in a new one."""
         while True:
             box, retry = self._ready(), self.used
@@ -260,7 +261,7 @@ def _bound(names: CellNames) -> set[str]:
     return {*names.defines, *names.imports}
 
 
-def _ended_in(reply: Mapping[str, Any]) -> str | None:
+def _ended_in(reply: Reply) -> str | None:
     """The id of the cell in which the process ended, if it did."""
     ended = reply.get("ended")
     return str(ended.get("cell")) if isinstance(ended, Mapping) else None

@@ -14,18 +14,26 @@ from labkit.course.grading.results import GradedLab, LatePenalty, Mark
 from labkit.course.grading.spreadsheet import FORMULA, read_rows
 from labkit.files import write_atomically
 
-__all__ = ["apply_manual_marks", "by_student", "csv_bytes", "find_question", "max_points", "write_tables"]
+__all__ = [
+    "apply_manual_marks",
+    "by_student",
+    "csv_bytes",
+    "find_mark",
+    "max_points",
+    "row_name",
+    "write_tables",
+]
 
 MANUAL_COLUMNS = ("student", "lab", "question", "points")
 GRADES_COLUMNS = ("student", "lab", "question", "earned", "max", "status", "reason")
-LATE_ROW = "late"  # the penalty of a lab, where the tables name a question
+PENALTY = "late"  # in the column of questions: the row of a lab's late penalty, which is not a question
 
 
 def apply_manual_marks(results: Sequence[GradedLab], path: Path) -> list[GradedLab]:
     """Merge the marks of a CSV file with the columns student, lab, question, points and maybe reason.
 
-    A mark replaces that of any question, written or programmed. The question ``late`` sets the late
-    penalty of the lab (0 points or less). A lab is named ``02``, ``02_slug`` or, as a spreadsheet
+    A mark replaces that of any question, written or programmed. A row with ``late`` in place of a question
+    sets the late penalty of the lab (0 points or less). A lab is named ``02``, ``02_slug`` or, as a spreadsheet
     leaves it, ``2``; a question ``02.7`` or ``2.7``. A row without points is a mark not given yet.
 
     Raises:
@@ -40,12 +48,13 @@ def apply_manual_marks(results: Sequence[GradedLab], path: Path) -> list[GradedL
         if not row.cells.get("points"):
             continue
         try:
-            result, question = find_question(changed.values(), row.cells)
-            earlier = lines.setdefault((result.student, result.lab, question), row.line)
+            result, mark = find_mark(changed.values(), row.cells)
+            name = row_name(mark)
+            earlier = lines.setdefault((result.student, result.lab, name), row.line)
             if earlier != row.line:
-                raise ValueError(f"{question} of {result.student!r} was already marked in line {earlier}")
+                raise ValueError(f"{name} of {result.student!r} was already marked in line {earlier}")
             changed[result.student, result.lab] = _with_manual_mark(
-                result, question, row.cells["points"], row.cells.get("reason", "")
+                result, mark, row.cells["points"], row.cells.get("reason", "")
             )
         except ValueError as error:
             problems.append(f"{path.name}, line {row.line}: {error}.")
@@ -93,14 +102,21 @@ def max_points(results: Sequence[GradedLab]) -> float:
     return sum({result.lab: result.max for result in results}.values())
 
 
-def find_question(results: Iterable[GradedLab], cells: Mapping[str, str]) -> tuple[GradedLab, str]:
-    """Return the result and the question that a row of marks means, as a spreadsheet may have left it.
+def row_name(mark: Mark | None) -> str:
+    """What a row of marks has in the column of questions; None stands for the lab's late penalty."""
+    return PENALTY if mark is None else mark.question
+
+
+def find_mark(results: Iterable[GradedLab], cells: Mapping[str, str]) -> tuple[GradedLab, Mark | None]:
+    """Return the result and the mark that a row means, as a spreadsheet may have left the row.
+
+    The mark is None if the row is about the lab's late penalty.
 
     Raises:
         ValueError: if there is none of that student, lab and question.
     """
     result = _find_result(results, cells["student"], cells["lab"])
-    return result, _find_question(result, cells["question"])
+    return result, _find_mark(result, cells["question"])
 
 
 def _find_result(results: Iterable[GradedLab], student: str, lab: str) -> GradedLab:
@@ -112,15 +128,17 @@ def _find_result(results: Iterable[GradedLab], student: str, lab: str) -> Graded
     raise ValueError(f"no result of {student!r} in lab {lab!r}")
 
 
-def _find_question(result: GradedLab, text: str) -> str:
-    """The question that a row means, or ``late``."""
-    names = [LATE_ROW, *(mark.question for mark in result.marks)]
-    if text in names:
-        return text
-    same = [name for name in names if _plain_number(name) == _plain_number(text)]
-    if len(same) != 1:
-        raise ValueError(f"no question {text!r} in {result.lab}; there are {', '.join(names[1:])}")
-    return same[0]
+def _find_mark(result: GradedLab, text: str) -> Mark | None:
+    """The mark that a row means; None for the late penalty."""
+    if text == PENALTY:
+        return None
+    marks = [mark for mark in result.marks if mark.question == text]
+    if not marks:
+        marks = [mark for mark in result.marks if _plain_number(mark.question) == _plain_number(text)]
+    if len(marks) != 1:
+        questions = ", ".join(mark.question for mark in result.marks)
+        raise ValueError(f"no question {text!r} in {result.lab}; there are {questions}")
+    return marks[0]
 
 
 def _plain_number(text: str) -> str:
@@ -135,11 +153,10 @@ def _plain_number(text: str) -> str:
         return text
 
 
-def _with_manual_mark(result: GradedLab, question: str, points: str, reason: str) -> GradedLab:
-    """A result with one mark or the late penalty replaced."""
-    if question == LATE_ROW:
+def _with_manual_mark(result: GradedLab, mark: Mark | None, points: str, reason: str) -> GradedLab:
+    """A result with one mark replaced, or with the late penalty if ``mark`` is None."""
+    if mark is None:
         return replace(result, late=LatePenalty(-_points(points, -math.inf, 0), reason))
-    mark = next(mark for mark in result.marks if mark.question == question)
     manual = replace(mark, earned=_points(points, 0, mark.max), status="marked", reason=reason)
     return replace(result, marks=tuple(manual if other is mark else other for other in result.marks))
 
@@ -162,7 +179,7 @@ def _grades(results: Sequence[GradedLab]) -> Iterable[list[object]]:
         for mark in result.marks:
             yield [result.student, result.lab, *_mark_row(mark)]
         if result.late is not None:
-            row = [LATE_ROW, -result.late.points, 0, LATE_ROW, result.late.reason]
+            row = [PENALTY, -result.late.points, 0, PENALTY, result.late.reason]
             yield [result.student, result.lab, *row]
 
 
@@ -190,12 +207,12 @@ def _summary(results: Sequence[GradedLab]) -> list[Sequence[object]]:
 def _lms(results: Sequence[GradedLab], columns: Mapping[str, str]) -> list[Sequence[object]]:
     """The table that an LMS imports."""
     questions = {mark.question for result in results for mark in result.marks}
-    known = {"student", "total", "percent", *(result.lab.number for result in results), *questions}
-    unknown = [value for value in columns.values() if value not in known]
+    available = {"student", "total", "percent", *(result.lab.number for result in results), *questions}
+    unknown = [value for value in columns.values() if value not in available]
     if unknown or not columns:
         raise ValueError(
             f"the LMS columns ask for {', '.join(unknown) or 'nothing'}; "
-            f"known values: {', '.join(sorted(known))}."
+            f"known values: {', '.join(sorted(available))}."
         )
     rows: list[Sequence[object]] = [list(columns)]
     for student, graded in by_student(results).items():

@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from labkit.course.grading.sandbox.box import Backend
 from labkit.course.notebook.lab_id import LabId
+from labkit.course.submission.cells import Attachments
 from labkit.files import write_atomically
 
 __all__ = [
@@ -23,7 +24,7 @@ __all__ = [
     "LatePenalty",
     "Mark",
     "Status",
-    "read_result",
+    "in_stored_order",
     "read_results",
     "student_file_name",
     "write_result",
@@ -83,7 +84,7 @@ class GradedLab:
     marks: tuple[Mark, ...]
     warnings: tuple[str, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict)
-    attachments: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    attachments: Mapping[str, Attachments] = field(default_factory=dict)
     sandbox: Backend | None = None
     seconds: float = 0.0
     failure: str | None = None
@@ -119,15 +120,15 @@ def write_result(out: Path, result: GradedLab) -> None:
     write_atomically(_path(out, result.student, result.lab), json.dumps(stored, indent=1).encode())
 
 
-def read_result(out: Path, student: str, lab: str) -> GradedLab | None:
-    """The stored result of a student in a lab; None if there is none or it is damaged."""
-    return _read(_path(out, student, lab))
-
-
 def read_results(out: Path) -> list[GradedLab]:
     """Every undamaged result stored under ``out``, sorted by lab and file name."""
     paths = sorted((out / "results").glob("*/*.json"))
     return [result for path in paths if (result := _read(path)) is not None]
+
+
+def in_stored_order(results: Iterable[GradedLab]) -> list[GradedLab]:
+    """The results in the order of :func:`read_results`."""
+    return sorted(results, key=lambda result: _path(Path(), result.student, result.lab))
 
 
 def student_file_name(student: str) -> str:
@@ -155,7 +156,9 @@ def _read(path: Path) -> GradedLab | None:
             marks=tuple(_mark(mark) for mark in stored["marks"]),
             warnings=tuple(_text(warning) for warning in stored["warnings"]),
             sources={_text(cell): _text(source) for cell, source in stored["sources"].items()},
-            attachments={_text(cell): dict(bundle) for cell, bundle in stored["attachments"].items()},
+            attachments={
+                _text(cell): _attachments(bundle) for cell, bundle in stored["attachments"].items()
+            },
             sandbox=_one_of(stored["sandbox"], (None, *get_args(Backend))),
             seconds=_number(stored["seconds"]),
             failure=None if stored["failure"] is None else _text(stored["failure"]),
@@ -172,6 +175,13 @@ def _mark(stored: Mapping[str, Any]) -> Mark:
         status=_one_of(stored["status"], get_args(Status)),
         reason=_text(stored["reason"]),
     )
+
+
+def _attachments(stored: Mapping[str, Any]) -> Attachments:
+    return {
+        _text(name): {_text(kind): _text(picture) for kind, picture in pictures.items()}
+        for name, pictures in stored.items()
+    }
 
 
 def _text(value: Any) -> str:

@@ -11,12 +11,13 @@ from __future__ import annotations
 import builtins
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from nbformat import NotebookNode
 
 from labkit.course.grading.results import Mark, Status
-from labkit.course.notebook.comparison import DEFAULT, Tolerance, differences
+from labkit.course.grading.sandbox.messages import Reply
+from labkit.course.notebook.comparison import Tolerance, differences
 from labkit.course.notebook.structure import cell_info, exercises
 from labkit.course.release.strip import is_started
 
@@ -56,7 +57,7 @@ class CodingExercise:
     @property
     def points(self) -> float:
         """The points of the check and the hidden cell together."""
-        return sum(cell_info(cell).get("points", 0) for cell in (self.check, self.hidden))
+        return sum(cell_info(cell).points for cell in (self.check, self.hidden))
 
     def cell(self, phase: Phase) -> NotebookNode:
         """The check cell or the hidden cell."""
@@ -102,7 +103,7 @@ def mark_lab(
         marks.append(Mark(name, earned, exercise.points, status, reason))
     for name, cell in written_questions(source).items():
         status, reason = _written_outcome(cell, answers.get(cell.id), missing)
-        marks.append(Mark(name, 0, cell_info(cell).get("points", 0), status, reason))
+        marks.append(Mark(name, 0, cell_info(cell).points, status, reason))
     return tuple(sorted(marks, key=lambda mark: mark.question))
 
 
@@ -114,7 +115,7 @@ def _written_outcome(cell: NotebookNode, answer: str | None, missing: str) -> Ex
 
 
 def outcome_of_reply(
-    phase: Phase, exercise: CodingExercise, reply: Mapping[str, Any], seconds: float
+    phase: Phase, exercise: CodingExercise, reply: Reply, seconds: float
 ) -> ExerciseOutcome | None:
     """What a reply of the sandbox's runner means for an exercise; None if the exercise passes this phase.
 
@@ -149,7 +150,9 @@ def outcome_of_reply(
     return _hidden_text(exercise, [str(final.get(key, "")) for key in ("text", "own")])
 
 
-def _failed(phase: str, problem: Mapping[str, Any], todo: Mapping[str, Any] | None) -> ExerciseOutcome:
+def _failed(
+    phase: str, problem: Mapping[str, object], todo: Mapping[str, object] | None
+) -> ExerciseOutcome:
     """The outcome of a cell that raised ``problem``, after the todo cell raised ``todo``."""
     kind, text = str(problem.get("kind")), str(problem.get("text"))
     if kind == "NotImplementedError":
@@ -160,8 +163,8 @@ def _failed(phase: str, problem: Mapping[str, Any], todo: Mapping[str, Any] | No
         what = "memory" if kind == "MemoryError" else "output"
         return ExerciseOutcome("limit", f"{_where(phase)}needs more {what} than allowed")
     if phase == "hidden":
-        known = kind if hasattr(builtins, kind) or kind == "CheckFailed" else "an error"
-        return ExerciseOutcome("wrong", f"{_where(phase)}raises {known}")
+        public_kind = kind if hasattr(builtins, kind) or kind == "CheckFailed" else "an error"
+        return ExerciseOutcome("wrong", f"{_where(phase)}raises {public_kind}")
     if kind == "CheckFailed":
         return ExerciseOutcome("wrong", text)
     if todo is not None:
@@ -172,7 +175,7 @@ def _failed(phase: str, problem: Mapping[str, Any], todo: Mapping[str, Any] | No
 def _hidden_text(exercise: CodingExercise, texts: list[str]) -> ExerciseOutcome | None:
     """Whether the hidden cell printed what was recorded, with or without the answer's own prints."""
     info = cell_info(exercise.hidden)
-    tolerance = Tolerance(info.get("rtol", DEFAULT.rtol), info.get("atol", DEFAULT.atol))
+    tolerance = Tolerance.of(info.rtol, info.atol)
     recorded = _recorded(exercise.hidden)
     if any(not differences(recorded, text, tolerance) for text in texts):
         return None

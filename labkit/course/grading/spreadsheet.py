@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["FORMULA", "Row", "read_rows"]
+__all__ = ["FORMULA", "SpreadsheetRow", "read_rows"]
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # a cell that begins so would be computed
 BYTE_ORDER_MARKS = {
@@ -20,14 +20,14 @@ BYTE_ORDER_MARKS = {
 }
 
 
-class Row(NamedTuple):
+class SpreadsheetRow(NamedTuple):
     """One row of a table: the number of its last line, and its cells by the heading in lower case."""
 
     line: int
     cells: dict[str, str]
 
 
-def read_rows(path: Path, columns: Sequence[str]) -> list[Row]:
+def read_rows(path: Path, columns: Sequence[str]) -> list[SpreadsheetRow]:
     """Read the rows of a CSV file; rows without any text are skipped.
 
     The encoding is UTF-8, UTF-16 with a byte-order mark, or else that of Windows (cp1252). The
@@ -47,13 +47,13 @@ def read_rows(path: Path, columns: Sequence[str]) -> list[Row]:
     header = text.partition("\n")[0]
     delimiter = max(",;\t", key=header.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    rows: list[Row] = []
+    rows: list[SpreadsheetRow] = []
     try:
         headings = [_clean(cell).lower() for cell in next(reader, [])]
         for cells in reader:
             if any(cell.strip() for cell in cells):
                 cleaned = [_clean(cell) for cell in cells]
-                rows.append(Row(reader.line_num, dict(zip(headings, cleaned, strict=False))))
+                rows.append(SpreadsheetRow(reader.line_num, dict(zip(headings, cleaned, strict=False))))
     except csv.Error as error:
         raise ValueError(f"{path}, line {reader.line_num}: not a CSV file ({error}).") from error
     missing = [name for name in columns if name not in headings]

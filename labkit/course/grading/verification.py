@@ -12,7 +12,7 @@ from nbformat import NotebookNode
 from labkit.course.grading.execution import ExerciseRunner, SandboxConfig
 from labkit.course.grading.sandbox.box import choose_backend
 from labkit.course.grading.scoring import mark_lab
-from labkit.course.notebook.structure import cell_info
+from labkit.course.notebook.structure import cell_role
 from labkit.course.release.strip import strip
 
 __all__ = ["failures"]
@@ -35,7 +35,7 @@ def failures(sources: Mapping[str, NotebookNode]) -> list[str]:
 
 def _failures(source: NotebookNode, sandbox: SandboxConfig) -> list[str]:
     """What is wrong with one lab."""
-    todos = {cell.id: cell.source for cell in source.cells if cell_info(cell).get("role") == "todo"}
+    todos = {cell.id: cell.source for cell in source.cells if cell_role(cell) == "todo"}
     released = {cell.id: cell.source for cell in strip(source).cells}
     stubs = {cell_id: released[cell_id] for cell_id in todos}
     problems = []

@@ -18,7 +18,7 @@ from nbval.kernel import RunningKernel
 from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError, transform_streams_for_comparison
 
 from labkit.course.notebook import structure
-from labkit.course.notebook.comparison import DEFAULT, EXACT, Tolerance, differences, share_used
+from labkit.course.notebook.comparison import EXACT, Tolerance, differences, share_used
 from labkit.error_names import with_public_names
 
 __all__ = ["LabCell", "LabFile"]
@@ -119,7 +119,7 @@ class LabFile(IPyNbFile):  # type: ignore[misc]  # nbval has no types
         except ValueError as error:
             raise self.CollectError(str(error)) from error
         for number, cell in enumerate(structure.code_cells(self.nb)):
-            options = defaultdict(bool, check=structure.cell_info(cell).get("compare", True))
+            options = defaultdict(bool, check=structure.cell_info(cell).compare)
             yield LabCell.from_parent(self, name=cell.id, cell_num=number, cell=cell, options=options)
 
 
@@ -129,16 +129,12 @@ class LabCell(IPyNbCell):  # type: ignore[misc]  # nbval has no types
     def __init__(self, name: str, parent: LabFile, **options: Any) -> None:
         super().__init__(name, parent, **options)
         info = structure.cell_info(self.cell)
-        self.tolerance = (
-            EXACT
-            if info.get("role") == "claim"
-            else Tolerance(info.get("rtol", DEFAULT.rtol), info.get("atol", DEFAULT.atol))
-        )
+        self.tolerance = EXACT if info.role == "claim" else Tolerance.of(info.rtol, info.atol)
         self.share_used = 0.0  # of the tolerance, by the number furthest from the recorded one
-        self.limit_s = float(info.get("timeout", CELL_SECONDS))
+        self.limit_s = float(CELL_SECONDS if info.timeout_s is None else info.timeout_s)
         self.possible_points = (
-            {"question": info.get("id"), "cell": self.cell.id, "max": info["points"]}
-            if info.get("role") in structure.GRADED_ROLES and info.get("points")
+            {"question": info.exercise, "cell": self.cell.id, "max": info.points}
+            if info.role in structure.GRADED_ROLES and info.points
             else None
         )
 

@@ -57,7 +57,7 @@ def restore_ids(notebook: NotebookNode, released: NotebookNode) -> NotebookNode:
     """
     restored = nbformat.from_dict(notebook)
     places = {cell.id: place for place, cell in enumerate(restored.cells)}
-    known = {cell.id: places[cell.id] for cell in released.cells if cell.id in places}
+    kept = {cell.id: places[cell.id] for cell in released.cells if cell.id in places}
     missing = [cell for cell in released.cells if cell.id not in places]
     made_up = {place for name, place in places.items() if name.startswith(MADE_UP)}
     if not made_up or not missing:
@@ -73,7 +73,7 @@ def restore_ids(notebook: NotebookNode, released: NotebookNode) -> NotebookNode:
         [Slot(cell.id, cell.cell_type) for cell in released.cells],
         [cell.id for cell in missing if cell.id not in matches],
         [Slot(cell.id, cell.cell_type) for cell in restored.cells],
-        {**known, **matches},
+        {**kept, **matches},
     )
     by_id = {cell.id: cell for cell in missing}
     for name, place in matches.items():
@@ -84,27 +84,27 @@ def restore_ids(notebook: NotebookNode, released: NotebookNode) -> NotebookNode:
 
 
 def match_by_position(
-    order: Sequence[Slot], wanted: Collection[str], cells: Sequence[Slot], known: Mapping[str, int]
+    order: Sequence[Slot], missing: Collection[str], cells: Sequence[Slot], places: Mapping[str, int]
 ) -> dict[str, int]:
     """Pair cells of a lab with the only cell of their type that stands between two known cells.
 
     Args:
         order: the lab's cells.
-        wanted: the ids of the lab's cells to find.
+        missing: the ids of the lab's cells to find.
         cells: the student's cells.
-        known: the places in ``cells`` of the lab's cells that were found.
+        places: the places in ``cells`` of the lab's cells that were found.
 
     Returns:
         The places of those that this finds, by id.
     """
     names = [slot.name for slot in order]
     kinds = dict(order)
-    taken = set(known.values())
+    taken = set(places.values())
     matches: dict[str, int] = {}
-    for name in wanted:
+    for name in missing:
         at = names.index(name)
-        before = next((known[other] for other in reversed(names[:at]) if other in known), -1)
-        after = next((known[other] for other in names[at + 1 :] if other in known), len(cells))
+        before = next((places[other] for other in reversed(names[:at]) if other in places), -1)
+        after = next((places[other] for other in names[at + 1 :] if other in places), len(cells))
         candidates = [
             place
             for place in range(before + 1, after)
@@ -121,8 +121,8 @@ def _same_old_id(cell: NotebookNode, released: NotebookNode) -> bool:
 
 
 def _same_labels(cell: NotebookNode, released: NotebookNode) -> bool:
-    labels = released.metadata.get("labkit", {})
-    return bool("id" in labels and cell.metadata.get("labkit") == labels)
+    description = released.metadata.get("labkit", {})
+    return bool("id" in description and cell.metadata.get("labkit") == description)
 
 
 def _same_text(cell: NotebookNode, released: NotebookNode) -> bool:

@@ -29,6 +29,11 @@ class Tolerance(NamedTuple):
     rtol: float = 1e-6
     atol: float = 1e-6
 
+    @classmethod
+    def of(cls, rtol: float | None, atol: float | None) -> Tolerance:
+        """Return the tolerance of a cell; None stands for the default."""
+        return cls(DEFAULT.rtol if rtol is None else rtol, DEFAULT.atol if atol is None else atol)
+
 
 DEFAULT = Tolerance()
 EXACT = Tolerance(0.0, 0.0)

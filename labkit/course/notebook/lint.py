@@ -51,7 +51,7 @@ def _notebook_problems(notebook: NotebookNode) -> Iterator[str]:
         yield "the first cell is not a title ('# …')"
     if len(cells) < 2 or cell_role(cells[1]) != "setup":
         yield "the second cell is not the setup cell"
-    points = sum(cell_info(cell).get("points", 0) for cell in cells if cell_role(cell) in GRADED_ROLES)
+    points = sum(cell_info(cell).points for cell in cells if cell_role(cell) in GRADED_ROLES)
     is_graded = not cells or UNGRADED not in cells[0].source
     if points != (POINTS if is_graded else 0):
         yield f"the points sum to {points:g}, not {POINTS if is_graded else 0}"

@@ -12,7 +12,13 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from labkit.course.notebook.structure import EXERCISE_ROLES, GRADED_ROLES, LABELS, cell_info, cell_role
+from labkit.course.notebook.structure import (
+    EXERCISE_ROLES,
+    GRADED_ROLES,
+    cell_info,
+    cell_role,
+    lab_metadata,
+)
 from labkit.error_names import public_name, with_public_names
 
 __all__ = ["normalise", "to_bytes"]
@@ -45,10 +51,10 @@ def to_bytes(notebook: NotebookNode) -> bytes:
 def _normal_cell(cell: NotebookNode, count: int | None) -> dict[str, Any]:
     """Return one cell in normal form; ``count`` is None for a cell that was not executed."""
     normal = {"cell_type": cell.cell_type, "id": cell.id, "source": cell.source.strip("\n").rstrip()}
-    labels = cell_info(cell)
     metadata: dict[str, Any] = {}
-    if labels:
-        metadata["labkit"] = {key: labels[key] for key in LABELS if key in labels}
+    labkit = lab_metadata(cell)
+    if labkit:
+        metadata["labkit"] = labkit
     grading = _nbgrader_metadata(cell)
     if grading:
         metadata["nbgrader"] = grading
@@ -81,7 +87,7 @@ def _nbgrader_metadata(cell: NotebookNode) -> dict[str, Any] | None:
         "task": False,
     }
     if role in GRADED_ROLES:
-        metadata["points"] = cell_info(cell).get("points", 0)
+        metadata["points"] = cell_info(cell).points
     return metadata
 
 

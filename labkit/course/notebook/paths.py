@@ -50,6 +50,6 @@ def _find(name: str, labs: Sequence[Path]) -> Path:
     )
     if len(matches) != 1:
         problem = "several labs begin" if matches else "there is no lab that begins"
-        known = ", ".join(lab.stem for lab in labs) or "none yet"
-        raise ValueError(f"{problem} with {name!r}; there are {known}.")
+        names = ", ".join(lab.stem for lab in labs) or "none yet"
+        raise ValueError(f"{problem} with {name!r}; there are {names}.")
     return matches[0]

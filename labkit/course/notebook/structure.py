@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import ast
 import json
+import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import nbformat
 from nbformat import NotebookNode
@@ -27,13 +29,14 @@ __all__ = [
     "END_SOLUTION",
     "EXERCISE_ROLES",
     "GRADED_ROLES",
-    "LABELS",
     "ROLES",
     "WRITTEN_ROLES",
+    "CellInfo",
     "cell_info",
     "cell_role",
     "code_cells",
     "exercises",
+    "lab_metadata",
     "question",
     "read_lab",
     "read_notebook",
@@ -50,11 +53,71 @@ WRITTEN_ROLES = frozenset({"answer", "reading"})  # a question, and what the stu
 MARKDOWN_ROLES = WRITTEN_ROLES | {"text"}
 ROLES = MARKDOWN_ROLES | {"setup", "todo", "check", "hidden", "run", "claim", "predict", "summary"}
 GRADED_ROLES = frozenset({"check", "hidden", "answer"})
-NUMBERS = ("points", "rtol", "atol", "timeout")
-LABELS = ("role", "id", *NUMBERS, "compare", "given")
 # The question of a written cell is its first paragraph, in bold or as a heading.
 QUESTION = re.compile(r"\*\*.+\*\*|#+ .+", re.DOTALL)
 UNCOMPARED_ROLES = ("run", "summary")  # only these may have output that another machine does not repeat
+
+
+@dataclass(frozen=True)
+class CellInfo:
+    """What ``cell.metadata.labkit`` says of a cell; a label that is missing has the value here.
+
+    Attributes:
+        role: one of :data:`ROLES` in a well-formed lab; empty in a cell that is none of a lab's.
+        exercise: the exercise that the cell belongs to, such as ``02.3`` (the label ``id``).
+        points: that the cell earns.
+        rtol: relative tolerance for numbers in the output; None: that of every lab.
+        atol: absolute tolerance.
+        timeout_s: how long the cell may run; None: as long as any other.
+        compare: whether the output is compared when the lab is executed again.
+        given: numbers that the text gives on purpose, although a later cell prints them.
+    """
+
+    role: str = ""
+    exercise: str = ""
+    points: float = 0
+    rtol: float | None = None
+    atol: float | None = None
+    timeout_s: float | None = None
+    compare: bool = True
+    given: tuple[float, ...] = ()
+
+
+class _Label(NamedTuple):
+    """A label of ``cell.metadata.labkit``: its field of :class:`CellInfo`, and what it may hold."""
+
+    field: str
+    is_valid: Callable[[object], bool]
+    advice: str
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_amount(value: object) -> bool:
+    return type(value) in (int, float) and 0 <= value < math.inf  # type: ignore[operator]
+
+
+def _is_truth_value(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_numbers(value: object) -> bool:
+    return isinstance(value, list) and all(type(number) in (int, float) for number in value)
+
+
+NOT_NEGATIVE = "use a number that is not negative"
+LABELS = {
+    "role": _Label("role", _is_text, "use a text"),
+    "id": _Label("exercise", _is_text, 'use a text, such as "02.3"'),
+    "points": _Label("points", _is_amount, NOT_NEGATIVE),
+    "rtol": _Label("rtol", _is_amount, NOT_NEGATIVE),
+    "atol": _Label("atol", _is_amount, NOT_NEGATIVE),
+    "timeout": _Label("timeout_s", _is_amount, NOT_NEGATIVE),
+    "compare": _Label("compare", _is_truth_value, "use false, or leave it out"),
+    "given": _Label("given", _is_numbers, "use a list of the numbers that its text tells on purpose"),
+}
 
 
 def read_lab(path: Path) -> NotebookNode:
@@ -130,7 +193,7 @@ def require_structure(notebook: NotebookNode, name: str) -> None:
     roles_by_exercise: dict[str, list[str]] = {}
     for cell in notebook.cells:
         if cell_role(cell) in EXERCISE_ROLES:
-            roles_by_exercise.setdefault(cell_info(cell)["id"], []).append(cell_role(cell))
+            roles_by_exercise.setdefault(cell_info(cell).exercise, []).append(cell_role(cell))
     for exercise, roles in roles_by_exercise.items():
         problem = _exercise_problem(roles)
         if problem:
@@ -145,15 +208,25 @@ def require_cell_info(notebook: NotebookNode, name: str) -> None:
             raise _error(name, f"cell {cell.id} {problem[0]}", problem[1])
 
 
-def cell_info(cell: NotebookNode) -> dict[str, Any]:
-    """Return the labels in ``cell.metadata.labkit``, such as role, id and points."""
-    labels = cell.metadata.get("labkit", {})
-    return dict(labels) if isinstance(labels, Mapping) else {}
+def cell_info(cell: NotebookNode) -> CellInfo:
+    """Return what ``cell.metadata.labkit`` says; a label of the wrong type counts as missing."""
+    values: dict[str, Any] = {
+        LABELS[name].field: value
+        for name, value in lab_metadata(cell).items()
+        if LABELS[name].is_valid(value)
+    }
+    return CellInfo(**values | {"given": tuple(values.get("given", ()))})
+
+
+def lab_metadata(cell: NotebookNode) -> dict[str, object]:
+    """Return the labels that labkit knows as the notebook holds them, whatever their values."""
+    metadata = _labkit_metadata(cell)
+    return {name: metadata[name] for name in LABELS if name in metadata}
 
 
 def cell_role(cell: NotebookNode) -> str:
     """Return the role in ``cell.metadata.labkit``, such as ``todo``; an empty string if there is none."""
-    return str(cell_info(cell).get("role", ""))
+    return cell_info(cell).role
 
 
 def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
@@ -166,7 +239,7 @@ def exercises(notebook: NotebookNode) -> dict[str, dict[str, NotebookNode]]:
     cells: dict[str, dict[str, NotebookNode]] = {}
     for cell in notebook.cells:
         if cell_role(cell) in EXERCISE_ROLES:
-            cells.setdefault(cell_info(cell)["id"], {})[cell_role(cell)] = cell
+            cells.setdefault(cell_info(cell).exercise, {})[cell_role(cell)] = cell
     return cells
 
 
@@ -192,44 +265,44 @@ def syntax_tree(source: str) -> ast.Module | None:
         return None
 
 
+def _labkit_metadata(cell: NotebookNode) -> Mapping[str, object]:
+    """Return ``cell.metadata.labkit`` as it is; nothing if it is not a mapping."""
+    metadata = cell.metadata.get("labkit", {})
+    return metadata if isinstance(metadata, Mapping) else {}
+
+
 def _label_problem(cell: NotebookNode) -> tuple[str, str] | None:
     """Return what is wrong with a cell's labels and how to fix it, or None."""
-    labels = cell_info(cell)
-    role = labels.get("role")
+    metadata = _labkit_metadata(cell)
+    role = metadata.get("role")
     if role not in ROLES:
         return f"has the role {role!r}", f"set metadata.labkit.role to one of {', '.join(sorted(ROLES))}"
     if (cell.cell_type == "markdown") != (role in MARKDOWN_ROLES) or cell.cell_type == "raw":
         return f"is {cell.cell_type} but has the role {role}", "change its type or its role"
-    unknown = sorted(set(labels) - set(LABELS))
+    unknown = sorted(set(metadata) - set(LABELS))
     if unknown:
         return f"has the unknown label {', '.join(unknown)}", f"use only {', '.join(LABELS)}"
-    for key in NUMBERS:
-        value = labels.get(key, 0)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-            return f"has {key} = {value!r}", "use a number that is not negative"
-    given = labels.get("given", [])
-    if not isinstance(given, list) or not all(type(value) in (int, float) for value in given):
-        return f"has given = {given!r}", "use a list of the numbers that its text tells on purpose"
-    if role in EXERCISE_ROLES and not (isinstance(labels.get("id"), str) and labels["id"]):
+    for name, value in metadata.items():
+        if not LABELS[name].is_valid(value):
+            return f"has {name} = {value!r}", LABELS[name].advice
+    return _role_problem(cell, cell_info(cell))
+
+
+def _role_problem(cell: NotebookNode, info: CellInfo) -> tuple[str, str] | None:
+    """Return what does not fit the role of a cell whose labels are valid, and how to fix it, or None."""
+    role = info.role
+    if role in EXERCISE_ROLES and not info.exercise:
         return f"has the role {role} but no exercise id", 'set metadata.labkit.id, such as "02.3"'
     if role in WRITTEN_ROLES and not question(cell.source):
         return f"has the role {role} but no question", "begin it with a paragraph in bold: **Why …?**"
     if role in ("check", "hidden", "claim") and not cell.source.strip():
         return f"has the role {role} but no code", "restore it: a blank cell is never run or compared"
-    return _comparison_problem(labels)
-
-
-def _comparison_problem(labels: dict[str, Any]) -> tuple[str, str] | None:
-    """Return what is wrong with the labels that control comparison and how to fix it, or None."""
-    role = labels["role"]
-    if not isinstance(labels.get("compare", True), bool):
-        return f"has compare = {labels['compare']!r}", "use false, or leave it out"
-    if not labels.get("compare", True) and role not in UNCOMPARED_ROLES:
+    if not info.compare and role not in UNCOMPARED_ROLES:
         return (
             f"has the role {role} but is not compared",
             "remove compare; a run or summary cell may have it",
         )
-    if role == "claim" and {"rtol", "atol"} & set(labels):
+    if role == "claim" and (info.rtol, info.atol) != (None, None):
         return "has the role claim and a tolerance", "remove rtol and atol: a claim is compared exactly"
     return None
 

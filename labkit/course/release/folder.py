@@ -22,14 +22,14 @@ from labkit.course.release.spoilers import find_spoilers
 from labkit.course.release.strip import strip
 from labkit.course.release.used_checkpoints import used_checkpoints
 from labkit.files import digest, partial_path, write_atomically, zip_bytes
-from labkit.settings import checkpoint_file
+from labkit.manifest import manifest_bytes, manifest_paths, parse_manifest, scan_file
 
 __all__ = [
     "MANIFEST",
     "PRISTINE",
     "Verification",
     "build_release",
-    "read_manifest",
+    "read_hashes",
     "read_release",
     "write_release",
 ]
@@ -116,7 +116,7 @@ def build_release(home: Path, labs: Sequence[Path], *, verify: Verification | No
     return {**files, MANIFEST: f"{json.dumps(manifest, indent=1)}\n".encode()}
 
 
-def read_manifest(folder: Path) -> dict[str, str] | None:
+def read_hashes(folder: Path) -> dict[str, str] | None:
     """SHA-256 of every released file by name; None if ``folder`` is not a release.
 
     Raises:
@@ -144,11 +144,11 @@ def read_release(folder: Path) -> dict[str, bytes]:
     Raises:
         ValueError: if ``folder`` is not a release, or a file was changed since.
     """
-    manifest = read_manifest(folder)
-    if manifest is None:
+    hashes = read_hashes(folder)
+    if hashes is None:
         raise ValueError(f"{folder} is not a release: it has no {MANIFEST}.")
     files = {MANIFEST: (folder / MANIFEST).read_bytes()}
-    for name, expected in manifest.items():
+    for name, expected in hashes.items():
         path = folder / name
         if not path.is_file() or digest(path.read_bytes()) != expected:
             raise ValueError(f"{path} is missing or was changed; unpack the release again.")
@@ -167,10 +167,10 @@ def _require_free(out: Path, force: bool) -> None:
         return
     if not force:
         raise ValueError(f"{out} exists; remove it, choose another --out, or replace it with --force.")
-    manifest = read_manifest(out)
-    if out.is_symlink() or manifest is None:
+    hashes = read_hashes(out)
+    if out.is_symlink() or hashes is None:
         raise ValueError(f"{out} is not a release and is not replaced; choose another --out.")
-    for name, expected in manifest.items():
+    for name, expected in hashes.items():
         if (
             name.startswith("labs/")
             and (out / name).is_file()
@@ -182,15 +182,15 @@ def _require_free(out: Path, force: bool) -> None:
 def _stripped_labs(sources: Mapping[str, NotebookNode]) -> dict[str, NotebookNode]:
     """The released notebooks; a ValueError lists every answer and result that they would show."""
     released = {name: strip(source) for name, source in sources.items()}
-    found = [
+    giveaways = [
         f"{name}: {problem}"
         for name, source in sources.items()
         for find in (find_leaks, find_spoilers)
         for problem in find(source, released[name])
     ]
-    if found:
+    if giveaways:
         message = "the labs would give answers or results away; reword these cells:"
-        raise ValueError("\n  ".join([message, *found]))
+        raise ValueError("\n  ".join([message, *giveaways]))
     return released
 
 
@@ -210,8 +210,12 @@ def _shared_files(home: Path) -> Iterator[tuple[str, bytes]]:
     package = Path(__file__).parents[2]
     for path in sorted(package.rglob("*")):
         parts = path.relative_to(package).parts
-        wanted = path.suffix in (".py", ".xz") or not {"templates", "student_files"}.isdisjoint(parts)
-        if path.is_file() and wanted and not any(part.startswith((".", "__pycache__")) for part in parts):
+        is_released = path.suffix in (".py", ".xz") or not {"templates", "student_files"}.isdisjoint(parts)
+        if (
+            path.is_file()
+            and is_released
+            and not any(part.startswith((".", "__pycache__")) for part in parts)
+        ):
             yield "/".join(("labkit", *parts)), path.read_bytes()
 
 
@@ -220,27 +224,25 @@ def _checkpoints(home: Path, labs: Collection[NotebookNode]) -> Iterator[tuple[s
 
     Of those whose weights are not shipped the manifest's entry is all there is.
     """
-    for path in sorted((home / "checkpoints").glob("*/manifest.json")):
+    for path in manifest_paths(home / "checkpoints"):
         folder = f"checkpoints/{path.parent.name}"
         try:
-            entries = json.loads(path.read_bytes())
-            files = {name: checkpoint_file(name, entry) for name, entry in entries.items()}
-            hashes = {name: entry["sha256"] for name, entry in entries.items()}
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            entries = parse_manifest(path.read_bytes())
+        except ValueError as error:
             raise ValueError(
                 f"{path} is damaged ({error}); restore it with `git checkout {path}`."
             ) from error
-        used = set[str]().union(*(used_checkpoints(lab, files) for lab in labs))
-        for name in sorted(name for name in used if entries[name].get("shipped", True)):
-            weights = path.with_name(files[name])
-            if not weights.is_file() or digest(weights.read_bytes()) != hashes[name]:
+        used = set[str]().union(*(used_checkpoints(lab, entries) for lab in labs))
+        for name in sorted(name for name in used if entries[name].shipped):
+            weights = path.with_name(entries[name].file)
+            if not weights.is_file() or digest(weights.read_bytes()) != entries[name].sha256:
                 raise ValueError(
                     f"{weights} is missing or not what its manifest says; run `labkit train {name}`."
                 )
             yield f"{folder}/{weights.name}", weights.read_bytes()
-            scan = path.with_name(f"{name}.scan.json")
+            scan = path.with_name(scan_file(name))
             if scan.is_file():  # measured on these weights; a full scan takes minutes
                 yield f"{folder}/{scan.name}", scan.read_bytes()
-        kept = {name: entry for name, entry in entries.items() if name in used}
+        kept = {name: entry.fields for name, entry in entries.items() if name in used}
         if kept:
-            yield f"{folder}/{path.name}", f"{json.dumps(kept, indent=1, ensure_ascii=False)}\n".encode()
+            yield f"{folder}/{path.name}", manifest_bytes(kept)

@@ -19,7 +19,7 @@ from labkit.course.notebook.structure import (
     BEGIN_SOLUTION,
     END_SOLUTION,
     WRITTEN_ROLES,
-    cell_info,
+    cell_role,
     syntax_tree,
 )
 from labkit.course.release.strip import AUTHORS_ROLES, SOLUTION, answer_prompt
@@ -49,9 +49,9 @@ def find_leaks(source: NotebookNode, released: NotebookNode) -> list[str]:
     (``weights = models.prunable_weights(model)``).
     """
     leaks = [
-        f"cell {cell.id} is a {cell_info(cell)['role']} cell"
+        f"cell {cell.id} is a {cell_role(cell)} cell"
         for cell in released.cells
-        if cell_info(cell).get("role") in AUTHORS_ROLES
+        if cell_role(cell) in AUTHORS_ROLES
     ]
     texts = {cell.id: [_squeezed(text) for text in _texts(cell)] for cell in released.cells}
     secrets = [(_squeezed(mark), "a solution's delimiter") for mark in (BEGIN_SOLUTION, END_SOLUTION)]
@@ -67,7 +67,7 @@ def find_leaks(source: NotebookNode, released: NotebookNode) -> list[str]:
 
 def _secret_lines(cell: NotebookNode) -> list[str]:
     """The revealing lines of a source cell, which a release must not show."""
-    role, lines = cell_info(cell).get("role"), []
+    role, lines = cell_role(cell), []
     if role == "todo":
         blocks = [match[0] for match in SOLUTION.finditer(cell.source)]
         lines = [line for block in blocks for line in block.splitlines()[1:-1]]
@@ -96,7 +96,7 @@ def _labkit_modules(notebook: NotebookNode) -> set[str]:
     statements = [
         node
         for cell in notebook.cells
-        if cell_info(cell).get("role") == "setup" and (tree := syntax_tree(cell.source)) is not None
+        if cell_role(cell) == "setup" and (tree := syntax_tree(cell.source)) is not None
         for node in tree.body
     ]
     return {
@@ -134,13 +134,13 @@ def _strings(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
-        for key, each in value.items():
+        for key, part in value.items():
             yield str(key)
-            yield from _strings(each)
+            yield from _strings(part)
     elif isinstance(value, list):
-        for each in value:
-            yield from _strings(each)
-        yield "".join(each for each in value if isinstance(each, str))
+        for part in value:
+            yield from _strings(part)
+        yield "".join(part for part in value if isinstance(part, str))
 
 
 def _squeezed(text: str) -> str:

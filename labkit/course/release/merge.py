@@ -172,7 +172,7 @@ def _new_id(cell_id: str, kind: str, source: str) -> str:
 
 def _what_changed(base: NotebookNode | None, remote: NotebookNode) -> str:
     """Return in words what the new release changed in an answered exercise."""
-    exercise = cell_info(remote).get("id", remote.id)
+    exercise = cell_info(remote).exercise or remote.id
     if base is not None and _signatures(base.source) != _signatures(remote.source):
         return f"the signature of {exercise} has changed"
     return f"the wording of {exercise} has changed"

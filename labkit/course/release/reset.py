@@ -17,7 +17,7 @@ from labkit.course.notebook.normal_form import to_bytes
 from labkit.course.notebook.paths import find_labs
 from labkit.course.notebook.structure import EXERCISE_ROLES, cell_info, cell_role
 from labkit.course.release.backup import back_up
-from labkit.course.release.folder import PRISTINE, read_manifest
+from labkit.course.release.folder import PRISTINE, read_hashes
 from labkit.course.release.strip import is_started
 from labkit.files import write_atomically
 
@@ -37,7 +37,7 @@ def released_lab(home: Path, name: str) -> Path:
     Raises:
         ValueError: if the folder is not a release, or has no such lab.
     """
-    if read_manifest(home) is None:  # in particular, never blank the one source with solutions
+    if read_hashes(home) is None:  # in particular, never blank the one source with solutions
         raise ValueError(
             f"{home} is not a released folder; labkit reset works in the folder that students get."
         )
@@ -64,7 +64,7 @@ def reset_exercise(home: Path, lab: Path, exercise: str) -> Reset:
     released = {
         cell.id: cell
         for cell in pristine.cells
-        if cell_role(cell) in EXERCISE_ROLES and cell_info(cell).get("id") == exercise
+        if cell_role(cell) in EXERCISE_ROLES and cell_info(cell).exercise == exercise
     }
     if not released:
         names = ", ".join(structure.exercises(pristine))
@@ -115,7 +115,7 @@ def answered(lab: Path) -> list[str]:
     except (ValueError, OSError):
         return []
     started = (cell for cell in cells if cell_role(cell) in ("todo", "answer") and is_started(cell))
-    return list(dict.fromkeys(str(cell_info(cell).get("id", cell.id)) for cell in started))
+    return list(dict.fromkeys(cell_info(cell).exercise or cell.id for cell in started))
 
 
 def _insert(notebook: NotebookNode, pristine: NotebookNode, cell: NotebookNode) -> None:

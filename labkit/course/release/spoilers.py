@@ -45,19 +45,17 @@ def find_spoilers(source: NotebookNode, released: NotebookNode) -> list[str]:
     results = _results(source)
     literals = {value for cell in released.cells for value in _literals(cell)}
     numbers = {
-        Decimal(found[0])
-        for c in released.cells
-        if (found := EXERCISE.match(str(cell_info(c).get("id", ""))))
+        Decimal(match[0]) for cell in released.cells if (match := EXERCISE.match(cell_info(cell).exercise))
     }
     spoilers = []
     for cell in released.cells:
-        given = {Decimal(str(value)) for value in cell_info(cell).get("given", ())}
-        told = dict.fromkeys(text for part in _read_by_students(cell) for text in NUMBER.findall(part))
-        for text in told:
+        intended = {Decimal(str(value)) for value in cell_info(cell).given}
+        shown = dict.fromkeys(text for part in _read_by_students(cell) for text in NUMBER.findall(part))
+        for text in shown:
             number = Decimal(text.replace(",", ""))
             if LEADING_ZERO.match(text):
                 continue  # an exercise such as 04.10, or bits
-            if number in literals | given | numbers or _digits(text) < LEAST_DIGITS or _is_round(number):
+            if number in literals | intended | numbers or _digits(text) < LEAST_DIGITS or _is_round(number):
                 continue
             if number in results[_places(text)]:
                 spoilers.append(
@@ -73,11 +71,11 @@ def _results(source: NotebookNode) -> defaultdict[int, dict[Decimal, str]]:
         if cell_role(cell) not in RESULT_ROLES:
             continue
         for text in _outputs(cell):
-            for found in NUMBER.findall(text):
-                number = Decimal(found.replace(",", ""))
-                if len(found) > MOST_DIGITS:
+            for shown in NUMBER.findall(text):
+                number = Decimal(shown.replace(",", ""))
+                if len(shown) > MOST_DIGITS:
                     continue  # a hash or a bit string
-                for places in range(min(_places(found), MOST_PLACES) + 1):
+                for places in range(min(_places(shown), MOST_PLACES) + 1):
                     if places or number == number.to_integral_value():
                         rounded = round(number, places)
                         results[places].setdefault(rounded, cell.id)

@@ -21,6 +21,7 @@ from labkit.course.notebook.structure import (
     END_SOLUTION,
     WRITTEN_ROLES,
     cell_info,
+    cell_role,
     question,
     syntax_tree,
 )
@@ -65,16 +66,16 @@ def strip(notebook: NotebookNode) -> NotebookNode:
     """
     released = normalise(notebook)
     hidden_points = {
-        cell_info(cell)["id"]: cell_info(cell).get("points", 0)
+        cell_info(cell).exercise: cell_info(cell).points
         for cell in released.cells
-        if cell_info(cell).get("role") == "hidden"
+        if cell_role(cell) == "hidden"
     }
-    kept = [cell for cell in released.cells if cell_info(cell).get("role") not in AUTHORS_ROLES]
+    kept = [cell for cell in released.cells if cell_role(cell) not in AUTHORS_ROLES]
     released.cells = [_stripped(cell) for cell in kept]
     for cell in released.cells:
-        found = cell_info(cell)
-        if found.get("role") == "check" and hidden_points.get(found["id"]):
-            cell.metadata.labkit["points"] = found.get("points", 0) + hidden_points[found["id"]]
+        info = cell_info(cell)
+        if info.role == "check" and hidden_points.get(info.exercise):
+            cell.metadata.labkit["points"] = info.points + hidden_points[info.exercise]
     return released
 
 
@@ -90,7 +91,7 @@ def stub(source: str, exercise: str) -> str:
         f"# TODO {exercise}: replace the next line",
         f'raise NotImplementedError("Exercise {exercise}")',
     )
-    return SOLUTION.sub(lambda found: "\n".join(found[1] + line for line in lines), source)
+    return SOLUTION.sub(lambda match: "\n".join(match[1] + line for line in lines), source)
 
 
 def answer_prompt(source: str) -> str:
@@ -118,13 +119,13 @@ def is_started(cell: NotebookNode, source: str | None = None) -> bool:
         source: the student's text; None: the cell's own.
     """
     text = cell.source if source is None else source
-    if cell_info(cell).get("role") != "todo":
+    if cell_role(cell) != "todo":
         return text.strip() not in ("", answer_prompt(text).strip())
     tree = syntax_tree(text)
     if tree is None:
         return True
     try:
-        return bool(tree.body) and not _reaches_stub(tree.body, f"Exercise {cell_info(cell).get('id')}")
+        return bool(tree.body) and not _reaches_stub(tree.body, f"Exercise {cell_info(cell).exercise}")
     except RecursionError:  # hundreds of blocks inside each other, or of elif
         return True
 
@@ -159,13 +160,12 @@ def _is_stub(statement: ast.Raise, message: str) -> bool:
 def _stripped(cell: NotebookNode) -> NotebookNode:
     """One cell of the student version."""
     released = nbformat.from_dict(cell)
-    found = cell_info(cell)
-    role = found.get("role", "")
+    role = cell_role(cell)
     if cell.cell_type == "code":
         released.execution_count = None
         released.outputs = []
     if role == "todo":
-        released.source = stub(cell.source, found["id"])
+        released.source = stub(cell.source, cell_info(cell).exercise)
     elif role == "predict":
         released.source = _without_values(cell)
     elif role in WRITTEN_ROLES:

@@ -7,7 +7,6 @@ All new contents are computed before the first file changes. The files that will
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,10 +16,10 @@ from labkit.course.notebook import structure
 from labkit.course.notebook.cell_ids import restore_ids
 from labkit.course.notebook.normal_form import to_bytes
 from labkit.course.release.backup import back_up
-from labkit.course.release.folder import MANIFEST, PRISTINE, read_manifest
+from labkit.course.release.folder import MANIFEST, PRISTINE, read_hashes
 from labkit.course.release.merge import merge
 from labkit.files import digest, write_atomically
-from labkit.settings import checkpoint_file
+from labkit.manifest import MANIFEST_FILE, ManifestEntry, manifest_bytes, parse_manifest
 
 __all__ = ["update"]
 
@@ -42,7 +41,7 @@ def update(folder: Path, release: Mapping[str, bytes]) -> list[str]:
             changed then.
         OSError: if the disk is full; everything is put back.
     """
-    hashes = read_manifest(folder)
+    hashes = read_hashes(folder)
     if hashes is None:
         raise ValueError(
             f"{folder} is not a released folder, since it has no {MANIFEST}; give the folder that contains labs/."
@@ -79,7 +78,7 @@ def _merged_files(
         release: the files of the new release by name.
         notes: gets one sentence per change.
     """
-    manifests = [name for name in release if _is_checkpoint(name) and name.endswith("/manifest.json")]
+    manifests = [name for name in release if _is_checkpoint(name) and name.endswith(f"/{MANIFEST_FILE}")]
     trained = {
         name for manifest in manifests for name in _trained_weights(folder, manifest, hashes, release)
     }
@@ -94,8 +93,8 @@ def _merged_files(
             notes.append(f"{name}: trained by you, kept")
             merged[name] = current
         else:
-            known = (hashes.get(name), digest(content))
-            edited = current is not None and digest(current) not in known
+            unedited = (hashes.get(name), digest(content))
+            edited = current is not None and digest(current) not in unedited
             if edited and not name.startswith(".labkit/"):
                 notes.append(f"{name}: new version; yours is in the backup")
             merged[name] = content
@@ -117,8 +116,9 @@ def _trained_weights(
     folder: Path, manifest: str, hashes: Mapping[str, str], release: Mapping[str, bytes]
 ) -> list[str]:
     """Return the released weight files that the student has replaced by training."""
-    entries = _entries(_content(folder, manifest))
     prefix = f"{Path(manifest).parent.as_posix()}/"
+    entries = _entries(_content(folder, manifest) or b"").values()
+    recorded = {f"{prefix}{entry.file}": entry.sha256 for entry in entries}
     trained = []
     for name in release:
         current = _content(folder, name) if name.startswith(prefix) else None
@@ -126,7 +126,7 @@ def _trained_weights(
             current is not None
             and digest(current) not in (hashes.get(name), digest(release[name]))
             # A damaged file does not match the student's manifest and is replaced.
-            and digest(current) == entries.get(Path(name).stem, {}).get("sha256")
+            and digest(current) == recorded.get(name)
         ):
             trained.append(name)
     return trained
@@ -138,22 +138,20 @@ def _merged_manifest(content: bytes, current: bytes, trained: set[str], folder: 
     kept = {
         name: entry
         for name, entry in local.items()
-        if name not in remote or f"{folder}/{checkpoint_file(name, entry)}" in trained
+        if name not in remote or f"{folder}/{entry.file}" in trained
     }
     if not kept:
         return content
-    merged = dict(sorted({**remote, **kept}.items()))
-    return f"{json.dumps(merged, indent=1, ensure_ascii=False)}\n".encode()
+    merged = sorted({**remote, **kept}.items())
+    return manifest_bytes({name: entry.fields for name, entry in merged})
 
 
-def _entries(content: bytes | None) -> dict[str, dict[str, object]]:
-    """Return the entries of a checkpoint manifest; none if it is missing or damaged."""
+def _entries(content: bytes) -> dict[str, ManifestEntry]:
+    """Return the entries of a checkpoint manifest; none if it is damaged."""
     try:
-        entries = json.loads(content or b"{}")
-    except (ValueError, RecursionError):
+        return parse_manifest(content)
+    except ValueError:
         return {}
-    entries = entries if isinstance(entries, dict) else {}
-    return {name: entry for name, entry in entries.items() if isinstance(entry, dict)}
 
 
 def _obsolete(folder: Path, hashes: Mapping[str, str], release: Mapping[str, bytes]) -> list[str]:

@@ -158,7 +158,7 @@ def _about(notebook: NotebookNode, label: str) -> NotebookNode:
     notebook.cells = [cell for cell in notebook.cells if cell_role(cell) != "claim"]
     texts = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
     if texts and note not in texts[0].source:
-        texts[0].source = TITLE.sub(lambda found: f"# {found[1]}, on {label}\n\n{note}", texts[0].source, 1)
+        texts[0].source = TITLE.sub(lambda match: f"# {match[1]}, on {label}\n\n{note}", texts[0].source, 1)
     for cell in texts:
         if cell_role(cell) in WRITTEN_ROLES:
             asked = question(cell.source)

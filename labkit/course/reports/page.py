@@ -117,16 +117,16 @@ class Page:
     def badge(self, cell: NotebookNode) -> str:
         """Return the kind of a cell, such as ``exercise 02.3``; an empty string for text and runs."""
         info = cell_info(cell)
-        label = BADGES.get(cell_role(cell), "").format(id=info.get("id", "")).strip()
-        points = info.get("points")
-        return f"{label} · {points} point{'s' * (points != 1)}" if label and points else label
+        label = BADGES.get(cell_role(cell), "").format(id=info.exercise).strip()
+        points = f"{info.points} point{'s' * (info.points != 1)}"
+        return f"{label} · {points}" if label and info.points else label
 
     def markdown(self, cell: Mapping[str, Any]) -> str:
         """Return a Markdown cell as clean HTML, with formulas as MathML; wide tables and code scroll."""
         renderer = _Renderer(self, attachments=cell.get("attachments", {}))
         html = self._clean(MarkdownWithMath(renderer=renderer).render(_storable(cell["source"])))
         html = TABLE.sub(rf"{SCROLL}\g<0>", html).replace("</table>", "</table></div>")
-        return PRE.sub(lambda found: self.focusable(found[0], "Code"), html)
+        return PRE.sub(lambda match: self.focusable(match[0], "Code"), html)
 
     def latex(self, output: Mapping[str, Any]) -> str:
         """Return a formula that a cell displayed as MathML."""

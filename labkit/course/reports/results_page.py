@@ -114,16 +114,16 @@ def _same_table(number: int, tables: Sequence[Table], lab: LabTables | None) -> 
     Titles that occur in one of the two only are compared without their numbers: an epoch of other data may
     have more steps.
     """
-    theirs = [] if lab is None else lab.tables
-    shared = {_title(table) for table in tables} & {_title(table) for table in theirs}
+    other_tables = [] if lab is None else lab.tables
+    shared = {_title(table) for table in tables} & {_title(table) for table in other_tables}
 
     def key(table: Table) -> tuple[bool, str]:
         title = _title(table)
         return (True, title) if title in shared else (False, re.sub(r"\d[\d,.]*", "", title))
 
-    wanted = key(tables[number])
-    place = sum(key(table) == wanted for table in tables[:number])
-    matches = [table for table in theirs if key(table) == wanted]
+    title_key = key(tables[number])
+    place = sum(key(table) == title_key for table in tables[:number])
+    matches = [table for table in other_tables if key(table) == title_key]
     return matches[place] if place < len(matches) else None
 
 

@@ -11,14 +11,14 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from nbformat import NotebookNode
 
 from labkit.course.notebook.cell_ids import Slot, match_by_position
-from labkit.course.notebook.structure import cell_info
+from labkit.course.notebook.structure import cell_info, cell_role
 from labkit.course.release.strip import strip
-from labkit.course.submission.cells import SubmittedCell, read_cells
+from labkit.course.submission.cells import Attachments, SubmittedCell, read_cells
 
 __all__ = ["ANSWER_ROLES", "Answers", "collect_answers", "insert_answers"]
 
@@ -26,6 +26,7 @@ ANSWER_ROLES = ("todo", "answer", "reading", "predict")
 SIMILAR = 0.6  # share of lines in common that makes a cell an answer without any other sign
 # How strongly a sign says that a student's cell answers a cell of the lab.
 DEFINES, CHANGED, SAME_ID, SAME_LABEL, SAME_START = 4, 4, 2, 1, 1
+LAB_NUMBER = re.compile(r"(\d\d)-")  # in the id of a lab's cell
 DEFINITION = re.compile(r"^(?:def\s+(\w+)\s*\(|(\w+)\s*=)", re.MULTILINE)
 
 
@@ -35,7 +36,7 @@ class Answers:
 
     sources: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
-    attachments: dict[str, dict[str, Any]] = field(default_factory=dict)
+    attachments: dict[str, Attachments] = field(default_factory=dict)
 
 
 def collect_answers(content: bytes, source: NotebookNode) -> Answers:
@@ -48,15 +49,15 @@ def collect_answers(content: bytes, source: NotebookNode) -> Answers:
     answers = Answers()
     cells = read_cells(content, answers.warnings)
     released = strip(source)
-    own = {cell.id for cell in released.cells}
-    expected = [cell for cell in released.cells if cell_info(cell).get("role") in ANSWER_ROLES]
+    released_ids = {cell.id for cell in released.cells}
+    expected = [cell for cell in released.cells if cell_role(cell) in ANSWER_ROLES]
     matches = _matches(expected, cells, {cell.id for cell in source.cells})
     matches |= match_by_position(
         [Slot(cell.id, cell.cell_type) for cell in released.cells],
         [cell.id for cell in expected if cell.id not in matches],
         # subtle: an empty cell is nobody's answer.
         [Slot(cell.name, cell.kind if cell.source.strip() else "blank") for cell in cells],
-        {cell.name: index for index, cell in enumerate(cells) if cell.name in own} | matches,
+        {cell.name: index for index, cell in enumerate(cells) if cell.name in released_ids} | matches,
     )
     for cell in expected:
         if cell.id in matches:
@@ -100,9 +101,10 @@ def _matches(
     expected: Sequence[NotebookNode], cells: Sequence[SubmittedCell], lab_ids: set[str]
 ) -> dict[str, int]:
     """Pair the lab's cells with the student's: the strongest pair first, each cell once."""
-    own = {cell.id for cell in expected}
+    expected_ids = {cell.id for cell in expected}
     times = Counter(submitted.name for submitted in cells)
-    others = {name for name in lab_ids - own if times[name] == 1}  # an id that is there twice says nothing
+    # An id that is there twice says nothing.
+    others = {name for name in lab_ids - expected_ids if times[name] == 1}
     candidates = [
         (index, submitted, _Signs.of(submitted.source))
         for index, submitted in enumerate(cells)
@@ -110,9 +112,9 @@ def _matches(
     ]
     pairs = []
     for place, cell in enumerate(expected):
-        wanted = _Signs.of(cell.source)
+        lab_signs = _Signs.of(cell.source)
         for index, submitted, signs in candidates:
-            strength = _strength(cell, wanted, submitted, signs)
+            strength = _strength(cell, lab_signs, submitted, signs)
             if strength:
                 pairs.append((strength, index, -place))
     matches: dict[str, int] = {}
@@ -123,21 +125,21 @@ def _matches(
     return matches
 
 
-def _strength(cell: NotebookNode, wanted: _Signs, submitted: SubmittedCell, signs: _Signs) -> float:
+def _strength(cell: NotebookNode, lab_signs: _Signs, submitted: SubmittedCell, signs: _Signs) -> float:
     """How strongly the signs say that ``submitted`` answers ``cell``; 0 if there is no sign."""
-    label = (str(cell_info(cell)["role"]), str(cell_info(cell).get("id", "")))
-    known = (
-        DEFINES * (cell.cell_type == "code" and bool(wanted.names) and wanted.names <= signs.names)
+    label = (cell_role(cell), cell_info(cell).exercise)
+    strength = (
+        DEFINES * (cell.cell_type == "code" and bool(lab_signs.names) and lab_signs.names <= signs.names)
         + SAME_ID * (submitted.name == cell.id)
         + SAME_LABEL * (bool(label[1]) and submitted.label == label)
-        + SAME_START * (len(wanted.first) > 10 and wanted.first == signs.first)
+        + SAME_START * (len(lab_signs.first) > 10 and lab_signs.first == signs.first)
     )
     # The share of lines in common, from 0 to 1, in any order.
-    common = (wanted.lines & signs.lines).total()
-    similarity = 2 * common / max(1, wanted.lines.total() + signs.lines.total())
-    if not known and similarity < SIMILAR:
+    common = (lab_signs.lines & signs.lines).total()
+    similarity = 2 * common / max(1, lab_signs.lines.total() + signs.lines.total())
+    if not strength and similarity < SIMILAR:
         return 0.0
-    return known + similarity + CHANGED * (signs.source not in ("", wanted.source))
+    return strength + similarity + CHANGED * (signs.source not in ("", lab_signs.source))
 
 
 def _warnings_about_cell(cell: NotebookNode, submitted: SubmittedCell) -> list[str]:
@@ -152,7 +154,10 @@ def _warnings_about_cell(cell: NotebookNode, submitted: SubmittedCell) -> list[s
 
 
 def _warnings_about_notebook(
-    lab: Sequence[NotebookNode], cells: Sequence[SubmittedCell], matches: Mapping[str, int], known: set[str]
+    lab: Sequence[NotebookNode],
+    cells: Sequence[SubmittedCell],
+    matches: Mapping[str, int],
+    lab_ids: set[str],
 ) -> list[str]:
     """Warnings about the notebook as a whole."""
     ids = Counter(submitted.name for submitted in cells)
@@ -162,19 +167,18 @@ def _warnings_about_notebook(
     edited = [
         cell.id
         for cell in lab
-        if cell_info(cell).get("role") in ("setup", "check")
-        and sources.get(cell.id, cell.source) != cell.source
+        if cell_role(cell) in ("setup", "check") and sources.get(cell.id, cell.source) != cell.source
     ]
     added = [
         index
         for index, submitted in enumerate(cells)
-        if submitted.kind == "code" and submitted.source and submitted.name not in known
+        if submitted.kind == "code" and submitted.source and submitted.name not in lab_ids
     ]
     extra = len(set(added) - set(matches.values()))
-    prefix = Counter(name[:3] for name in ids if re.match(r"\d\d-", name)).most_common(1)
+    other_labs = Counter(match[1] for name in ids if (match := LAB_NUMBER.match(name))).most_common(1)
     warnings = []
-    if not order and prefix and not matches:
-        warnings.append(f"none of this lab's cells are in it: it looks like lab {prefix[0][0][:2]}")
+    if not order and other_labs and not matches:
+        warnings.append(f"none of this lab's cells are in it: it looks like lab {other_labs[0][0]}")
     elif missing:
         warnings.append(f"{len(missing)} of the lab's cells are missing ({_listed(missing)})")
     twice = [name for name in order if ids[name] > 1]

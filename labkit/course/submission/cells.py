@@ -10,12 +10,13 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-__all__ = ["SubmittedCell", "read_cells"]
+__all__ = ["Attachments", "SubmittedCell", "read_cells"]
 
 MAX_CELLS = 1000
 MAX_SOURCE = 100_000  # characters
 MAX_NAME = 80
 CELL_TYPES = ("code", "markdown", "raw")
+Attachments = dict[str, dict[str, str]]  # pictures in Base64 by MIME type, by file name
 PICTURES = ("image/png", "image/jpeg", "image/gif")
 
 
@@ -26,7 +27,7 @@ class SubmittedCell(NamedTuple):
     name: str
     source: str
     label: tuple[str, str]  # role and exercise
-    attachments: dict[str, Any]
+    attachments: Attachments
 
 
 def read_cells(content: bytes, warnings: list[str]) -> list[SubmittedCell]:

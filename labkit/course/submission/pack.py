@@ -16,7 +16,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from labkit.course.notebook import structure
 from labkit.course.notebook.lab_id import LabId
 from labkit.course.notebook.paths import lab_paths
-from labkit.course.notebook.structure import cell_info
+from labkit.course.notebook.structure import cell_info, cell_role
 from labkit.course.release.folder import MANIFEST, PRISTINE
 from labkit.course.release.strip import is_started
 from labkit.course.submission.answers import collect_answers
@@ -24,6 +24,7 @@ from labkit.course.submission.as_graded import pristine
 from labkit.course.submission.read import MAX_NOTEBOOK_BYTES, read_submission
 from labkit.environment import environment_stamp
 from labkit.files import write_atomically, zip_bytes
+from labkit.manifest import manifest_paths
 
 __all__ = ["STAMP", "Report", "examine", "pack"]
 
@@ -70,7 +71,7 @@ def pack(home: Path, out: Path, *, force: bool = False) -> Report:
     files = {f"labs/{path.name}": path.read_bytes() for path in lab_paths(home)}
     files |= {
         path.relative_to(home).as_posix(): path.read_bytes()
-        for path in sorted((home / "checkpoints").glob("*/manifest.json"))
+        for path in manifest_paths(home / "checkpoints")
     }
     facts = {"release": _release(home), "environment": _stamp(), "unanswered": report.unanswered}
     files[STAMP] = f"{json.dumps(facts, indent=1, ensure_ascii=False, sort_keys=True)}\n".encode()
@@ -117,10 +118,10 @@ def _examine_lab(path: Path, report: Report) -> None:
     answers = collect_answers(path.read_bytes(), lab)
     report.warnings.extend(f"{path.stem}: {warning}" for warning in answers.warnings)
     for cell in lab.cells:
-        role = cell_info(cell).get("role")
+        role = cell_role(cell)
         if role not in ("todo", "answer"):
             continue
-        exercise = str(cell_info(cell).get("id", LabId(path.stem).number))
+        exercise = cell_info(cell).exercise or LabId(path.stem).number
         source = answers.sources.get(cell.id)
         if source is None:
             advice = f"copy it from {PRISTINE}/{path.name}" if original.is_file() else "restore it"

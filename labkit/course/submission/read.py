@@ -158,7 +158,7 @@ def _files_in(file: SubmittedFile, budget: _Budget, nesting: int) -> list[Submit
         raise ValueError(f"more than {MAX_FILES} files; submit only the notebooks")
     budget.archive_bytes -= len(content)
     budget.files -= len(inside)
-    return [each._replace(name=f"{file.name}/{each.name}") for each in inside]
+    return [inner._replace(name=f"{file.name}/{inner.name}") for inner in inside]
 
 
 def _preference(file: SubmittedFile) -> tuple[int, bool, int, bool, str]:

@@ -134,7 +134,7 @@ def _shown(compare, source=""):
 def _foreign(notebook):
     for cell in notebook.cells:
         cell.metadata.clear()
-    cell_of(notebook, "99-setup").source += "\n'\"labkit\": 1'"  # a source is no label
+    cell_of(notebook, "99-setup").source += "\n'\"labkit\": 1'"  # a source is not a label
     cell_of(notebook, "99-setup").outputs = [
         nbformat.v4.new_output("execute_result", {"text/plain": "'\"labkit\": 1'"}, execution_count=1)
     ]

@@ -157,7 +157,7 @@ def test_a_cell_that_shows_results_need_not_be_compared(path, role, compare):
     notebook = small_lab()
     _with_labels("99-table", role=role, compare=compare)(notebook)
     assert (
-        structure.cell_info(cell_of(structure.read_lab(write(path, notebook)), "99-table"))["compare"]
+        structure.cell_info(cell_of(structure.read_lab(write(path, notebook)), "99-table")).compare
         is compare
     )
 

@@ -292,4 +292,4 @@ def test_a_damaged_manifest_is_named(workbook, content):
     (out / folder.MANIFEST).parent.mkdir(parents=True)
     (out / folder.MANIFEST).write_bytes(content.encode("latin-1"))
     with pytest.raises(ValueError, match=r"release/manifest\.json is damaged"):
-        folder.read_manifest(out)
+        folder.read_hashes(out)

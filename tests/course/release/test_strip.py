@@ -55,7 +55,7 @@ def test_a_released_check_carries_the_points_of_the_whole_exercise_and_the_sourc
     lab = small_lab()
     released = strip(lab)
     assert cell_of(released, "99-1-check").metadata.labkit.points == 80
-    assert sum(structure.cell_info(cell).get("points", 0) for cell in released.cells) == 100
+    assert sum(structure.cell_info(cell).points for cell in released.cells) == 100
     assert cell_of(lab, "99-1-check").metadata.labkit.points == 30
 
 

@@ -8,7 +8,7 @@ from small_labs import cell_of, code, small_lab, write
 from labkit.cli import main
 from labkit.course.release import folder
 from labkit.course.release.strip import strip
-from labkit.course.self_check import Row, run_checks, table
+from labkit.course.self_check import CheckRow, run_checks, table
 from labkit.course.submission.answers import collect_answers
 from labkit.course.submission.pack import STAMP, pack
 from labkit.course.submission.read import read_submission
@@ -234,9 +234,9 @@ def test_checks_run_and_each_failure_is_one_line(tmp_path):
     lab = nbformat.v4.new_notebook(cells=[code("setup", "import os", role="setup"), *cells])
     rows = run_checks(write(tmp_path / "09_lab.ipynb", lab), limit_s=3)
     assert rows[:3] == [
-        Row("9.1", 1, "ok"),
-        Row("9.2", 2, "AssertionError: wrong"),
-        Row("9.3", 3, "not answered yet"),
+        CheckRow("9.1", 1, "ok"),
+        CheckRow("9.2", 2, "AssertionError: wrong"),
+        CheckRow("9.3", 3, "not answered yet"),
     ]
     assert rows[3].verdict.startswith("SyntaxError: ")
     assert rows[4].verdict == "not finished within 3 s"

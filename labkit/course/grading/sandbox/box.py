@@ -20,7 +20,7 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Literal, cast
 
 import psutil
 
@@ -28,6 +28,7 @@ from labkit.course.grading.sandbox.bubblewrap import HOME, PATH, bubblewrap, ope
 from labkit.course.grading.sandbox.control_group import BUS_VARIABLES, scope, why_no_control_group
 from labkit.course.grading.sandbox.folder import BoxFolder
 from labkit.course.grading.sandbox.limits import Limits
+from labkit.course.grading.sandbox.messages import Reply, Request
 from labkit.course.grading.sandbox.watchdog import Watchdog, descendants
 
 __all__ = ["SANDBOXES", "UNPROTECTED", "Backend", "Box", "Overrun", "choose_backend"]
@@ -136,7 +137,7 @@ class Box:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
+    def ask(self, request: Request, seconds: float) -> Reply:
         """Send a request and wait for its reply.
 
         Raises:
@@ -155,7 +156,7 @@ class Box:
             raise Overrun("it wrote into the grader's channel")
         self.answered = True
         self.watchdog.deadline = self.end
-        return reply
+        return cast(Reply, reply)
 
     def close(self) -> None:
         """Kill everything that belongs to the box, and remove its folder."""
@@ -183,9 +184,9 @@ class Box:
             with contextlib.suppress(OSError):
                 os.kill(self.process.pid, signal.SIGSTOP)  # it collects orphans as long as it exists
             for _ in range(KILL_ROUNDS):
-                family = [each for each in descendants(self.process.pid) if _is_running(each)]
-                for each in family:
-                    _kill(each.pid)
+                family = [process for process in descendants(self.process.pid) if _is_running(process)]
+                for process in family:
+                    _kill(process.pid)
                 if not family:
                     break
         _kill(self.process.pid)
@@ -220,10 +221,10 @@ class Box:
 
     def _tagged(self) -> Iterator[psutil.Process]:
         """Processes that descend from the program, wherever they moved to."""
-        for each in psutil.process_iter():
+        for process in psutil.process_iter():
             try:
-                if each.environ().get(TAG) == self.tag and _is_running(each):
-                    yield each
+                if process.environ().get(TAG) == self.tag and _is_running(process):
+                    yield process
             except (psutil.Error, OSError):
                 continue
 

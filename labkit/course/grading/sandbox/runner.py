@@ -24,11 +24,12 @@ import signal
 import sys
 import time
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn, TextIO
 
 import psutil
 
+from labkit.course.grading.sandbox.messages import ExerciseRequest, Reply
 from labkit.course.grading.sandbox.settings import Settings, current_settings
 from labkit.error_names import NO_INPUT
 
@@ -107,12 +108,12 @@ def _end_children() -> None:
                 pass
 
 
-def _send(stream: TextIO, reply: dict[str, Any]) -> None:
+def _send(stream: TextIO, reply: Mapping[str, object]) -> None:
     stream.write(json.dumps(reply) + "\n")
     stream.flush()
 
 
-def _fork(request: dict[str, Any], namespace: dict[str, Any], private: list[TextIO]) -> dict[str, Any]:
+def _fork(request: ExerciseRequest, namespace: dict[str, Any], private: list[TextIO]) -> Reply:
     """Run a request's cells in a child; return its reports, and how it ended if it did not finish."""
     reading, writing = os.pipe()
     child = os.fork()
@@ -140,7 +141,7 @@ def _fork(request: dict[str, Any], namespace: dict[str, Any], private: list[Text
 
 
 def _child(
-    request: dict[str, Any], namespace: dict[str, Any], pipe: int, private: list[TextIO]
+    request: ExerciseRequest, namespace: dict[str, Any], pipe: int, private: list[TextIO]
 ) -> NoReturn:
     """Run in the child: close the parent's streams, set limits, run the cells, report."""
     os.setsid()
@@ -167,7 +168,7 @@ def _child(
     os._exit(0)
 
 
-def _listen(pipe: int, request: dict[str, Any]) -> tuple[list[dict[str, Any]], bool]:
+def _listen(pipe: int, request: ExerciseRequest) -> tuple[list[dict[str, Any]], bool]:
     """Collect the lines that a child reports until it ends or a cell exceeds its time."""
     content, limit = b"", request["limits"]["wall_s"]
     heard, end = 0, time.monotonic() + limit
@@ -211,13 +212,13 @@ def _run_all(
     settings = current_settings()
     for index, (name, source) in enumerate(cells):
         yield {"begin": name}
-        printed, own = _CapturedOutput(limit), _CapturedOutput(limit)
+        printed, by_cell = _CapturedOutput(limit), _CapturedOutput(limit)
         sys.stdout, sys.stderr = printed, _CapturedOutput(limit)
         error = None
         try:
             if name == last:
                 settings.restore_reporting()
-                namespace = {**namespace, "print": _own_print(own, settings)}
+                namespace = {**namespace, "print": _own_print(by_cell, settings)}
             value = _execute(source, namespace, f"<cell {name}>")
             if value is not None:
                 settings.restore_printing()
@@ -227,18 +228,18 @@ def _run_all(
         if last and index < len(cells) - 2:
             settings.restore()
         shown = printed.text() if name == cells[-1][0] else ""
-        yield {"cell": name, "error": error, "text": shown, "own": own.text()}
+        yield {"cell": name, "error": error, "text": shown, "own": by_cell.text()}
 
 
-def _own_print(own: _CapturedOutput, settings: Settings) -> Any:
-    """A ``print`` that also keeps what it prints in ``own``, with the print options of ``settings``."""
+def _own_print(by_cell: _CapturedOutput, settings: Settings) -> Any:
+    """A ``print`` that also keeps what it prints in ``by_cell``, with the print options of ``settings``."""
     original = builtins.print
 
     def tee(*values: Any, **options: Any) -> None:
         settings.restore_printing()
         original(*values, **options)
         if options.get("file") is None:
-            original(*values, **{**options, "file": own})
+            original(*values, **{**options, "file": by_cell})
 
     return tee
 
@@ -322,8 +323,8 @@ def _described(problem: BaseException) -> dict[str, str]:
     built_in = (base for base in type(problem).__mro__ if base.__module__ == "builtins")
     # subtle: Python 3.13 raises _IncompleteInputError where earlier versions raise SyntaxError.
     kind = next((base for base in built_in if not base.__name__.startswith("_")), BaseException)
-    known = isinstance(problem, OutputLimit) or type(problem).__name__ == "CheckFailed"
-    return {"kind": type(problem).__name__ if known else kind.__name__, "text": text}
+    is_labkits = isinstance(problem, OutputLimit) or type(problem).__name__ == "CheckFailed"
+    return {"kind": type(problem).__name__ if is_labkits else kind.__name__, "text": text}
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ class Watchdog:
             return f"more than {limits.processes} processes"
         free = limits.memory_bytes - (0 if self.confined else sum(_unmapped_bytes(family)))
         # subtle: forked processes share pages; only what each has of its own, and its share, counts.
-        if all(sum(_bytes(each, kind) for each in family) > free for kind in ("rss", "pss")):
+        if all(sum(_bytes(process, kind) for process in family) > free for kind in ("rss", "pss")):
             return f"more than {limits.memory_bytes / 1e9:g} GB of memory"
         if self.confined and family and _number_of_files(family[-1].pid) > limits.files:
             return f"more than {limits.files} files"

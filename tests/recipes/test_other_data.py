@@ -8,8 +8,8 @@ from tiny import tiny_dataset, tiny_network
 
 from labkit import cli
 from labkit.recipes import CATALOG, Recipe, catalog, find_recipe, fit_or_load, network, recorded, training
-from labkit.recipes.budgets import DENSE, SHORT_EPOCHS, recipe_for, with_short_epochs
 from labkit.recipes.estimates import duration, estimate_all
+from labkit.recipes.other_data import DENSE, SHORT_EPOCHS, recipe_for, with_short_epochs
 from labkit.recipes.steps import FewImages, PruneBeforeSchedule, PruneByMagnitude, PruneBySaliency
 from labkit.recipes.training import make_checkpoint, recipe_hash, training_estimates
 from labkit.storage import checkpoints
@@ -180,7 +180,7 @@ def workshop(monkeypatch, tmp_path):
     for module in (network, "labkit.recipes.estimates"):
         path = module if isinstance(module, str) else module.__name__
         monkeypatch.setattr(f"{path}.build_network", lambda _, class_count: tiny_network(class_count))
-    monkeypatch.setattr("labkit.recipes.budgets.SHORT_EPOCHS", {"resnet20": 64})
+    monkeypatch.setattr("labkit.recipes.other_data.SHORT_EPOCHS", {"resnet20": 64})
     return tmp_path / "checkpoints"
 
 

@@ -21,8 +21,7 @@ from dataclasses import dataclass, replace
 
 from labkit.data import Dataset
 from labkit.recipes.catalog import find_recipe
-from labkit.recipes.recipe import Network, Recipe
-from labkit.recipes.steps import FewImages, PruneBeforeSchedule, PruneConvolutions
+from labkit.recipes.recipe import Network, Recipe, share_of
 from labkit.training import TrainConfig
 
 __all__ = [
@@ -130,10 +129,7 @@ def recipe_for(name: str, dataset: Dataset) -> Recipe:
         return recipe
     # subtle: filters are pruned for the first half of the training, however long it is.
     stretch = max(1, settings.epochs // recipe.config.epochs)
-    steps = tuple(
-        replace(step, every=stretch * step.every) if isinstance(step, PruneConvolutions) else step
-        for step in recipe.steps
-    )
+    steps = tuple(step.for_longer_training(stretch) for step in recipe.steps)
     return replace(recipe, steps=steps, config=settings.applied_to(recipe.config))
 
 
@@ -151,7 +147,7 @@ def with_short_epochs(recipe: Recipe, dataset: Dataset) -> Dataset:
     A recipe that trains on few images of each class takes equally many steps on any data: its epochs are
     not shortened.
     """
-    if dataset.budget != "short" or any(isinstance(step, FewImages) for step in recipe.steps):
+    if dataset.budget != "short" or any(step.sets_epoch_images() for step in recipe.steps):
         return dataset
     images = SHORT_DENSE_EPOCH if recipe.name in DENSE else SHORT_EPOCHS[recipe.network]
     return replace(dataset, epoch_images=images)
@@ -159,13 +155,6 @@ def with_short_epochs(recipe: Recipe, dataset: Dataset) -> Dataset:
 
 def _with_fewer_epochs(recipe: Recipe) -> Recipe:
     """Return the recipe with a share of its epochs, and of those that it may take before its last cut."""
-    steps = tuple(
-        replace(step, epochs=_share(step.epochs)) if isinstance(step, PruneBeforeSchedule) else step
-        for step in recipe.steps
-    )
-    return replace(recipe, steps=steps, config=replace(recipe.config, epochs=_share(recipe.config.epochs)))
-
-
-def _share(epochs: int) -> int:
-    """Return the epochs of the short budget in the place of ``epochs``."""
-    return max(1, round(SHORT_SHARE * epochs))
+    steps = tuple(step.for_shorter_training(SHORT_SHARE) for step in recipe.steps)
+    config = replace(recipe.config, epochs=share_of(recipe.config.epochs, SHORT_SHARE))
+    return replace(recipe, steps=steps, config=config)
