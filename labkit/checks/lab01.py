@@ -22,7 +22,7 @@ Y, OTHER_Y = np.array([5.0, 1, 1]), np.array([2.0, 0, -3])
 STATEMENTS = (
     "least_norm",
     "subgradient_exact_zeros",
-    "proximal_exact_zeros",
+    "proximal_more_stable",
     "lasso_gradient_vanishes",
     "projection_locks_support",
     "trimmed_depends_on_strength",

@@ -84,7 +84,7 @@ def plot_bits(
         dense: accuracy without sharing, here and in the reference.
     """
     figure, (axes,) = new_figure(title, size=(7.0, 3.8))
-    curves = {"here": here, "reference 001": reference}
+    curves = {"here": here, "course B": reference}
     for index, ((name, points), level) in enumerate(zip(curves.items(), dense, strict=True)):
         colour, bits = COLOURS[index], sorted(points)
         axes.axhline(level, color=colour, linewidth=1, linestyle=":", label=f"{name}, 32-bit float")
@@ -95,7 +95,7 @@ def plot_bits(
     reported = ", ".join(f"{reference[b]:.2f} % at {b}" for b in sorted(reference, reverse=True))
     show_figure(
         figure,
-        alt=f"{title}. Test accuracy here: {spoken}; in float {dense[0]:.2f} %. Reference 001: {reported}.",
+        alt=f"{title}. Test accuracy here: {spoken}; in float {dense[0]:.2f} %. Course B: {reported}.",
         data={
             "bits": list(here),
             "here (%)": list(here.values()),

@@ -94,7 +94,12 @@ class TrainingBudget:
         self.calls.append((config, records))
         if self._progress:
             accuracy = f"{records[-1].validation_top1:.1f} % on validation data"
-            print(f"trained {epochs} epochs: {accuracy}; {self.epochs_left} epochs left")  # noqa: T201
+            left = _epochs(self.epochs_left)
+            print(f"trained {_epochs(epochs)}: {accuracy}; {left} left")  # noqa: T201
+
+
+def _epochs(count: int) -> str:
+    return f"{count} epoch{'' if count == 1 else 's'}"
 
 
 class _Hooks(Callback):

@@ -15,6 +15,11 @@ from labkit.course.notebook import structure
 
 # Each answers its exercise rightly, or nearly so, by what labkit holds.
 SHORTCUTS = {
+    "00.1 by the count of the others": (
+        "00.1",
+        "from labkit.models.weights import count_nonzero\n"
+        "def share_of_zeros(x):\n    return 1 - count_nonzero(x) / x.numel()",
+    ),
     "01.1 by name": ("01.1", "loss_gradient = linear.squared_loss_gradient\ngradient_step = None"),
     "01.1 in the second of two answers": (
         "01.1",
@@ -97,12 +102,24 @@ SHORTCUTS = {
         "    def channel(index):\n        return rounded(weight[index], bits=bits)\n"
         "    return torch.stack([channel(index) for index in range(len(weight))])",
     ),
+    "04.1 by all steps at once": (
+        "04.1",
+        "from labkit.quantization import kmeans\n"
+        "def lloyd_step(values, centroids):\n    return kmeans.kmeans(values, len(centroids)).centroids",
+    ),
     "04.2 in a dict": (
         "04.2",
         "from labkit.quantization import kmeans_init\n"
         "tools = {'start': kmeans_init.initial_centroids}\n"
         "def initial_centroids(values, clusters, kind, generator):\n"
         "    return tools['start'](values, clusters, kind)",
+    ),
+    "04.3 by its own centroids": (
+        "04.3",
+        "from labkit.quantization.weight_sharing import share_weights\n"
+        "def share(weight, centroids):\n"
+        "    shared = share_weights(from_numpy(weight), len(centroids))\n"
+        "    return shared.codebook.numpy(), shared.indices.numpy()",
     ),
     "04.4 with another histogram": (
         "04.4",
@@ -131,10 +148,26 @@ SHORTCUTS = {
         "import functools\nfrom labkit.coding.huffman import code_strings\n"
         "@functools.wraps(code_strings)\ndef canonical_codes(lengths):\n    return {}",
     ),
+    "04.8 by the file's coder": (
+        "04.8",
+        "from labkit.coding import huffman_stream\n"
+        "def encode(symbols, codes):\n    return huffman_stream.encode(symbols, len(codes))\n"
+        "def decode(bits, codes, count):\n    return huffman_stream.decode(bits, count, len(codes))",
+    ),
     "05.2 as an object that is called": (
         "05.2",
         "class Bound:\n    def __call__(self, indices):\n"
         "        return huffman.entropy_bits(indices), 0.0\nbound_bits = Bound()",
+    ),
+    "05.4 by the file's writer": (
+        "05.4",
+        "from labkit.storage import batch_norm\n"
+        "def scale_and_shift(gamma, beta, mean, var, epsilon):\n"
+        "    vectors = {'weight': gamma, 'bias': beta, 'running_mean': mean, 'running_var': var}\n"
+        "    state = {f'bn.{part}': vector for part, vector in vectors.items()}\n"
+        "    folded = batch_norm.fold(state, epsilon)\n"
+        "    return folded['bn.folded_scale'], folded['bn.folded_shift']\n"
+        "def apply_scale_and_shift(x, scale, shift):\n    return x",
     ),
     "05.5 by a shipped network": (
         "05.5",

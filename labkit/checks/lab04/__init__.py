@@ -19,7 +19,7 @@ STATEMENTS = (
     "a_lookup_table_is_a_small_part_of_every_layer",
     "pruning_shortens_the_code_of_every_layer",
     "n_equally_likely_symbols_take_log2_n_bits",
-    "an_optimal_code_never_gives_the_likelier_symbol_the_longer_word",
+    "the_shortest_code_goes_with_a_larger_error",
 )
 
 

@@ -1,4 +1,4 @@
-"""Visible checks of lab 05: compression ratio, entropy bound, byte ledger, folding; 05.5 is in pipeline.
+"""Visible checks of lab 05: ratio, entropy bound, byte ledger, batch normalization; 05.5 is in pipeline.
 
 The oracles are entropies counted symbol by symbol in plain Python and PyTorch's batch normalization.
 """
@@ -25,7 +25,7 @@ FORMULA = "before: 32 bits per weight; after: huffman_bits for each of the nonze
 BOUND = "H(p) for which weights are kept, and p · H(v) for their values: v are the nonzero indices only"
 GROUPS = {"weights": 0, "other tensors": 0, "overhead": 0}
 LEDGER = "mask, values and codebooks are weights; dense tensors are other tensors; the rest is overhead"
-FOLD = "γ (x − mean) / √(var + ε) + β is scale · x + shift: collect what multiplies x and what does not"
+LINE = "γ (x − mean) / √(var + ε) + β is scale · x + shift: collect what multiplies x and what does not"
 UNTOUCHED = "leave the arguments as they are and return something new"
 
 
@@ -106,11 +106,11 @@ def byte_ledger(expect: Expect, answer: Answer) -> None:
         )
 
 
-def folding(expect: Expect, fold: Answer, apply: Answer) -> None:
+def scale_and_shift(expect: Expect, scale_and_shift_of: Answer, apply: Answer) -> None:
     """05.4: compare with PyTorch's batch normalization in evaluation mode."""
     generator = torch.Generator().manual_seed(5)
     for shape, epsilon, why in (
-        ((3, 4, 2, 5), 1e-5, FOLD),
+        ((3, 4, 2, 5), 1e-5, LINE),
         ((2, 1, 3, 3), 1e-5, "there may be a single channel"),
         ((3, 4, 2, 5), 0.5, "ε is under the root, beside the variance"),
         ((2, 6, 1, 1), 1e-3, "channels are dimension 1 of x"),
@@ -123,12 +123,12 @@ def folding(expect: Expect, fold: Answer, apply: Answer) -> None:
         vectors = (gamma, beta, mean, var)
         copies = [vector.clone() for vector in vectors]
         case = expect.given(f"x of shape {shape}, ε = {epsilon}, one variance 0")
-        got = case.call(fold, *vectors, epsilon, hint=FOLD)
+        got = case.call(scale_and_shift_of, *vectors, epsilon, hint=LINE)
         pair = isinstance(got, tuple) and len(got) == 2
         case.true(pair, expected="(scale, shift)", got=got, hint="return two tensors")
         form = [tuple(getattr(vector, "shape", ())) for vector in got]
         fits = form == [(shape[1],)] * 2
-        case.true(fits, expected=f"two of shape ({shape[1]},)", got=form, hint=FOLD)
+        case.true(fits, expected=f"two of shape ({shape[1]},)", got=form, hint=LINE)
         same = all(torch.equal(a, b) for a, b in zip(vectors, copies, strict=True))
         case.true(same, expected="arguments unchanged", got=vectors, hint=UNTOUCHED)
         expected = functional.batch_norm(x, mean, var, gamma, beta, eps=epsilon)
@@ -140,6 +140,6 @@ CASES: dict[str, Callable[..., None]] = {
     "05.1": formula_ratio,
     "05.2": bound_bits,
     "05.3": byte_ledger,
-    "05.4": folding,
+    "05.4": scale_and_shift,
     "05.5": compress_network,
 }

@@ -5,5 +5,5 @@ def concept_answers() -> dict[str, bool]:
         "a_lookup_table_is_a_small_part_of_every_layer": False,
         "pruning_shortens_the_code_of_every_layer": False,
         "n_equally_likely_symbols_take_log2_n_bits": False,
-        "an_optimal_code_never_gives_the_likelier_symbol_the_longer_word": True,
+        "the_shortest_code_goes_with_a_larger_error": True,
     }
