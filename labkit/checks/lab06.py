@@ -41,7 +41,7 @@ LONG = "the third number counts what is held for as long as it is held, up to th
 STATEMENTS = (
     "more_weights_more_macs",
     "zeros_lower_the_macs",
-    "synchronizing_after_is_enough",
+    "two_synchronizations_give_the_mean",
     "an_outlier_moves_the_mean_more",
     "twice_the_batch_twice_the_peak",
     "guessing_scores_50_in_the_top_5",

@@ -104,7 +104,7 @@ def plot_batch_sizes(title: str, measured: Mapping[int, tuple[float, float]]) ->
 
 
 def plot_network(title: str, layers: Sequence[tuple[str, int, int]]) -> None:
-    """Draw what each layer gives out as a box: its height is the side of the maps, its width their number.
+    """Draw the output of each layer as a box: its height is the side of the maps, its width their number.
 
     Args:
         title: the figure's title.
@@ -123,7 +123,7 @@ def plot_network(title: str, layers: Sequence[tuple[str, int, int]]) -> None:
     spoken = ", ".join(f"{name}: {channels} of {side}×{side}" for name, side, channels in layers)
     names, sides, counts = zip(*layers, strict=True)
     data = {"layer": names, "side (pixels)": sides, "maps": counts}
-    show_figure(figure, alt=f"{title}. Maps that each layer gives out: {spoken}.", data=data)
+    show_figure(figure, alt=f"{title}. Maps that each layer outputs: {spoken}.", data=data)
 
 
 def plot_turns(title: str, panels: Mapping[str, Sequence[tuple[str, float]]]) -> None:

@@ -20,7 +20,7 @@ STATEMENTS = (
     "statistics_can_undo_half",
     "zeros_alone_save_time",
     "coo_saves_at_80",
-    "bitmap_has_no_indices",
+    "new_statistics_have_a_price",
 )
 
 

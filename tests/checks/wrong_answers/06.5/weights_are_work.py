@@ -3,7 +3,7 @@ def concept_answers() -> dict[str, bool]:
     return {
         "more_weights_more_macs": True,
         "zeros_lower_the_macs": False,
-        "synchronizing_after_is_enough": False,
+        "two_synchronizations_give_the_mean": True,
         "an_outlier_moves_the_mean_more": True,
         "twice_the_batch_twice_the_peak": False,
         "guessing_scores_50_in_the_top_5": True,

@@ -5,5 +5,5 @@ def concept_answers() -> dict[str, bool]:
         "more_weights_less_sensitive": False,
         "statistics_can_undo_half": True,
         "zeros_alone_save_time": False,
-        "bitmap_has_no_indices": True,
+        "new_statistics_have_a_price": True,
     }

@@ -6,5 +6,5 @@ def concept_answers() -> dict[str, bool]:
         "statistics_can_undo_half": False,
         "zeros_alone_save_time": False,
         "coo_saves_at_80": False,
-        "bitmap_has_no_indices": True,
+        "new_statistics_have_a_price": True,
     }

@@ -1,4 +1,4 @@
-# Believes that a bitmap has indices.
+# Believes that statistics from 256 images are as good as those of the training.
 def concept_answers() -> dict[str, bool]:
     return {
         "sensitivities_add_up": False,
@@ -6,5 +6,5 @@ def concept_answers() -> dict[str, bool]:
         "statistics_can_undo_half": True,
         "zeros_alone_save_time": False,
         "coo_saves_at_80": False,
-        "bitmap_has_no_indices": False,
+        "new_statistics_have_a_price": False,
     }

@@ -1,9 +1,9 @@
-# Says that one synchronization is enough.
+# Believes that every batch must be synchronized by itself, also for the mean.
 def concept_answers() -> dict[str, bool]:
     return {
         "more_weights_more_macs": False,
         "zeros_lower_the_macs": False,
-        "synchronizing_after_is_enough": True,
+        "two_synchronizations_give_the_mean": False,
         "an_outlier_moves_the_mean_more": True,
         "twice_the_batch_twice_the_peak": False,
         "guessing_scores_50_in_the_top_5": True,
