@@ -70,7 +70,7 @@ def deviation_mask(expect: Expect, answer: Answer) -> None:
         ([1.1, -1.1, 0.98, -0.98], 1.0, "divide by n, not by n − 1: the population standard deviation"),
         ([3.0, 5.0, 3.0, 5.0], 2.0, "σ is measured around the mean: not the root of the mean square"),
         ([10.0, 10.1, 9.9, 10.0], 1.0, "compare |w| itself with s · σ, not its distance from the mean"),
-        ([0.0, 0.5, -0.5, 0.0], 0.0, "at s = 0 the threshold is 0: only exact zeros fall"),
+        ([0.0, 0.5, -0.5, 0.0], 0.0, "at s = 0 the threshold is 0: only exact zeros are removed"),
         ([0.5, 0.5, 0.5], 2.0, "equal weights have σ = 0, so nothing is removed"),
     ):
         case, array = expect.given(f"s = {s}, weight = {values}"), np.asarray(values)
