@@ -25,7 +25,7 @@ STATEMENTS = (
     "l1_with_sgd_gives_exact_zeros",
     "unstructured_sparsity_speeds_up_a_gpu",
     "pruned_training_is_faster_on_a_gpu",
-    "group_lasso_zeroes_whole_groups",
+    "l1_empties_filters_as_group_lasso",
     "pruning_after_quantization_can_cost_more",
     "pruning_and_quantization_are_orthogonal",
     "binary_networks_spare_first_and_last_layer",
