@@ -25,7 +25,7 @@ STATEMENTS = (
     "l1_with_sgd_gives_exact_zeros",
     "unstructured_sparsity_speeds_up_a_gpu",
     "pruned_training_is_faster_on_a_gpu",
-    "group_lasso_zeroes_whole_groups",
+    "l1_empties_filters_as_group_lasso",
     "pruning_after_quantization_can_cost_more",
     "pruning_and_quantization_are_orthogonal",
     "binary_networks_spare_first_and_last_layer",
@@ -70,7 +70,7 @@ def deviation_mask(expect: Expect, answer: Answer) -> None:
         ([1.1, -1.1, 0.98, -0.98], 1.0, "divide by n, not by n − 1: the population standard deviation"),
         ([3.0, 5.0, 3.0, 5.0], 2.0, "σ is measured around the mean: not the root of the mean square"),
         ([10.0, 10.1, 9.9, 10.0], 1.0, "compare |w| itself with s · σ, not its distance from the mean"),
-        ([0.0, 0.5, -0.5, 0.0], 0.0, "at s = 0 the threshold is 0: only exact zeros fall"),
+        ([0.0, 0.5, -0.5, 0.0], 0.0, "at s = 0 the threshold is 0: only exact zeros are removed"),
         ([0.5, 0.5, 0.5], 2.0, "equal weights have σ = 0, so nothing is removed"),
     ):
         case, array = expect.given(f"s = {s}, weight = {values}"), np.asarray(values)

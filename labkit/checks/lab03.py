@@ -22,9 +22,9 @@ __all__ = ["CASES"]
 Answer = Callable[..., Any]
 
 STATEMENTS = (
-    "eight_bits_make_an_exact_quarter",
-    "rounding_trains_by_its_own_gradient",
-    "integer_zero_point_keeps_zeros",
+    "short_arrays_shrink_most",
+    "own_gradient_moves_no_weight",
+    "two_bits_zero_more_than_pruning",
     "channel_steps_are_never_wider",
     "packed_zeros_take_no_bits",
 )

@@ -69,11 +69,21 @@ def fast_forward(model: nn.Module) -> Iterator[None]:
 
 
 class EpochDots(Callback):
-    """Shows the progress of one epoch of :func:`labkit.training.fit`, as :func:`training_batches` does."""
+    """Shows the progress of :func:`labkit.training.fit`, a line per epoch as :func:`training_batches` does."""
 
     def __init__(self, label: str, dataset: Dataset, config: TrainConfig) -> None:
-        """Begin the line with ``label``; ``dataset`` and ``config`` are those of the training."""
-        self._progress = _Progress(label, len(batch_sizes(dataset.images_per_epoch, config.batch_size)))
+        """Begin each line with ``label``; ``dataset`` and ``config`` are those of the training.
+
+        If there are several epochs, the line also says which of them it is.
+        """
+        self._label, self._epochs = label, config.epochs
+        self._steps = len(batch_sizes(dataset.images_per_epoch, config.batch_size))
+        self._progress = _Progress("", self._steps)
+
+    def before_epoch(self, model: nn.Module, epoch: int) -> None:  # noqa: ARG002
+        """Begin the line of ``epoch`` (counted from 0)."""
+        number = f", epoch {epoch + 1} of {self._epochs}" if self._label and self._epochs > 1 else ""
+        self._progress = _Progress(self._label + number, self._steps)
 
     def after_step(self, model: nn.Module) -> None:  # noqa: ARG002
         """Print a dot for each tenth of the epoch."""

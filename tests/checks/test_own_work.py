@@ -55,6 +55,12 @@ SHORTCUTS = {
         "02.3",
         "def sparsity(model):\n    return getattr(library, 'sparsity_by_layer')(model), 0.0",
     ),
+    "02.4 by the library's masks": (
+        "02.4",
+        "def keep_zeros(optimizer, weights, masks):\n"
+        "    holder = nn.ParameterDict(weights)\n"
+        "    return optimizer.register_step_post_hook(lambda *_: library.apply_masks(holder, masks))",
+    ),
     "02.5 as a default value": (
         "02.5",
         "from labkit.pruning.callbacks import linear_ramp\n"
@@ -72,6 +78,21 @@ SHORTCUTS = {
         "    for inputs, labels in batches:\n"
         "        nn.functional.cross_entropy(model(inputs), labels).backward()\n"
         "        optimizer.step()\n        library.apply_masks(model, masks)",
+    ),
+    "03.1 by the library's grid": (
+        "03.1",
+        "from labkit.quantization import affine\n"
+        "def quantize(x, bits=8):\n"
+        "    grid = affine.fit_grid(torch.from_numpy(x), bits=bits)\n"
+        "    return affine.quantize(torch.from_numpy(x), grid).numpy(), float(grid.scale), 0.0\n"
+        "dequantize = None",
+    ),
+    "03.2 by the library's count": (
+        "03.2",
+        "from labkit.quantization.affine import count_quantized_bytes, fit_grid\n"
+        "def count_bytes(arrays, bits):\n"
+        "    grid = fit_grid(torch.ones(1), bits=bits)\n"
+        "    return {'payload': sum(count_quantized_bytes(a.size, grid).payload for a in arrays)}",
     ),
     "03.3 in a method": (
         "03.3",

@@ -43,6 +43,16 @@ def test_the_projects_own_loop_shows_the_same_line(capsys):
     assert re.fullmatch(r"3 bits \(about \d+ s\) ·{10} \d+ s\n", capsys.readouterr().out)
 
 
+def test_several_epochs_of_the_projects_own_loop_have_a_line_each(capsys):
+    dataset, config = tiny_dataset(), TrainConfig(epochs=2, batch_size=5, peak_lr=0.01)
+    dots = EpochDots("2 bits", dataset, config)
+    fit(seeded_network(), dataset, config, callback=dots, progress=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
+    for epoch, line in enumerate(lines, start=1):
+        assert re.fullmatch(rf"2 bits, epoch {epoch} of 2 \(about \d+ s\) ·{{10}} \d+ s", line)
+
+
 def test_a_fast_forward_pass_gives_float32_and_leaves_the_network_as_it_was():
     network, same = seeded_network().eval(), seeded_network().eval()
     dataset = tiny_dataset()

@@ -1,9 +1,9 @@
 # Writes words instead of bools.
 def concept_answers() -> dict[str, bool]:
     return {
-        "eight_bits_make_an_exact_quarter": "false",
-        "rounding_trains_by_its_own_gradient": "false",
-        "integer_zero_point_keeps_zeros": "true",
+        "short_arrays_shrink_most": "false",
+        "own_gradient_moves_no_weight": "false",
+        "two_bits_zero_more_than_pruning": "true",
         "channel_steps_are_never_wider": "true",
         "packed_zeros_take_no_bits": "false",
     }
