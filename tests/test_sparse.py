@@ -199,12 +199,12 @@ def test_the_bytes_are_those_of_the_tensors():
     torch.manual_seed(0)
     layer = pruned(nn.Conv2d(32, 64, 3), 0.9)
     coo = to_coo(layer.weight)
-    found = count_storage_bytes([layer.weight])
-    assert found.dense == layer.weight.nbytes
-    assert found.coo == coo.indices().nbytes + coo.values().nbytes
-    assert found.bitmap == 64 * 32 * 9 // 8 + coo.values().nbytes
-    assert found.coded == len(pack_sparse({"0": layer.weight}))
-    assert found.coded < found.bitmap < found.coo
+    sizes = count_storage_bytes([layer.weight])
+    assert sizes.dense == layer.weight.nbytes
+    assert sizes.coo == coo.indices().nbytes + coo.values().nbytes
+    assert sizes.bitmap == 64 * 32 * 9 // 8 + coo.values().nbytes
+    assert sizes.coded == len(pack_sparse({"0": layer.weight}))
+    assert sizes.coded < sizes.bitmap < sizes.coo
 
 
 def test_a_saved_sparse_layer_takes_its_coo_bytes():
@@ -219,11 +219,11 @@ def test_coo_breaks_even_where_the_docstring_says(shape, even):
     count = math.prod(shape)
     weight = torch.ones(count)
     weight[: round(even * count)] = 0
-    found = count_storage_bytes([weight.reshape(shape)])
-    assert found.coo == found.dense
+    sizes = count_storage_bytes([weight.reshape(shape)])
+    assert sizes.coo == sizes.dense
     weight[-2:] = torch.tensor([0.0, 1.0])
-    found = count_storage_bytes([weight.reshape(shape)])
-    assert found.coo < found.dense
+    sizes = count_storage_bytes([weight.reshape(shape)])
+    assert sizes.coo < sizes.dense
 
 
 def test_several_weights_add_up_and_none_are_no_bytes_but_the_files_own():

@@ -8,15 +8,15 @@ def pairs(task, count=500, seed=0, **options):
     return make_pairs(task, count, torch.Generator().manual_seed(seed), **options)
 
 
-def texts(found):
-    return [(to_text(source), to_text(target)) for source, target in zip(*found, strict=True)]
+def texts(examples):
+    return [(to_text(source), to_text(target)) for source, target in zip(*examples, strict=True)]
 
 
 @pytest.mark.parametrize("part", ["train", "held out"])
 def test_a_reversed_sequence_is_the_source_backwards(part):
-    found = texts(pairs("reversal", sizes=(2, 7), part=part))
-    assert all(target == f"<{source[::-1]}>" for source, target in found)
-    assert {len(source) for source, _ in found} == set(range(2, 8))
+    examples = texts(pairs("reversal", sizes=(2, 7), part=part))
+    assert all(target == f"<{source[::-1]}>" for source, target in examples)
+    assert {len(source) for source, _ in examples} == set(range(2, 8))
 
 
 @pytest.mark.parametrize("part", ["train", "held out"])
@@ -29,8 +29,8 @@ def test_a_sum_is_right_and_written_backwards(part):
 
 
 def test_every_number_of_digits_occurs_on_both_sides():
-    found = [tuple(map(len, source.split("+"))) for source, _ in texts(pairs("addition", sizes=(1, 3)))]
-    assert set(found) == {(left, right) for left in (1, 2, 3) for right in (1, 2, 3)}
+    lengths = [tuple(map(len, source.split("+"))) for source, _ in texts(pairs("addition", sizes=(1, 3)))]
+    assert set(lengths) == {(left, right) for left in (1, 2, 3) for right in (1, 2, 3)}
 
 
 @pytest.mark.parametrize(("task", "sizes"), [("reversal", (4, 5)), ("addition", (1, 2))])

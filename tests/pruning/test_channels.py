@@ -235,11 +235,11 @@ def test_bisection_ends_where_no_alpha_keeps_the_number_requested():
 def test_bisection_draws_at_most_400_rows_and_accepts_a_tenth_more_channels():
     inputs, weight, targets = layer(c=20, images=60)
     x, y = unfolded(inputs, targets)  # 960 rows
-    found = bisect_channels(x, y, weight, 10)
-    assert 10 <= len(found.channels) <= 11
+    search = bisect_channels(x, y, weight, 10)
+    assert 10 <= len(search.channels) <= 11
     drawn = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))[:400]
     y[[row for row in range(len(x)) if row not in drawn.tolist()]] = 1e6
-    assert torch.equal(bisect_channels(x, y, weight, 10).channels, found.channels)
+    assert torch.equal(bisect_channels(x, y, weight, 10).channels, search.channels)
 
 
 def test_bisection_has_an_intercept():

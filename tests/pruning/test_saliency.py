@@ -555,9 +555,9 @@ def test_an_unused_layer_has_the_gradient_0_and_changes_no_other_score():
     expected = saliency.snip_scores(plain, data), saliency.hessian_gradient_product(plain, data)
     model = WithoutLast(*plain, nn.Linear(5, 5).double())
     scored = saliency.snip_scores(model, data), saliency.hessian_gradient_product(model, data)
-    for found, right in zip(scored, expected, strict=True):
-        assert not found.pop("9.weight").any()
-        assert all(torch.equal(found[name], right[name]) for name in right)
+    for scores, right in zip(scored, expected, strict=True):
+        assert not scores.pop("9.weight").any()
+        assert all(torch.equal(scores[name], right[name]) for name in right)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
@@ -579,5 +579,5 @@ def test_a_tied_weight_has_the_sum_of_both_gradients_once():
     assert list(scored) == ["1.weight", "2.weight"]
     functional.cross_entropy(model(data[0][0]), data[0][1]).backward()
     right = [(layer.weight * layer.weight.grad).abs().detach() for layer in (model[1], model[2])]
-    for found, exact in zip(scored.values(), right, strict=True):
-        torch.testing.assert_close(found, exact / sum(part.sum() for part in right))
+    for scores, exact in zip(scored.values(), right, strict=True):
+        torch.testing.assert_close(scores, exact / sum(part.sum() for part in right))

@@ -205,8 +205,8 @@ def test_a_subcommand_is_required():
 
 def test_the_command_line_starts_without_torch_or_matplotlib():
     program = "import sys, labkit.cli; print({'torch', 'matplotlib', 'nbclient'} & set(sys.modules))"
-    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "set()"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
 
 
 def test_a_reader_that_stops_early_ends_the_program_quietly():

@@ -386,7 +386,7 @@ def test_vgg16_in_one_file_loses_less_than_a_point_read_back_by_another_process(
     packed = pack_state(state, compact=True)
     (tmp_path / "net.lkc").write_bytes(packed)
     command = [sys.executable, "-c", READ_BACK, str(tmp_path / "net.lkc"), str(count)]
-    told = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     whole = sum(value.numel() * value.element_size() for value in state.values())  # float32
     assert whole / len(packed) >= at_least
-    assert float(told.stdout) > dense.test_top1 - 1
+    assert float(done.stdout) > dense.test_top1 - 1

@@ -32,8 +32,8 @@ def test_the_standard_error_of_independent_images_is_that_of_a_mean(answers):
     first, second = answers
     gain = 100 * (first.astype(float) - second)
     expected = gain.std(ddof=1) / np.sqrt(len(gain))
-    found = paired_difference(first, second, ALONE, resamples=4000).standard_error
-    assert found == pytest.approx(expected, rel=0.06)  # 4000 samples: 1.1 % per standard deviation
+    standard_error = paired_difference(first, second, ALONE, resamples=4000).standard_error
+    assert standard_error == pytest.approx(expected, rel=0.06)  # 4000 samples: 1.1 % per standard deviation
 
 
 def test_images_of_the_same_digit_count_as_one(answers):

@@ -178,8 +178,8 @@ def test_a_cells_timeout_raises_its_limits_of_time_and_of_processor_time(wait, o
     lines = ("import time", "end = time.process_time() + 2.5", wait, "return sum(values) / len(values)")
     slow = "\n    ".join(("def mean(values):", *lines))
     with ExerciseRunner(lab, SandboxConfig(choose_backend("auto"), Limits(cpu_s=1, wall_s=1))) as trial:
-        found = trial.outcomes({"99-3-todo": slow})
-    assert found == {"99.3": outcome}
+        outcomes = trial.outcomes({"99-3-todo": slow})
+    assert outcomes == {"99.3": outcome}
 
 
 def test_points_come_only_whole_and_every_loss_has_its_reason(course):

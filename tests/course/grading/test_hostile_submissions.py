@@ -86,10 +86,10 @@ def test_every_reason_says_what_happened(graded):
     silent = {}
     for name, case in corpus.items():
         marks = results[name].marks
-        said = " ".join([*results[name].warnings, *(mark.reason for mark in marks)])
+        texts = " ".join([*results[name].warnings, *(mark.reason for mark in marks)])
         reasons = all(mark.reason for mark in marks if mark.earned < mark.max and mark.question != "99.4")
-        if case.words not in said or not reasons:
-            silent[name] = (case.words, said)
+        if case.words not in texts or not reasons:
+            silent[name] = (case.words, texts)
     assert silent == {}
 
 
@@ -100,9 +100,9 @@ def test_no_submission_failed_the_grader(graded):
 
 def test_no_reason_holds_a_secret_or_hidden_code(graded):
     _, _, results, _ = graded
-    said = " ".join(mark.reason for result in results.values() for mark in result.marks)
+    reasons = " ".join(mark.reason for result in results.values() for mark in result.marks)
     for secret in (SECRET, "0.125", "0.25", "mean([0.5", "triple(k)"):
-        assert secret not in said
+        assert secret not in reasons
 
 
 @pytest.mark.usefixtures("graded")

@@ -100,6 +100,6 @@ def test_solutions_validate(tmp_path: Path, lab: Path) -> None:
 
 def test_an_untouched_release_does_not_validate(release: Path, tmp_path: Path) -> None:
     copy = without_experiments(release / LABS[0].name, tmp_path / LABS[0].name)
-    said = nbgrader(tmp_path, "validate", copy.name)
-    assert "VALIDATION FAILED ON" in said
-    assert "NotImplementedError" in said
+    output = nbgrader(tmp_path, "validate", copy.name)
+    assert "VALIDATION FAILED ON" in output
+    assert "NotImplementedError" in output

@@ -364,8 +364,8 @@ def test_an_exception_fails_its_cell_with_the_traceback_and_earns_nothing(cases)
 
 
 def test_points_are_properties_of_graded_cells_only(cases):
-    found = {name: _points(case) for (notebook, name), case in cases.items() if notebook == "good"}
-    assert found == {
+    points = {name: _points(case) for (notebook, name), case in cases.items() if notebook == "good"}
+    assert points == {
         "99-setup": [],
         "99-1-todo": [],
         "99-1-check": [{"question": "99.1", "cell": "99-1-check", "max": 30, "earned": 30}],
@@ -395,5 +395,5 @@ def test_the_plugin_and_what_it_reads_start_without_torch_or_matplotlib():
         "import sys, labkit.course.nbval_plugin.hooks, labkit.course.notebook.structure, labkit.course.nbval_plugin.items, labkit.course.notebook.lint;"
         "print({'torch', 'matplotlib'} & set(sys.modules))"
     )
-    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "set()"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

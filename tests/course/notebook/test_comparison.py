@@ -60,8 +60,8 @@ def test_a_limit_written_in_decimals_holds_exactly():
 
 
 def test_every_place_is_named_with_its_line_and_both_numbers():
-    found = differences("a 1.0\nb 2.0\nc 3", "a 1.0\nb 4.0\nc 5", HALF)
-    assert found == [
+    sentences = differences("a 1.0\nb 2.0\nc 3", "a 1.0\nb 4.0\nc 5", HALF)
+    assert sentences == [
         "line 2: recorded 2.0, got 4.0, apart by 2, tolerance 0.500002",
         "line 3: recorded 3, got 5, compared exactly",
     ]

@@ -97,10 +97,10 @@ def test_text_printed_after_a_figure_stays_after_it(executed):
 
 def test_nbgrader_metadata_follow_from_the_roles(executed):
     cells = normalise(executed).cells
-    found = {cell.id: cell.metadata.get("nbgrader") for cell in cells}
+    metadata = {cell.id: cell.metadata.get("nbgrader") for cell in cells}
     flags = {
         name: (grading["solution"], grading["grade"], grading["locked"], grading.get("points"))
-        for name, grading in found.items()
+        for name, grading in metadata.items()
         if grading
     }
     assert flags == {
@@ -110,11 +110,11 @@ def test_nbgrader_metadata_follow_from_the_roles(executed):
         "99-1-hidden": (False, True, True, 50),
         "99-answer": (True, True, False, 20),
     }
-    graded = [grading for grading in found.values() if grading]
+    graded = [grading for grading in metadata.values() if grading]
     assert {grading["schema_version"] for grading in graded} == {3}
     assert len({grading["grade_id"] for grading in graded}) == len(graded)
     assert not any(grading["task"] for grading in graded)
-    assert found["99-answer"]["cell_type"] == "markdown"
+    assert metadata["99-answer"]["cell_type"] == "markdown"
 
 
 def test_attachments_stay_and_blank_ends_of_sources_go(executed):

@@ -14,12 +14,12 @@ def path(tmp_path):
 
 def test_a_well_formed_lab_is_read_with_its_exercises(path):
     notebook = structure.read_lab(write(path, small_lab()))
-    found = structure.exercises(notebook)
-    assert {name: list(cells) for name, cells in found.items()} == {
+    exercises = structure.exercises(notebook)
+    assert {name: list(cells) for name, cells in exercises.items()} == {
         "99.1": ["todo", "check", "hidden"],
         "99.2": ["answer"],
     }
-    assert found["99.1"]["todo"].source == TODO
+    assert exercises["99.1"]["todo"].source == TODO
     assert [cell.id for cell in structure.code_cells(notebook)][:2] == ["99-setup", "99-1-todo"]
 
 

@@ -170,9 +170,9 @@ def test_a_secret_is_found_wherever_it_stands(place, secret):
         cell.metadata["note"] = secret
     else:
         cell.source += "\n" + secret.strip().replace(" ", "\n   ")
-    found = find_leaks(_lab(), released)
-    assert len(found) == 1
-    assert found[0].startswith(f"cell {cell.id} shows")
+    leaks = find_leaks(_lab(), released)
+    assert len(leaks) == 1
+    assert leaks[0].startswith(f"cell {cell.id} shows")
 
 
 def test_delimiters_hidden_cells_and_verdicts_are_found():

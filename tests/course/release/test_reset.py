@@ -109,9 +109,9 @@ def test_a_notebook_without_ids_can_be_reset_and_gets_them_back(home):
 def test_a_whole_lab_is_put_back_only_if_told_to(home, capsys, name):
     before = (home / "labs/99_lab.ipynb").read_bytes()
     assert main(["reset", name]) == 2
-    said = capsys.readouterr().err
-    assert "--yes" in said
-    assert "99.1, 99.2" in said, "it names the answers that would go"
+    errors = capsys.readouterr().err
+    assert "--yes" in errors
+    assert "99.1, 99.2" in errors, "it names the answers that would go"
     assert (home / "labs/99_lab.ipynb").read_bytes() == before
     assert main(["reset", name, "--yes"]) == 0
     assert (home / "labs/99_lab.ipynb").read_bytes() == to_bytes(BASE)

@@ -201,9 +201,9 @@ def test_every_cell_of_the_new_release_is_there_in_its_order(local, remote):
     merged = merge(_base(), local, remote).notebook
     names = [cell.id for cell in remote.cells]
     deleted = set(NAMES) - {cell.id for cell in local.cells}
-    found = [cell.id for cell in merged.cells if cell.id in names]
-    assert [name for name in names if name in found] == found
-    assert set(names) - set(found) <= deleted
+    kept = [cell.id for cell in merged.cells if cell.id in names]
+    assert [name for name in names if name in kept] == kept
+    assert set(names) - set(kept) <= deleted
 
 
 def _release(notebook, **others):
@@ -386,11 +386,11 @@ def test_checkpoints_of_the_students_own_stay(tmp_path):
     _unpack(tmp_path, own)
     (tmp_path / "checkpoints/d/c.safetensors").write_bytes(b"damaged")
     update.update(tmp_path, _release(_base(), **_checkpoints(a=b"2", b=b"2", c=b"2")))
-    found = {path.stem: path.read_bytes() for path in (tmp_path / "checkpoints/d").glob("*.safetensors")}
-    assert found == {"a": b"2", "b": b"mine", "c": b"2", "d": b"mine"}
+    weights = {path.stem: path.read_bytes() for path in (tmp_path / "checkpoints/d").glob("*.safetensors")}
+    assert weights == {"a": b"2", "b": b"mine", "c": b"2", "d": b"mine"}
     entries = json.loads((tmp_path / "checkpoints/d/manifest.json").read_text())
     assert {name: entry["sha256"] for name, entry in entries.items()} == {
-        name: digest(content) for name, content in found.items()
+        name: digest(content) for name, content in weights.items()
     }
 
 

@@ -144,10 +144,10 @@ def test_axe_finds_no_serious_violation(visit: Visit, reports: Path, name: str) 
         tab.set_viewport_size({"width": width, "height": 900})
         tab.emulate_media(color_scheme=scheme)
         tab.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
-        found = axe.Axe().run(tab).response["violations"]
+        violations = axe.Axe().run(tab).response["violations"]
         grave = [
             (violation["id"], node["html"][:120])
-            for violation in found
+            for violation in violations
             if violation["impact"] in ("serious", "critical")
             for node in violation["nodes"]
         ]
@@ -157,8 +157,8 @@ def test_axe_finds_no_serious_violation(visit: Visit, reports: Path, name: str) 
 def test_axe_would_find_a_picture_without_alt_text_and_pale_text(visit: Visit, tmp_path: Path) -> None:
     path = tmp_path / "bad.html"
     path.write_text("<img src='data:,'><p style='color: #ccc'>pale</p>")
-    found = {violation["id"] for violation in axe.Axe().run(visit.open(path)).response["violations"]}
-    assert {"image-alt", "color-contrast", "html-has-lang"} <= found
+    violations = {violation["id"] for violation in axe.Axe().run(visit.open(path)).response["violations"]}
+    assert {"image-alt", "color-contrast", "html-has-lang"} <= violations
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -1,4 +1,4 @@
-"""Answers are found in any submitted file, and nothing but answers is taken from it."""
+"""Answers are answers in any submitted file, and nothing but answers is taken from it."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def answers_of(notebook):
 
 
 def test_a_whole_notebook_gives_every_answer_and_no_warning():
-    found = collect_answers(as_bytes(hostile.solved(LAB)), LAB)
-    assert {name: found.sources[name] for name in TODOS} == TODOS
-    assert found.warnings == []
+    answers = collect_answers(as_bytes(hostile.solved(LAB)), LAB)
+    assert {name: answers.sources[name] for name in TODOS} == TODOS
+    assert answers.warnings == []
 
 
 def test_the_rebuilt_notebook_has_the_labs_own_checks_and_no_hidden_cell_or_output():
@@ -68,9 +68,9 @@ def test_an_answer_without_any_sign_is_found_by_its_position():
     notebook = hostile.solved(LAB)
     cell = hostile.cell_of(notebook, "99-2-todo")
     cell.id, cell.metadata, cell.source = "x", {}, "threefold = lambda x: 3 * x"
-    found = collect_answers(as_bytes(notebook), LAB)
-    assert found.sources["99-2-todo"] == cell.source
-    assert any("found by its content" in warning for warning in found.warnings)
+    answers = collect_answers(as_bytes(notebook), LAB)
+    assert answers.sources["99-2-todo"] == cell.source
+    assert any("found by its content" in warning for warning in answers.warnings)
 
 
 def test_a_source_may_be_a_list_of_lines():
@@ -84,16 +84,16 @@ def test_only_pictures_are_taken_of_attachments():
     notebook = hostile.solved(LAB)
     cell = hostile.cell_of(notebook, "99-why")
     cell.attachments = {"a.png": {"image/png": "QQ==", "text/html": "<script>"}, "b": 3}
-    found = collect_answers(as_bytes(notebook), LAB)
-    assert found.attachments["99-why"] == {"a.png": {"image/png": "QQ=="}}
+    answers = collect_answers(as_bytes(notebook), LAB)
+    assert answers.attachments["99-why"] == {"a.png": {"image/png": "QQ=="}}
 
 
 @given(st.binary(max_size=400))
 @settings(deadline=None, derandomize=True, max_examples=150)
 def test_any_bytes_give_warnings_in_words_or_no_answer(content):
-    found = collect_answers(content, LAB)
-    assert found.sources == {}
-    assert found.warnings
+    answers = collect_answers(content, LAB)
+    assert answers.sources == {}
+    assert answers.warnings
 
 
 JSON = st.recursive(
@@ -113,8 +113,8 @@ def test_any_cells_can_be_read(cells):
 
 def test_a_notebook_of_very_many_cells_is_read_in_part_and_said():
     cells = [{"cell_type": "code", "source": f"x = {number}", "id": str(number)} for number in range(3000)]
-    found = collect_answers(json.dumps({"cells": cells}).encode(), LAB)
-    assert any("3000 cells" in warning for warning in found.warnings)
+    answers = collect_answers(json.dumps({"cells": cells}).encode(), LAB)
+    assert any("3000 cells" in warning for warning in answers.warnings)
 
 
 def test_every_field_can_be_stored_and_shown_whatever_the_file_holds():
@@ -127,11 +127,11 @@ def test_every_field_can_be_stored_and_shown_whatever_the_file_holds():
         "metadata": {"labkit": {"role": half, "id": half}},
         "attachments": {half: {"image/png": half, "image/gif": "R0lGOD"}},
     }
-    (found,) = read_cells(json.dumps({"cells": [cell]}).encode(), [])
-    assert "\ud800" not in repr(found)
-    repr(found).encode()
-    assert found.kind == "unknown"
-    assert [set(bundle) for bundle in found.attachments.values()] == [{"image/gif"}]
+    (cell_read,) = read_cells(json.dumps({"cells": [cell]}).encode(), [])
+    assert "\ud800" not in repr(cell_read)
+    repr(cell_read).encode()
+    assert cell_read.kind == "unknown"
+    assert [set(bundle) for bundle in cell_read.attachments.values()] == [{"image/gif"}]
 
 
 def test_the_signs_of_a_cell_are_worked_out_once(monkeypatch):

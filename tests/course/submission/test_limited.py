@@ -22,9 +22,9 @@ def folder(tmp_path):
 
 def test_what_was_read_comes_back_with_its_warnings(folder):
     os.mkfifo(folder / "02_pipe.ipynb")
-    found = read_within_limits(folder, LABS)
-    assert found.notebooks == {"01_sparse.ipynb": NOTEBOOK}
-    assert found.warnings == ["02_pipe.ipynb: not a regular file; not read"]
+    submission = read_within_limits(folder, LABS)
+    assert submission.notebooks == {"01_sparse.ipynb": NOTEBOOK}
+    assert submission.warnings == ["02_pipe.ipynb: not a regular file; not read"]
 
 
 def test_why_nothing_was_read_comes_back(tmp_path):

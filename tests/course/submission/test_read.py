@@ -53,18 +53,18 @@ def folder(tmp_path):
 
 
 def test_a_folder_gives_its_notebooks_by_name(folder):
-    found = read_submission(folder)
-    assert found.name == "alice"
-    assert found.notebooks == {LAB: b"one", "02_pruning.ipynb": b"two"}
-    assert found.warnings == []
+    submission = read_submission(folder)
+    assert submission.name == "alice"
+    assert submission.notebooks == {LAB: b"one", "02_pruning.ipynb": b"two"}
+    assert submission.warnings == []
 
 
 def test_a_zip_gives_the_same_as_the_folder(folder, tmp_path):
     files = [
         (str(path.relative_to(folder)), path.read_bytes()) for path in folder.rglob("*") if path.is_file()
     ]
-    found = read_submission(_zip(tmp_path / "alice.zip", files))
-    assert found == read_submission(folder)
+    submission = read_submission(_zip(tmp_path / "alice.zip", files))
+    assert submission == read_submission(folder)
 
 
 def test_one_notebook_is_a_submission(folder):
@@ -101,10 +101,12 @@ def test_a_truncated_zip_is_refused(tmp_path):
     ],
 )
 def test_a_path_that_leads_outside_is_refused_and_the_others_are_read(tmp_path, name, problem):
-    found = read_submission(_zip(tmp_path / "a.zip", [(name, b"evil"), ("labs/02_pruning.ipynb", b"two")]))
-    assert found.notebooks == {"02_pruning.ipynb": b"two"}
-    assert len(found.warnings) == 1
-    assert problem in found.warnings[0]
+    submission = read_submission(
+        _zip(tmp_path / "a.zip", [(name, b"evil"), ("labs/02_pruning.ipynb", b"two")])
+    )
+    assert submission.notebooks == {"02_pruning.ipynb": b"two"}
+    assert len(submission.warnings) == 1
+    assert problem in submission.warnings[0]
     assert list(tmp_path.iterdir()) == [tmp_path / "a.zip"]
 
 
@@ -112,9 +114,9 @@ def test_a_path_that_leads_outside_is_refused_and_the_others_are_read(tmp_path, 
     ("kind", "problem"), [(stat.S_IFLNK, "a link"), (stat.S_IFIFO, "not a regular file")]
 )
 def test_a_link_or_pipe_in_a_zip_is_refused(tmp_path, kind, problem):
-    found = read_submission(_zip(tmp_path / "a.zip", [(_info(LAB, kind | 0o777), b"/etc/passwd")]))
-    assert found.notebooks == {}
-    assert found.warnings == [f"{LAB}: {problem}; not read"]
+    submission = read_submission(_zip(tmp_path / "a.zip", [(_info(LAB, kind | 0o777), b"/etc/passwd")]))
+    assert submission.notebooks == {}
+    assert submission.warnings == [f"{LAB}: {problem}; not read"]
 
 
 def test_links_and_pipes_in_a_folder_are_refused(folder, tmp_path):
@@ -122,9 +124,9 @@ def test_links_and_pipes_in_a_folder_are_refused(folder, tmp_path):
     (folder / "labs" / "03_link.ipynb").symlink_to(tmp_path / "02_outside.ipynb")
     os.mkfifo(folder / "labs" / "04_pipe.ipynb")
     (folder / "more").symlink_to(tmp_path)
-    found = read_submission(folder)
-    assert sorted(found.notebooks) == [LAB, "02_pruning.ipynb"]
-    assert sorted(found.warnings) == [
+    submission = read_submission(folder)
+    assert sorted(submission.notebooks) == [LAB, "02_pruning.ipynb"]
+    assert sorted(submission.warnings) == [
         "labs/03_link.ipynb: a link; not read",
         "labs/04_pipe.ipynb: not a regular file; not read",
         "more: a link; not read",
@@ -140,9 +142,9 @@ def test_a_submission_that_is_a_link_is_refused(folder, tmp_path):
 def test_a_bomb_is_refused_and_the_others_are_read(tmp_path):
     path = _zip(tmp_path / "a.zip", [(LAB, bytes(15_000_000)), ("02_pruning.ipynb", b"two")])
     assert path.stat().st_size < 30_000
-    found = read_submission(path)
-    assert found.notebooks == {"02_pruning.ipynb": b"two"}
-    assert found.warnings == [f"{LAB}: compressed more than 200 times; not read"]
+    submission = read_submission(path)
+    assert submission.notebooks == {"02_pruning.ipynb": b"two"}
+    assert submission.warnings == [f"{LAB}: compressed more than 200 times; not read"]
 
 
 def test_a_bomb_that_is_no_notebook_is_never_opened(tmp_path, monkeypatch):
@@ -159,9 +161,9 @@ def test_a_bomb_that_lies_about_its_size_is_refused(tmp_path):
         archive.writestr(LAB, bytes(5_000_000))
     raw = content.getvalue().replace((5_000_000).to_bytes(4, "little"), (1000).to_bytes(4, "little"))
     (tmp_path / "a.zip").write_bytes(raw)
-    found = read_submission(tmp_path / "a.zip")
-    assert found.notebooks == {}
-    assert "Bad CRC" in found.warnings[0]
+    submission = read_submission(tmp_path / "a.zip")
+    assert submission.notebooks == {}
+    assert "Bad CRC" in submission.warnings[0]
 
 
 def test_limits_on_size_and_number_hold(folder, tmp_path, monkeypatch):
@@ -215,38 +217,38 @@ def test_names_that_are_not_utf_8(tmp_path):
 def test_a_name_that_is_not_utf_8_in_a_folder(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / os.fsdecode(b"01_\xff.ipynb")).write_text("one")
-    found = read_submission(tmp_path / "a")
-    assert found.warnings == ["01_\\xff.ipynb: a name that is not UTF-8; not read"]
+    submission = read_submission(tmp_path / "a")
+    assert submission.warnings == ["01_\\xff.ipynb: a name that is not UTF-8; not read"]
 
 
 @pytest.mark.parametrize("name", ["01_sparse (1).ipynb", "01_sparse(2).ipynb", "01_sparse-Copy1.ipynb"])
 def test_a_second_copy_counts_where_it_is_the_only_one(tmp_path, name):
-    found = read_submission(_zip(tmp_path / "a.zip", [(name, b"copy")]))
-    assert found.notebooks == {LAB: b"copy"}
-    assert found.warnings == [f"{name}: read as {LAB}"]
-    found = read_submission(_zip(tmp_path / "b.zip", [(name, b"copy"), (f"labs/{LAB}", b"one")]))
-    assert found.notebooks == {LAB: b"one"}
-    assert found.warnings == [f"{name}: a second file for 01_sparse; not read"]
+    submission = read_submission(_zip(tmp_path / "a.zip", [(name, b"copy")]))
+    assert submission.notebooks == {LAB: b"copy"}
+    assert submission.warnings == [f"{name}: read as {LAB}"]
+    submission = read_submission(_zip(tmp_path / "b.zip", [(name, b"copy"), (f"labs/{LAB}", b"one")]))
+    assert submission.notebooks == {LAB: b"one"}
+    assert submission.warnings == [f"{name}: a second file for 01_sparse; not read"]
 
 
 def test_of_two_files_for_a_lab_the_nearest_to_the_top_counts(tmp_path):
     entries = [(f"old/backup/{LAB}", b"old"), (f"alice/labs/{LAB}", b"new"), ("Untitled.ipynb", b"")]
-    found = read_submission(_zip(tmp_path / "a.zip", entries))
-    assert found.notebooks == {LAB: b"new"}
-    assert found.unnamed == [("Untitled.ipynb", b"")]
-    assert len(found.warnings) == 1
+    submission = read_submission(_zip(tmp_path / "a.zip", entries))
+    assert submission.notebooks == {LAB: b"new"}
+    assert submission.unnamed == [("Untitled.ipynb", b"")]
+    assert len(submission.warnings) == 1
 
 
 def test_names_are_shown_without_control_characters(tmp_path):
-    found = read_submission(_zip(tmp_path / "a.zip", [("a\x1b[31m\n.ipynb", b"")]))
-    assert found.unnamed == [("a\\x1b[31m\\n.ipynb", b"")]
+    submission = read_submission(_zip(tmp_path / "a.zip", [("a\x1b[31m\n.ipynb", b"")]))
+    assert submission.unnamed == [("a\\x1b[31m\\n.ipynb", b"")]
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_of_two_files_with_one_name_the_last_counts_as_when_unpacked_and_both_are_named(tmp_path):
-    found = read_submission(_zip(tmp_path / "a.zip", [(LAB, b"one"), (LAB, b"two")]))
-    assert found.notebooks == {LAB: b"two"}
-    assert found.warnings == [f"{LAB}: a second file for 01_sparse; not read"]
+    submission = read_submission(_zip(tmp_path / "a.zip", [(LAB, b"one"), (LAB, b"two")]))
+    assert submission.notebooks == {LAB: b"two"}
+    assert submission.warnings == [f"{LAB}: a second file for 01_sparse; not read"]
 
 
 def _zip_bytes(entries) -> bytes:
@@ -271,9 +273,9 @@ def test_of_several_zips_in_a_folder_the_latest_counts(tmp_path):
         info = _info(f"labs/{LAB}")
         (tmp_path / name).write_bytes(_zip_bytes([(info, content)]))
         os.utime(tmp_path / name, (changed, changed))
-    found = read_submission(tmp_path)
-    assert found.notebooks == {LAB: b"new"}
-    assert found.warnings == [f"a.zip/labs/{LAB}: a second file for 01_sparse; not read"]
+    submission = read_submission(tmp_path)
+    assert submission.notebooks == {LAB: b"new"}
+    assert submission.warnings == [f"a.zip/labs/{LAB}: a second file for 01_sparse; not read"]
 
 
 def test_an_archive_that_is_not_opened_is_named_and_the_others_are_read(tmp_path, monkeypatch):
@@ -289,9 +291,9 @@ def test_an_archive_that_is_not_opened_is_named_and_the_others_are_read(tmp_path
     }
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
-    found = read_submission(tmp_path)
-    assert found.notebooks == {"02_pruning.ipynb": b"two"}
-    assert [warning.partition(":")[0] for warning in sorted(found.warnings)] == [
+    submission = read_submission(tmp_path)
+    assert submission.notebooks == {"02_pruning.ipynb": b"two"}
+    assert [warning.partition(":")[0] for warning in sorted(submission.warnings)] == [
         "damaged.zip",
         "deep.zip/a.zip/b.zip",
         "work.tar.gz",
@@ -322,20 +324,20 @@ def test_a_false_offset_costs_one_file_only(tmp_path, offset):
     (tmp_path / "ann").mkdir()
     (tmp_path / "ann" / "02_pruning.ipynb").write_bytes(b"two")
     _with_zip64_offset(_zip(tmp_path / "ann" / "a.zip", [(LAB, b"one")]), offset)
-    found = read_submission(tmp_path / "ann")
-    assert found.notebooks == {"02_pruning.ipynb": b"two"}
-    assert len(found.warnings) == 1
-    assert found.warnings[0].startswith("a.zip")
+    submission = read_submission(tmp_path / "ann")
+    assert submission.notebooks == {"02_pruning.ipynb": b"two"}
+    assert len(submission.warnings) == 1
+    assert submission.warnings[0].startswith("a.zip")
 
 
 @pytest.mark.parametrize("name", ["00_" + "_" * 60_000 + ".ipynb", "00_" + "Copy" * 15_000 + ".ipynb"])
 def test_a_long_name_takes_no_time_and_is_reported(tmp_path, name):
     path = _zip(tmp_path / "a.zip", [(name, b""), (LAB, b"one")])
     start = time.process_time()
-    found = read_submission(path)
+    submission = read_submission(path)
     assert time.process_time() - start < 1
-    assert found.notebooks == {LAB: b"one"}
-    assert f"a name of {len(name)} characters" in found.warnings[0]
+    assert submission.notebooks == {LAB: b"one"}
+    assert f"a name of {len(name)} characters" in submission.warnings[0]
 
 
 def test_a_file_that_becomes_a_link_after_it_was_listed_is_not_read(folder, tmp_path, monkeypatch):
@@ -344,15 +346,15 @@ def test_a_file_that_becomes_a_link_after_it_was_listed_is_not_read(folder, tmp_
     listed = read.folder_files
 
     def swap(path):
-        found = list(listed(path))
+        files = list(listed(path))
         (folder / "labs").rename(folder / "old")
         (folder / "labs").symlink_to(tmp_path / "outside")
-        return found
+        return files
 
     monkeypatch.setattr(read, "folder_files", swap)
-    found = read_submission(folder)
-    assert found.notebooks == {}
-    assert len(found.warnings) == 2
+    submission = read_submission(folder)
+    assert submission.notebooks == {}
+    assert len(submission.warnings) == 2
 
 
 def test_folders_that_cannot_be_listed_or_are_nested_deeply_are_named(folder, monkeypatch):
@@ -370,11 +372,11 @@ def test_folders_that_cannot_be_listed_or_are_nested_deeply_are_named(folder, mo
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    found = read_submission(folder)
-    assert sorted(found.notebooks) == [LAB, "02_pruning.ipynb"]
-    assert len(found.warnings) == 2
-    assert any("closed" in warning and "Permission denied" in warning for warning in found.warnings)
-    assert any("20 deep" in warning for warning in found.warnings)
+    submission = read_submission(folder)
+    assert sorted(submission.notebooks) == [LAB, "02_pruning.ipynb"]
+    assert len(submission.warnings) == 2
+    assert any("closed" in warning and "Permission denied" in warning for warning in submission.warnings)
+    assert any("20 deep" in warning for warning in submission.warnings)
 
 
 def test_a_device_and_a_socket_are_never_opened(tmp_path):
