@@ -99,11 +99,13 @@ SOURCES = (
     ),
     # Its batches of 128 and its rate of 0.1, divided by ten at 1/2 and 3/4, are for VGG-19 and ResNet-32.
     SourceSettings(
-        r"vgg16|vgg16-narrow|vgg16-grasp-\d+",
+        r"vgg16|vgg16-narrow|vgg16-channels-.*scratch",
         "Wang et al. 2020 (GraSP), section 5; without batch norm in its classifier, our network needs the "
         "catalogue's smaller rate and batches",
         160,
     ),
+    # With the 15 epochs of vgg16-grasp-80-tuned (8 for 100 classes) as many as the dense network.
+    SourceSettings(r"vgg16-grasp-\d+", "Wang et al. 2020 (GraSP), section 5, 160 epochs in all", 145),
     # He et al. 2017 cut channels of VGG-16 on ImageNet and name no settings for it on CIFAR, so
     # vgg16-channels has the catalogue's.
     SourceSettings(r"convnet-.*", "course C", 100, batch_size=128, peak_lr=0.1),

@@ -6,7 +6,7 @@ import pytest
 from nbformat.v4 import new_notebook
 
 from labkit import settings
-from labkit.course.notebook.comparison import DEFAULT, Tolerance, differences
+from labkit.course.notebook.comparison import Tolerance, differences
 from labkit.course.notebook.structure import cell_info, code_cells, read_notebook
 from labkit.course.reports.executed import displayed_tables
 from labkit.tables import cell_text
@@ -29,8 +29,8 @@ def test_every_compared_accuracy_is_exact_to_less_than_a_point(path):
     notebook = read_notebook(path)
     for cell in code_cells(notebook):
         info = cell_info(cell)
-        tolerance = Tolerance(info.get("rtol", DEFAULT.rtol), info.get("atol", DEFAULT.atol))
-        if not info.get("compare", True):
+        tolerance = Tolerance.of(info.rtol, info.atol)
+        if not info.compare:
             continue
         for table in displayed_tables(new_notebook(cells=[cell])):
             for value, digits in accuracies(table):
