@@ -13,7 +13,7 @@ from tiny import same_state, seeded_network, tiny_dataset
 from torch import nn
 
 from labkit.data import Split
-from labkit.training import Callback, Cut, EpochRecord, TrainConfig, estimate, evaluate, fit, loop
+from labkit.training import Callback, Cut, EpochRecord, TrainConfig, evaluate, fit, loop, step_timing
 from labkit.training.distillation import Distiller
 from labkit.training.evaluate import top_k_hits
 from labkit.training.live import training_batches
@@ -142,7 +142,7 @@ class Slow(nn.Module):
 
 
 def test_an_estimate_counts_the_steps_of_all_epochs_and_their_evaluations(monkeypatch):
-    monkeypatch.setattr(estimate, "time", SimpleNamespace(perf_counter=lambda: Slow.clock))
+    monkeypatch.setattr(step_timing, "time", SimpleNamespace(perf_counter=lambda: Slow.clock))
     config = TrainConfig(epochs=50, batch_size=32, peak_lr=0.1)  # of 8 steps; 64 validation images, a batch
     assert estimate_seconds(Slow(), tiny_dataset(), config) == pytest.approx(50 * (8 * 0.01 + 0.001))
     short = replace(tiny_dataset(), epoch_images=64)
