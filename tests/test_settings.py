@@ -71,19 +71,21 @@ def test_an_unknown_or_absent_device_is_refused(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("onednn", "avx512_bf16", "amx", "expected"),
+    ("capability", "onednn", "avx512_bf16", "amx", "expected"),
     [
-        (False, True, True, False),
-        (True, False, False, False),  # AVX-512 alone: oneDNN emulates bf16
-        (True, True, False, True),
-        (True, False, True, True),
+        ("AVX512", False, True, True, False),
+        ("AVX512", True, False, False, False),  # AVX-512 alone: oneDNN emulates bf16
+        ("AVX512", True, True, False, True),
+        ("AVX512", True, False, True, True),
+        ("AVX2", True, True, True, False),  # as ATEN_CPU_CAPABILITY may ask for
     ],
 )
 def test_bf16_is_fast_only_where_the_processor_has_its_instructions(
-    monkeypatch, onednn, avx512_bf16, amx, expected
+    monkeypatch, capability, onednn, avx512_bf16, amx, expected
 ):
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: onednn)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512_bf16)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
     assert has_fast_bf16(torch.device("cpu")) is expected
