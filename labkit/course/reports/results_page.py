@@ -13,6 +13,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from labkit.course.notebook.lab_id import LabId
 from labkit.course.reports.data_runs import DataRun, LabTables, read_run
 from labkit.course.reports.executed import (
     displayed_tables,
@@ -68,7 +69,7 @@ def write_results(
         parts.append(f"Runs on other data: {'; '.join(other.label for other in others)}.\n")
     named = notes.tables()
     for path in notebook_paths(labs):
-        notebook, lab = read_executed(path), path.stem[:2]
+        notebook, lab = read_executed(path), LabId(path.stem).number
         tables, shown = displayed_tables(notebook), list[str]()
         for number, table in enumerate(tables):
             key = (lab, _title(table))
@@ -133,7 +134,7 @@ def _title(table: Table) -> str:
 
 def _reason(lab: LabTables | None, notes: ResultsNotes, stem: str) -> str:
     """Return why a lab has no such table, if it is known, as Markdown shows it literally."""
-    failure = lab.failure if lab is not None and lab.failure else notes.not_run.get(stem[:2], "")
+    failure = lab.failure if lab is not None and lab.failure else notes.not_run.get(LabId(stem).number, "")
     return f" ({escape(failure.rstrip('.'), quote=False)})" if failure else ""
 
 
