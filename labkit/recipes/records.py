@@ -65,16 +65,15 @@ def training_facts(epochs: Sequence[EpochRecord], loss_prefix: Sequence[float]) 
 
 def network_facts(network: nn.Module, dataset: Dataset) -> dict[str, object]:
     """Return those fields of :class:`labkit.storage.checkpoints.Entry` that a network for images has."""
-    validation, validation_hits = evaluate_images(network, dataset, dataset.validation)
-    test, test_hits = evaluate_images(network, dataset, dataset.test)
-    hits: dict[Part, NDArray[np.bool_]] = {"validation": validation_hits, "test": test_hits}
+    judged = {part: evaluate_images(network, dataset, getattr(dataset, part)) for part in PARTS}
+    test, _ = judged["test"]
     return {
-        "validation_top1": validation.top1,
+        "validation_top1": judged["validation"][0].top1,
         "test_loss": test.loss,
         "test_top1": test.top1,
         "test_top5": test.top5,
         "nonzero_parameters": count_parameters(network)[1],
-        "correct": {part: np.packbits(found).tobytes().hex() for part, found in hits.items()},
+        "correct": {part: np.packbits(hits).tobytes().hex() for part, (_, hits) in judged.items()},
     }
 
 
