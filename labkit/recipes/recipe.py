@@ -7,14 +7,14 @@ Leaves out: the steps there are (:mod:`labkit.recipes.steps`) and the recipes th
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 from torch import nn
 
 from labkit.data import Dataset
 from labkit.training import Callback, TrainConfig
 
-__all__ = ["ChannelCut", "Network", "Recipe", "Source", "Step", "share_of"]
+__all__ = ["Network", "Recipe", "Source", "Step", "share_of"]
 
 Network = Literal["convnet", "convnet-half", "resnet18-quarter", "resnet20", "vgg16", "vgg16-narrow"]
 
@@ -25,14 +25,6 @@ class Source:
 
     name: str
     class_count: int | None = None
-
-
-class ChannelCut(Protocol):
-    """A step that cuts convolutions to ``keep`` output channels each."""
-
-    @property
-    def keep(self) -> tuple[int, ...]:
-        """The output channels that each convolution keeps."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +80,8 @@ class Step:
         """Return what, of this step, decides how long an epoch takes."""
         return type(self)
 
-    def channel_cut(self) -> ChannelCut | None:
-        """Return this step if it cuts channels."""
+    def kept_channels(self) -> tuple[int, ...] | None:
+        """Return the output channels that each convolution keeps, if this step cuts channels."""
         return None
 
 
@@ -119,15 +111,15 @@ class Recipe:
     shipped: bool = True
 
     @property
-    def channels(self) -> ChannelCut:
-        """The step that cuts channels, whose ``keep`` lab 09 reads.
+    def kept_channels(self) -> tuple[int, ...]:
+        """The output channels that each convolution keeps, which lab 09 reads.
 
         Raises:
             ValueError: if there is none.
         """
         for step in self.steps:
-            if (cut := step.channel_cut()) is not None:
-                return cut
+            if (channels := step.kept_channels()) is not None:
+                return channels
         raise ValueError(f"recipe {self.name!r} has no step that cuts channels.")
 
     def sources(self) -> tuple[Source, ...]:

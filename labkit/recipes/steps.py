@@ -158,9 +158,9 @@ class CutChannels(Step):
         """Return the widths."""
         return type(self), self.keep
 
-    def channel_cut(self) -> CutChannels:
-        """Return this step."""
-        return self
+    def kept_channels(self) -> tuple[int, ...]:
+        """Return the widths."""
+        return self.keep
 
 
 @dataclass(frozen=True)

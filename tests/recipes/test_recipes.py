@@ -563,9 +563,9 @@ def test_the_iterative_recipes_prune_8_per_cent_more_an_epoch_and_then_train_10_
 
 
 def test_lab_09_finds_how_many_channels_are_kept():
-    assert RECIPES["vgg16-channels"].channels.keep[:2] == (64, 48)
+    assert RECIPES["vgg16-channels"].kept_channels[:2] == (64, 48)
     with pytest.raises(ValueError, match="resnet20"):
-        _ = RECIPES["resnet20"].channels
+        _ = RECIPES["resnet20"].kept_channels
 
 
 # Steps
