@@ -9,6 +9,8 @@ No digit occurs in two splits, and test images use halves of the photographs tha
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from labkit.data.pasting import (
@@ -91,8 +93,11 @@ def build(class_count: int, difficulty: Difficulty | None = None) -> dict[str, B
     return arrays
 
 
+@functools.cache
 def digits_in_images(part: str, class_count: int) -> IntArray:
-    """Return which handwritten digits each image of a split shows; the split is drawn once more.
+    """Return which handwritten digits each image of a split shows.
+
+    The split is drawn once more for it, the first time.
 
     Images that share a digit are not independent, which a standard error has to respect
     (:mod:`labkit.training.paired`).
@@ -109,7 +114,9 @@ def digits_in_images(part: str, class_count: int) -> IntArray:
     """
     if part not in PARTS:
         raise ValueError(f"there is no split {part!r}; there are {', '.join(PARTS)}.")
-    return _draw_part(part, class_count, DIFFICULTY[class_count])[2]
+    digits = _draw_part(part, class_count, DIFFICULTY[class_count])[2]
+    digits.setflags(write=False)  # all callers get this array
+    return digits
 
 
 def _draw_part(
