@@ -12,6 +12,7 @@ from labkit.profiling.latency import (
     layer_times_ms,
     measure_latencies,
     measure_latency,
+    ratio_quartiles,
     synchronize,
 )
 from labkit.profiling.macs import closed_form_macs, count_macs, traced_macs
@@ -49,6 +50,7 @@ __all__ = [
     "peak_and_average_bytes",
     "profile",
     "profile_networks",
+    "ratio_quartiles",
     "record_traces",
     "serialized_bytes",
     "synchronize",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -23,10 +23,12 @@ __all__ = [
     "layer_times_ms",
     "measure_latencies",
     "measure_latency",
+    "ratio_quartiles",
     "synchronize",
 ]
 
 Key = TypeVar("Key", bound=Hashable)
+QUARTILES = (0.25, 0.5, 0.75)
 
 
 class Latency(NamedTuple):
@@ -87,7 +89,7 @@ def measure_latencies(
         ValueError: if ``batches`` is less than 1 or ``warmup`` less than 0.
     """
     times_ms = interleaved_times_ms(runs, device=device, warmup=warmup, batches=batches, clock=clock)
-    quartiles = {name: np.quantile(times, (0.25, 0.5, 0.75)) for name, times in times_ms.items()}
+    quartiles = {name: np.quantile(times, QUARTILES) for name, times in times_ms.items()}
     return {
         name: Latency(float(middle), float(third - first))
         for name, (first, middle, third) in quartiles.items()
@@ -130,6 +132,27 @@ def interleaved_times_ms(
             synchronize(device)
             times_ms[name].append(1000 * (clock() - start))
     return times_ms
+
+
+def ratio_quartiles(times_ms: Sequence[float], reference_ms: Sequence[float]) -> tuple[float, float, float]:
+    """Return first quartile, median and third quartile of the ratios of two lists of times, turn by turn.
+
+    Args:
+        times_ms: of :func:`interleaved_times_ms`, one per turn.
+        reference_ms: likewise, of the run that the ratios are divided by, from the same turns.
+
+    Raises:
+        ValueError: if the lists differ in length or are empty.
+
+    >>> ratio_quartiles([2.0, 3.0, 8.0], [1.0, 1.0, 2.0])
+    (2.5, 3.0, 3.5)
+    """
+    if not 0 < len(times_ms) == len(reference_ms):
+        raise ValueError(
+            f"expected as many times of the same turns, got {len(times_ms)} and {len(reference_ms)}."
+        )
+    first, median, third = np.quantile(np.divide(times_ms, reference_ms), QUARTILES).tolist()
+    return first, median, third
 
 
 def layer_times_ms(

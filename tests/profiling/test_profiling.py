@@ -218,6 +218,12 @@ def test_layer_times_are_medians_over_passes_in_the_order_of_calls():
     assert clock() > 0  # no hook is left to count
 
 
+@pytest.mark.parametrize(("times", "reference"), [([1.0], [1.0, 2.0]), ([], [])])
+def test_ratios_need_times_of_the_same_turns(times, reference):
+    with pytest.raises(ValueError, match=f"got {len(times)} and {len(reference)}"):
+        profiling.ratio_quartiles(times, reference)
+
+
 def test_interleaved_times_are_taken_in_turn_and_kept_in_pairs():
     clock, order = FakeClock(), []
 

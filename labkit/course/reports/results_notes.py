@@ -35,7 +35,7 @@ NO_NOTES = ResultsNotes()
 
 
 def read_notes(path: Path) -> ResultsNotes:
-    """Read ``docs/results.toml``; without such a file there are no notes.
+    """Read ``docs/results.toml``; if it is missing, there are none.
 
     Raises:
         ValueError: if the file is not TOML of this form; the message names what is wrong.
