@@ -2,7 +2,7 @@
 
 from labkit.training.config import Cut, EpochRecord, ScheduledConfig, TrainConfig
 from labkit.training.evaluate import Evaluation, correct_images, evaluate
-from labkit.training.live import EpochDots, fast_forward, training_batches
+from labkit.training.live import EpochDots, fast_forward, for_live_training, training_batches
 from labkit.training.loop import Callback, fit
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "evaluate",
     "fast_forward",
     "fit",
+    "for_live_training",
     "training_batches",
 ]

@@ -1,4 +1,4 @@
-"""What live training in a notebook needs: batches or a callback that show progress, a fast forward pass.
+"""What live training in a notebook needs: short epochs, batches or a callback that show progress, a fast forward pass.
 
 Leaves out: the project's own loop (:mod:`labkit.training.loop`), which made the checkpoints.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -19,9 +20,24 @@ from labkit.data.batches import batch_sizes
 from labkit.training.config import TrainConfig
 from labkit.training.loop import Callback, augmented_batches, mixed_precision, to_training_layout
 
-__all__ = ["EpochDots", "fast_forward", "training_batches"]
+__all__ = ["EpochDots", "fast_forward", "for_live_training", "training_batches"]
 
 TENTHS = 10
+
+
+def for_live_training(dataset: Dataset, images: int = 3_000) -> Dataset:
+    """Return ``dataset`` with epochs of ``images`` training images, so that nobody waits long before a cell.
+
+    Each epoch draws its images anew. Epochs that are shorter already stay as they are, and so do those of
+    a downloaded data set with ``LABKIT_BUDGET=full``, which asks for whole ones.
+
+    >>> from labkit import data
+    >>> for_live_training(data.load_dataset(10)).images_per_epoch
+    3000
+    """
+    if dataset.family != "embedded" and dataset.budget == "full":
+        return dataset
+    return replace(dataset, epoch_images=min(images, dataset.images_per_epoch))
 
 
 def training_batches(

@@ -1,10 +1,19 @@
 import re
+from dataclasses import replace
 
 import pytest
 import torch
 from tiny import same_state, seeded_network, tiny_dataset
 
-from labkit.training import EpochDots, TrainConfig, evaluate, fast_forward, fit, training_batches
+from labkit.training import (
+    EpochDots,
+    TrainConfig,
+    evaluate,
+    fast_forward,
+    fit,
+    for_live_training,
+    training_batches,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +32,21 @@ def test_one_epoch_yields_every_label_once_in_an_order_that_the_seed_decides():
     assert inputs.shape == (7, 3, 32, 32)
     assert inputs.dtype == torch.float32
     assert torch.equal(inputs, epochs[1][0][0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "images"),
+    [
+        ({}, 16),
+        ({"epoch_images": 8}, 8),
+        ({"family": "cifar", "budget": "short"}, 16),
+        ({"family": "cifar", "budget": "full"}, 40),
+    ],
+)
+def test_live_epochs_are_short_unless_whole_ones_are_asked_for(changes, images):
+    dataset = replace(tiny_dataset(train=40), **changes)
+    batches = training_batches(for_live_training(dataset, images=16), batch_size=4)
+    assert sum(len(labels) for _, labels in batches) == images
 
 
 def test_without_a_label_nothing_is_printed(capsys):
