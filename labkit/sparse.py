@@ -31,10 +31,10 @@ from labkit.models.weights import (
 )
 
 __all__ = [
-    "SparseConv1d",
-    "SparseConv2d",
-    "SparseConv3d",
-    "SparseLinear",
+    "CooConv1d",
+    "CooConv2d",
+    "CooConv3d",
+    "CooLinear",
     "StorageBytes",
     "coo_mask",
     "count_storage_bytes",
@@ -103,7 +103,7 @@ def coo_mask(coo: Tensor) -> Tensor:
     return mask
 
 
-class _Sparse(nn.Module):
+class _Coo(nn.Module):
     """The common part of both layers: ``weight``, a COO parameter without gradient, and a dense ``bias``."""
 
     bias: Tensor | None
@@ -115,7 +115,7 @@ class _Sparse(nn.Module):
         self.register_parameter("bias", None if bias is None else nn.Parameter(bias, requires_grad=False))
 
 
-class SparseLinear(_Sparse):
+class CooLinear(_Coo):
     """``nn.Linear`` that holds its weight in COO form and multiplies with ``torch.sparse.mm``.
 
     Args:
@@ -134,7 +134,7 @@ class SparseLinear(_Sparse):
         return out.reshape(*x.shape[:-1], len(self.weight))
 
 
-class _SparseConv(_Sparse):
+class _CooConv(_Coo):
     """The common part of sparse convolutions."""
 
     convolve: Callable[..., Tensor]
@@ -152,13 +152,13 @@ class _SparseConv(_Sparse):
         return self.convolve(x, dense, self.bias, self.stride, self.padding, self.dilation, self.groups)
 
 
-class SparseConv1d(_SparseConv):
-    """:class:`SparseConv2d` in one dimension."""
+class CooConv1d(_CooConv):
+    """:class:`CooConv2d` in one dimension."""
 
     convolve = staticmethod(functional.conv1d)
 
 
-class SparseConv2d(_SparseConv):
+class CooConv2d(_CooConv):
     """``nn.Conv2d`` that stores its weight in COO form and makes it dense in every forward pass.
 
     It saves storage, not time: building the weight comes on top of the dense convolution.
@@ -174,17 +174,17 @@ class SparseConv2d(_SparseConv):
     convolve = staticmethod(functional.conv2d)
 
 
-class SparseConv3d(_SparseConv):
-    """:class:`SparseConv2d` in three dimensions."""
+class CooConv3d(_CooConv):
+    """:class:`CooConv2d` in three dimensions."""
 
     convolve = staticmethod(functional.conv3d)
 
 
 SPARSE: dict[type[nn.Module], Any] = {
-    nn.Conv1d: SparseConv1d,
-    nn.Conv2d: SparseConv2d,
-    nn.Conv3d: SparseConv3d,
-    nn.Linear: SparseLinear,
+    nn.Conv1d: CooConv1d,
+    nn.Conv2d: CooConv2d,
+    nn.Conv3d: CooConv3d,
+    nn.Linear: CooLinear,
 }
 
 

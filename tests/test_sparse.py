@@ -12,8 +12,8 @@ from labkit.coding import FormatError, encode
 from labkit.models import VGG16, prunable_weights
 from labkit.pruning.magnitude import apply_masks, layer_masks
 from labkit.sparse import (
-    SparseConv2d,
-    SparseLinear,
+    CooConv2d,
+    CooLinear,
     coo_mask,
     count_storage_bytes,
     pack_sparse,
@@ -97,18 +97,18 @@ def test_a_sparse_linear_layer_computes_what_the_dense_one_does(bias, shape):
     torch.manual_seed(0)
     layer = pruned(nn.Linear(7, 4, bias=bias))
     x = torch.randn(shape)
-    assert torch.allclose(SparseLinear(layer)(x), layer(x), atol=1e-6)
+    assert torch.allclose(CooLinear(layer)(x), layer(x), atol=1e-6)
 
 
 def test_the_linear_layer_multiplies_in_sparse_form(monkeypatch):
     def refuse(*_, **__):
         raise AssertionError("densified")
 
-    layer = SparseLinear(pruned(nn.Linear(7, 4)))
+    layer = CooLinear(pruned(nn.Linear(7, 4)))
     monkeypatch.setattr(torch.Tensor, "to_dense", refuse)
     layer(torch.ones(2, 7))
     with pytest.raises(AssertionError, match="densified"):
-        SparseConv2d(pruned(nn.Conv2d(2, 3, 3)))(torch.ones(1, 2, 5, 5))
+        CooConv2d(pruned(nn.Conv2d(2, 3, 3)))(torch.ones(1, 2, 5, 5))
 
 
 @pytest.mark.parametrize(
@@ -119,20 +119,20 @@ def test_a_sparse_convolution_computes_exactly_what_the_dense_one_does(options):
     torch.manual_seed(0)
     layer = pruned(nn.Conv2d(4, 6, 3, **options))
     x = torch.randn(2, 4, 9, 9)
-    assert torch.equal(SparseConv2d(layer)(x), layer(x))
+    assert torch.equal(CooConv2d(layer)(x), layer(x))
 
 
 @pytest.mark.parametrize("sparsity", [0.0, 1.0])
 def test_layers_without_zeros_and_of_zeros_alone_work(sparsity):
     torch.manual_seed(0)
     linear, conv = pruned(nn.Linear(3, 2), sparsity), pruned(nn.Conv2d(2, 3, 2), sparsity)
-    assert torch.allclose(SparseLinear(linear)(torch.ones(2, 3)), linear(torch.ones(2, 3)), atol=1e-6)
-    assert torch.equal(SparseConv2d(conv)(torch.ones(1, 2, 3, 3)), conv(torch.ones(1, 2, 3, 3)))
+    assert torch.allclose(CooLinear(linear)(torch.ones(2, 3)), linear(torch.ones(2, 3)), atol=1e-6)
+    assert torch.equal(CooConv2d(conv)(torch.ones(1, 2, 3, 3)), conv(torch.ones(1, 2, 3, 3)))
 
 
 def test_a_convolution_that_does_not_pad_with_zeros_is_refused():
     with pytest.raises(ValueError, match="pads with zeros, not 'reflect'"):
-        SparseConv2d(nn.Conv2d(2, 2, 3, padding=1, padding_mode="reflect"))
+        CooConv2d(nn.Conv2d(2, 2, 3, padding=1, padding_mode="reflect"))
 
 
 # Whole models
@@ -147,8 +147,8 @@ def test_a_sparse_model_agrees_with_the_dense_one_which_is_not_changed():
     assert torch.allclose(sparse(x), model(x), atol=1e-5)
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
     kinds = [type(module) for module in sparse.modules()]
-    assert kinds.count(SparseConv2d) == 13
-    assert kinds.count(SparseLinear) == 3
+    assert kinds.count(CooConv2d) == 13
+    assert kinds.count(CooLinear) == 3
     assert prunable_weights(sparse) == {}
     assert not any(module.training for module in sparse.modules())
 
@@ -166,7 +166,7 @@ def test_a_sparse_models_state_can_be_loaded_by_another_of_the_same_shapes():
 def test_a_layer_alone_is_replaced_too():
     layer = pruned(nn.Linear(7, 4))
     sparse = sparsify(layer, layer_masks(layer, 0.8))
-    assert isinstance(sparse, SparseLinear)
+    assert isinstance(sparse, CooLinear)
     assert sparse.training
 
 
@@ -210,7 +210,7 @@ def test_the_bytes_are_those_of_the_tensors():
 def test_a_saved_sparse_layer_takes_its_coo_bytes():
     layer = pruned(nn.Linear(300, 200, bias=False), 0.9)
     buffer = io.BytesIO()
-    torch.save(SparseLinear(layer).state_dict(), buffer)
+    torch.save(CooLinear(layer).state_dict(), buffer)
     assert 0 <= len(buffer.getvalue()) - count_storage_bytes([layer.weight]).coo < 3_000
 
 
