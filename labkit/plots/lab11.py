@@ -12,22 +12,22 @@ from labkit.plots.figure import draw_line, label_axes, legend_below, new_figure,
 __all__ = ["plot_costs", "plot_transfer"]
 
 
-def plot_transfer(title: str, curves: Mapping[str, Sequence[float]]) -> None:
-    """Plot the validation accuracy after each epoch, one line per way of transfer.
+def plot_transfer(title: str, curves: Mapping[str, Sequence[float]], epochs: Sequence[int]) -> None:
+    """Plot the validation accuracy by epoch, one line per way of transfer.
 
     Args:
         title: the figure's title.
-        curves: by way, the accuracy in per cent after epochs 1, 2, …
+        curves: by way, the accuracy in per cent after each of ``epochs``.
+        epochs: counted from 1, in rising order.
     """
     figure, (axes,) = new_figure(title, size=(7.2, 4.2))
     spoken, data = [], dict[str, Sequence[object]]()
     for index, (way, accuracies) in enumerate(curves.items()):
-        epochs = list(range(1, len(accuracies) + 1))
         draw_line(axes, index, epochs, accuracies, way)
-        spoken.append(f"{way}: {accuracies[0]:.1f} after epoch 1, {accuracies[-1]:.1f} after {epochs[-1]}")
-        data |= {f"{way}: epoch": epochs, f"{way}: validation accuracy (%)": list(accuracies)}
+        spoken.append(f"{way}: {accuracies[0]:.1f} after epoch {epochs[0]}, {accuracies[-1]:.1f} after {epochs[-1]}")
+        data |= {f"{way}: epoch": list(epochs), f"{way}: validation accuracy (%)": list(accuracies)}
     label_axes(axes, "epoch", "validation accuracy (%)")
-    axes.set_xticks(range(1, 1 + max(map(len, curves.values()))))
+    axes.set_xticks(epochs)
     legend_below(figure, axes, 3)
     show_figure(figure, alt=f"{title}. Validation accuracy in per cent. {'; '.join(spoken)}.", data=data)
 
