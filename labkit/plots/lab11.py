@@ -24,7 +24,9 @@ def plot_transfer(title: str, curves: Mapping[str, Sequence[float]], epochs: Seq
     spoken, data = [], dict[str, Sequence[object]]()
     for index, (way, accuracies) in enumerate(curves.items()):
         draw_line(axes, index, epochs, accuracies, way)
-        spoken.append(f"{way}: {accuracies[0]:.1f} after epoch {epochs[0]}, {accuracies[-1]:.1f} after {epochs[-1]}")
+        spoken.append(
+            f"{way}: {accuracies[0]:.1f} after epoch {epochs[0]}, {accuracies[-1]:.1f} after {epochs[-1]}"
+        )
         data |= {f"{way}: epoch": list(epochs), f"{way}: validation accuracy (%)": list(accuracies)}
     label_axes(axes, "epoch", "validation accuracy (%)")
     axes.set_xticks(epochs)
