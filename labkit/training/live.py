@@ -26,7 +26,7 @@ TENTHS = 10
 
 
 def for_live_training(dataset: Dataset, images: int = 3_000) -> Dataset:
-    """Return ``dataset`` with epochs of ``images`` training images, so that nobody waits long before a cell.
+    """Return ``dataset`` with epochs of at most ``images`` training images, for cells that somebody waits for.
 
     Each epoch draws its images anew. Epochs that are shorter already stay as they are, and so do those of
     a downloaded data set with ``LABKIT_BUDGET=full``, which asks for whole ones.
